@@ -1,0 +1,16 @@
+// Hashes: XXH3 for tables and content ids (fast, not for secrets), SHA-256 for keys at rest.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace swy::base {
+
+std::uint64_t hash64(std::string_view bytes, std::uint64_t seed = 0);
+std::string sha256_hex(std::string_view bytes);
+std::string hex64(std::uint64_t value);  // 16 lower-case digits
+// Compares in time that depends on the length alone.
+bool equal_constant_time(std::string_view a, std::string_view b);
+
+}  // namespace swy::base
