@@ -108,6 +108,7 @@ std::optional<bool> Doc::as_bool() const {
 
 void Diagnostics::add(Diagnostic::Level level, Mark mark, std::string message) {
   if (level == Diagnostic::Level::kError) ++errors_;
+  if (level == Diagnostic::Level::kWarning) ++warnings_;
   all_.push_back({level, mark, std::move(message)});
 }
 
@@ -120,7 +121,10 @@ std::vector<const Diagnostic*> by_place(const std::vector<Diagnostic>& all) {
   });
   return out;
 }
-std::string_view name(Diagnostic::Level level) { return level == Diagnostic::Level::kError ? "error" : "warning"; }
+std::string_view name(Diagnostic::Level level) {
+  if (level == Diagnostic::Level::kError) return "error";
+  return level == Diagnostic::Level::kWarning ? "warning" : "note";
+}
 }  // namespace
 
 std::string Diagnostics::to_text() const {
@@ -135,7 +139,7 @@ std::string Diagnostics::to_json() const {
   std::string out;
   JsonWriter w(out);
   w.begin_object().field("file", file_).field("errors", std::uint64_t{errors_});
-  w.field("warnings", std::uint64_t{all_.size() - errors_}).key("diagnostics").begin_array();
+  w.field("warnings", std::uint64_t{warnings_}).key("diagnostics").begin_array();
   for (const auto* d : by_place(all_)) {
     w.begin_object().field("level", name(d->level)).field("line", d->mark.line).field("column", d->mark.column);
     w.field("message", d->message).end_object();

@@ -58,7 +58,7 @@ struct Doc::Member {
 };
 
 struct Diagnostic {
-  enum class Level { kError, kWarning };
+  enum class Level { kError, kWarning, kNote };  // a note never fails a check
   Level level = Level::kError;
   Mark mark;
   std::string message;  // one sentence, with the nearest known names or the next step
@@ -69,7 +69,9 @@ class Diagnostics {
   explicit Diagnostics(std::string file = "") : file_(std::move(file)) {}
   void error(Mark mark, std::string message) { add(Diagnostic::Level::kError, mark, std::move(message)); }
   void warning(Mark mark, std::string message) { add(Diagnostic::Level::kWarning, mark, std::move(message)); }
+  void note(Mark mark, std::string message) { add(Diagnostic::Level::kNote, mark, std::move(message)); }
   [[nodiscard]] bool ok() const { return errors_ == 0; }
+  [[nodiscard]] std::size_t warnings() const { return warnings_; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
   [[nodiscard]] const std::vector<Diagnostic>& all() const { return all_; }
   [[nodiscard]] const std::string& file() const { return file_; }
@@ -83,6 +85,7 @@ class Diagnostics {
   std::string file_;
   std::vector<Diagnostic> all_;
   std::size_t errors_ = 0;
+  std::size_t warnings_ = 0;
 };
 
 // Parses YAML. Duplicate keys, several documents, anchors that repeat themselves and depth over 64 are errors.

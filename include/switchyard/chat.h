@@ -1,0 +1,86 @@
+// A chat request as the router sees it: one representation for every dialect, made of views into the decoded body.
+//
+// Ownership: Request borrows from the decoder that filled it (chat::RequestDoc) or from whoever built it by hand (tests,
+// evaluator); it is valid as long as that memory. Threading: a Request belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace swy::chat {
+
+enum class Role : std::uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool, kOther };
+enum class PartKind : std::uint8_t { kText, kImage, kAudio, kFile, kOther };
+enum class ToolChoice : std::uint8_t { kUnset, kNone, kAuto, kRequired, kNamed };
+enum class ResponseFormat : std::uint8_t { kText, kJsonObject, kJsonSchema };
+
+std::string_view to_string(Role role);
+
+struct Part {
+  PartKind kind = PartKind::kText;
+  std::string_view text;  // for kText; empty otherwise
+};
+
+struct Message {
+  Role role = Role::kUser;
+  std::uint32_t first_part = 0;  // into Request::parts
+  std::uint32_t parts = 0;
+  std::uint32_t tool_calls = 0;  // calls an assistant message makes
+};
+
+struct Request {
+  std::string_view model;
+  bool stream = false;
+  bool include_usage = false;                 // stream_options.include_usage
+  bool logprobs = false;
+  std::optional<std::int64_t> max_tokens;     // max_completion_tokens or max_tokens
+  std::int64_t n = 1;
+  double temperature = std::numeric_limits<double>::quiet_NaN();  // NaN: not given
+  std::vector<Message> messages;
+  std::vector<Part> parts;
+  std::vector<std::string_view> tools;        // declared function names
+  ToolChoice tool_choice = ToolChoice::kUnset;
+  ResponseFormat response_format = ResponseFormat::kText;
+  std::string_view reasoning_effort;
+  std::string_view user;
+  std::vector<std::pair<std::string_view, std::string_view>> metadata;  // strings; other scalars as their JSON text
+  std::uint64_t tool_bytes = 0;               // size of the tool declarations as JSON: they cost prompt tokens too
+  std::uint32_t images = 0, audios = 0, files = 0;  // counts over all messages
+
+  void clear();  // keeps capacity
+};
+
+// Which of the request's texts a reader looks at.
+enum class Scope : std::uint8_t { kLastUser, kUser, kSystem, kAll };
+std::optional<Scope> scope_from(std::string_view name);  // "last_user", "user", "system", "all"
+
+// Calls f(std::string_view) for every text part in scope, in order. kLastUser falls back to kAll when no user message exists.
+template <typename F>
+void each_text(const Request& r, Scope scope, F&& f) {
+  std::size_t last_user = r.messages.size();
+  if (scope == Scope::kLastUser) {
+    for (std::size_t i = r.messages.size(); i-- > 0;) {
+      if (r.messages[i].role == Role::kUser) {
+        last_user = i;
+        break;
+      }
+    }
+    if (last_user == r.messages.size()) scope = Scope::kAll;
+  }
+  for (std::size_t i = 0; i < r.messages.size(); ++i) {
+    const Message& m = r.messages[i];
+    const bool in = scope == Scope::kAll || (scope == Scope::kLastUser && i == last_user) ||
+                    (scope == Scope::kUser && m.role == Role::kUser) ||
+                    (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper));
+    if (!in) continue;
+    for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p) {
+      if (r.parts[p].kind == PartKind::kText) f(r.parts[p].text);
+    }
+  }
+}
+
+}  // namespace swy::chat
