@@ -4,6 +4,7 @@
 // evaluator); it is valid as long as that memory. Threading: a Request belongs to one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -19,6 +20,16 @@ enum class ToolChoice : std::uint8_t { kUnset, kNone, kAuto, kRequired, kNamed }
 enum class ResponseFormat : std::uint8_t { kText, kJsonObject, kJsonSchema };
 
 std::string_view to_string(Role role);
+
+// Names as on the wire; "" for an unset tool choice.
+constexpr std::string_view to_string(ToolChoice c) {
+  constexpr std::array<std::string_view, 5> kNames{"", "none", "auto", "required", "named"};
+  return kNames[static_cast<std::size_t>(c)];
+}
+constexpr std::string_view to_string(ResponseFormat f) {
+  constexpr std::array<std::string_view, 3> kNames{"text", "json_object", "json_schema"};
+  return kNames[static_cast<std::size_t>(f)];
+}
 
 struct Part {
   PartKind kind = PartKind::kText;

@@ -110,6 +110,9 @@ class Signal {
   [[nodiscard]] virtual double cost_us() const = 0;
   // False: decide() answers Need instead of computing it inline.
   [[nodiscard]] virtual bool immediate() const { return true; }
+  // False: it reads only what a record keeps of the work (counts, tools, metadata, caller), so that a replay without the
+  // body can compute it again.
+  [[nodiscard]] virtual bool reads_text() const { return true; }
 };
 
 // ---- beliefs ---------------------------------------------------------------------------------------------------------
@@ -166,6 +169,8 @@ class Estimator {
   virtual void estimate(const Question& q, std::span<Belief> out) const = 0;
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
   [[nodiscard]] virtual bool reads_live() const { return false; }    // the record then keeps the live view
+  // Identifies what was learned (hash of the table or weights), so that every decision names the version it used.
+  [[nodiscard]] virtual std::uint64_t version() const { return 0; }
 };
 
 // ---- the choice ------------------------------------------------------------------------------------------------------
@@ -209,7 +214,8 @@ struct RuleSet;
 struct Scratch {
   Reading reading;
   std::vector<Fact> facts;              // by FactId
-  std::vector<std::uint8_t> computed;   // by FactId: this decision has it
+  enum class Have : std::uint8_t { kNo, kPreset, kYes };  // kPreset: known beforehand, not asked for yet
+  std::vector<Have> have;               // by FactId
   std::vector<FactId> order;            // facts in the order in which they were computed
   std::vector<std::int16_t> masked_by;  // by candidate: guard index in Plan::guards, or -1
   std::vector<Verdict> verdicts;        // by candidate: the denial, when masked
@@ -221,6 +227,10 @@ struct Scratch {
   // Forgets the previous decision. Call once per work; asking again after Need keeps the facts.
   void begin(const Work& work, std::size_t facts_in_plan);
   void set_fact(FactId id, const Fact& fact);
+  // Makes a fact known without asking for it (replay).
+  void preset_fact(FactId id, const Fact& fact);
+  // The fact, asked for: it enters the order. nullptr when it is not known yet.
+  const Fact* ask(FactId id);
 };
 
 // The sentence. rng must be keyed by (seed, work.id, stage). REQUIRES: scratch.begin(work, ...) was called.

@@ -1,0 +1,110 @@
+// Reading: what is computed from a request's text, once and on demand. Memory is kept between works.
+#include <array>
+
+#include "switchyard/route.h"
+#include "text/ngram.h"
+#include "text/structure.h"
+#include "text/tokens.h"
+
+namespace swy::route {
+namespace {
+
+constexpr std::size_t kHead = 48 * 1024;
+constexpr std::size_t kTail = 16 * 1024;
+// What a message costs beyond its text (role and separators) in the common chat templates.
+constexpr std::int64_t kTokensPerMessage = 4;
+// Vision models charge by the tile; one low-detail tile costs 85 tokens, a typical 1024 x 1024 image 765 (OpenAI's public
+// rule for GPT-4o). Size is not known here without fetching the image.
+constexpr std::int64_t kTokensPerImage = 765;
+
+}  // namespace
+
+struct Reading::Memo {
+  std::array<std::string, 4> joined;         // by Scope; only when a scope has several parts or is too long
+  std::array<std::string_view, 4> text;      // by Scope
+  std::array<bool, 4> have_text{};
+  bool have_tokens = false, have_structure = false, have_sketch = false;
+  std::int64_t tokens = 0;
+  text::Structure structure;
+  text::Sketch sketch;
+};
+
+Reading::Reading() : memo_(std::make_unique<Memo>()) {}
+Reading::~Reading() = default;
+Reading::Reading(Reading&&) noexcept = default;
+Reading& Reading::operator=(Reading&&) noexcept = default;
+
+void Reading::reset(const Work& work) {
+  work_ = &work;
+  memo_->have_text.fill(false);
+  memo_->have_tokens = memo_->have_structure = memo_->have_sketch = false;
+}
+
+std::string_view Reading::text(chat::Scope scope) {
+  const auto i = static_cast<std::size_t>(scope);
+  if (memo_->have_text[i]) return memo_->text[i];
+  std::string& joined = memo_->joined[i];
+  joined.clear();
+  std::string_view only;
+  std::size_t parts = 0;
+  chat::each_text(request(), scope, [&](std::string_view part) {
+    if (parts++ == 0) {
+      only = part;
+      return;
+    }
+    if (parts == 2) joined.assign(only);
+    joined += '\n';
+    joined += part;
+  });
+  std::string_view all = parts > 1 ? std::string_view(joined) : only;
+  if (all.size() > kHead + kTail) {
+    std::string cut(all.substr(0, kHead));
+    cut += '\n';
+    cut += all.substr(all.size() - kTail);
+    joined = std::move(cut);
+    all = joined;
+  }
+  memo_->have_text[i] = true;
+  memo_->text[i] = all;
+  return all;
+}
+
+std::int64_t Reading::tokens_in() {
+  if (memo_->have_tokens) return memo_->tokens;
+  const chat::Request& r = request();
+  std::int64_t n = static_cast<std::int64_t>(r.messages.size()) * kTokensPerMessage;
+  for (const chat::Part& p : r.parts) n += text::estimate_tokens(p.text);
+  n += static_cast<std::int64_t>(r.tool_bytes / 4) + r.images * kTokensPerImage;
+  preset_tokens(n);
+  return n;
+}
+
+const text::Structure& Reading::structure() {
+  if (!memo_->have_structure) {
+    memo_->structure = text::analyse(text(chat::Scope::kLastUser));
+    memo_->have_structure = true;
+  }
+  return memo_->structure;
+}
+
+const text::Sketch& Reading::sketch() {
+  if (!memo_->have_sketch) {
+    text::sketch_into(text(chat::Scope::kLastUser), memo_->sketch);
+    memo_->have_sketch = true;
+  }
+  return memo_->sketch;
+}
+
+void Reading::preset_tokens(std::int64_t tokens) {
+  memo_->tokens = tokens;
+  memo_->have_tokens = true;
+}
+
+void Reading::preset_sketch(const text::Sketch& sketch) {
+  memo_->sketch = sketch;
+  memo_->have_sketch = true;
+}
+
+bool Reading::sketch_was_read() const { return memo_->have_sketch; }
+
+}  // namespace swy::route

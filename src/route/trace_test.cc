@@ -1,0 +1,97 @@
+#include "route/trace.h"
+
+#include <gtest/gtest.h>
+
+#include "route/testing/fakes.h"
+
+namespace swy::route {
+namespace {
+
+constexpr const char* kYaml = R"(
+models:
+  - { name: s, price: { input: 1, output: 1 }, context: 50, quality: { default: 0.2 } }
+  - { name: m, price: { input: 4, output: 4 }, context: 1000, quality: { default: 0.7 } }
+  - { name: l, price: { input: 20, output: 20 }, context: 1000, quality: { default: 0.8 } }
+signals:
+  one: { type: counted, key: one }
+  two: { type: slow, key: two }
+routes:
+  auto:
+    - { name: both, when: "one && two", models: [l], policy: uniform }
+    - { name: big, when: "request.tokens > 100000 || request.metadata.team == 'x'", models: [l], policy: uniform }
+    - { name: rest, models: [s, m, l], guards: [small], policy: uniform }
+)";
+
+struct Written {
+  std::string work, decision;
+};
+
+Written write(const Plan& plan, const Decision& d, Scratch& s) {
+  Written out;
+  base::JsonWriter w(out.work);
+  write_work(w, plan, s.reading, true);
+  base::JsonWriter v(out.decision);
+  write_decision(v, plan, *plan.find("auto"), s, d);
+  return out;
+}
+
+TEST(Trace, ARecordedDecisionDecidesAgainToTheSameBytesWithoutTheText) {
+  const auto plan = testing::plan_from(kYaml, testing::fake_registry());
+  const char* truths[] = {"true", "false", "other"};
+  for (std::uint64_t id = 0; id < 90; ++id) {
+    testing::Prompt p("how do I sort a list?");
+    p.request.metadata = {{"one", truths[id % 3]}, {"two", truths[id / 3 % 3]}, {"team", id % 5 == 0 ? "x" : "y"}};
+    p.request.max_tokens = 9;
+    p.work.session = "abc";
+    p.work.previous = 1;
+    const chat::Request saved = p.request;
+    Scratch s;
+    s.begin(p.work, plan->signals.size());
+    const auto live = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, id, 0), s);
+    const Written first = write(*plan, live, s);
+
+    base::JsonDoc wd, dd;
+    const auto wj = wd.parse(first.work);
+    const auto dj = dd.parse(first.decision);
+    ASSERT_TRUE(wj && dj) << first.work << first.decision;
+    RecordedWork recorded;
+    ASSERT_TRUE(recorded.read(*wj, *plan));
+    Scratch again;
+    ASSERT_TRUE(recorded.prepare(*dj, *plan, again));
+    const auto replayed = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, id, 0), again);
+    const Written second = write(*plan, replayed, again);
+    EXPECT_EQ(first.decision, second.decision);
+    EXPECT_EQ(recorded.work().previous, 1);
+  }
+}
+
+TEST(Trace, ADifferentSeedOrConfigurationShows) {
+  const auto plan = testing::plan_from(kYaml, testing::fake_registry());
+  testing::Prompt p("x");
+  Scratch s;
+  std::set<std::string> seen;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    s.begin(p.work, 2);
+    const auto d = decide_now(*plan, *plan->find("auto"), {}, base::Rng(seed, 1, 0), s);
+    seen.insert(write(*plan, d, s).decision);
+  }
+  EXPECT_EQ(seen.size(), 2U);
+}
+
+TEST(Trace, KeepsLiveNumbersExactly) {
+  const auto plan = testing::plan_from(kYaml, testing::fake_registry());
+  std::vector<fleet::LiveStats> live(3);
+  live[1] = {0.1, 1.0 / 3, 0.25, 17.5, 2};
+  std::string text;
+  base::JsonWriter w(text);
+  const std::vector<ExpertId> ids{0, 1};
+  write_live(w, *plan, live, ids);
+  base::JsonDoc doc;
+  const auto back = read_live(*doc.parse(text), *plan);
+  EXPECT_EQ(back[1].ms_per_token, 1.0 / 3);
+  EXPECT_EQ(back[1].in_flight, 2);
+  EXPECT_TRUE(back[0].ttft_ms != back[0].ttft_ms);
+}
+
+}  // namespace
+}  // namespace swy::route
