@@ -13,7 +13,9 @@ int or_errno(int rc) { return rc < 0 ? -errno : rc; }
 
 class SystemFiles final : public FileOps {
  public:
-  int make_directory(const char* path, mode_t mode) override { return or_errno(::mkdir(path, mode)); }
+  int make_directory(const char* path, mode_t mode) override {
+    return or_errno(::mkdir(path, mode));
+  }
   int open_file(const char* path, int flags, mode_t mode) override {
     return or_errno(::open(path, flags, mode));
   }
@@ -24,7 +26,7 @@ class SystemFiles final : public FileOps {
   int truncate_file(int fd, off_t size) override { return or_errno(::ftruncate(fd, size)); }
   int sync_file(int fd) override { return or_errno(::fdatasync(fd)); }
   int links(int fd) override {
-    struct stat st {};
+    struct stat st{};
     if (::fstat(fd, &st) < 0) return -errno;
     return st.st_nlink > 0 ? 1 : 0;
   }

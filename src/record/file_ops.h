@@ -1,7 +1,7 @@
-// The seam between the record log and the disk: the calls of the operating system that can fail for an outside reason.
-// The log writer takes a FileOps at construction; tests bring one that fails on demand.
-// Threading: implementations have no state of their own to protect; system_files() is thread-safe.
-// Ownership: descriptors belong to the caller.
+// The seam between the record log and the disk: the calls of the operating system that can fail for
+// an outside reason. The log writer takes a FileOps at construction; tests bring one that fails on
+// demand. Threading: implementations have no state of their own to protect; system_files() is
+// thread-safe. Ownership: descriptors belong to the caller.
 #pragma once
 
 #include <sys/types.h>

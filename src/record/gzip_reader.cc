@@ -44,7 +44,8 @@ Status GzipReader::Impl::fill() {
   }
   if (end > max_line) {
     at_end = true;
-    return fail(ErrorCode::kTooLarge, fmt::format("{}:{}: a line of more than {} bytes", path, line + 1, max_line));
+    return fail(ErrorCode::kTooLarge,
+                fmt::format("{}:{}: a line of more than {} bytes", path, line + 1, max_line));
   }
   if (buffer.size() < end + kChunk) buffer.resize(end * 2 + kChunk);
   const int n = gzread(file, buffer.data() + end, static_cast<unsigned>(kChunk));
@@ -52,8 +53,10 @@ Status GzipReader::Impl::fill() {
   const char* text = gzerror(file, &code);
   if (n < 0 || (n < static_cast<int>(kChunk) && code != Z_OK && code != Z_STREAM_END)) {
     at_end = true;
-    if (code == Z_ERRNO) return fail(ErrorCode::kIo, fmt::format("{}: {}", path, ::strerror(errno)));
-    return fail(ErrorCode::kParse, fmt::format("{}: damaged or cut-off gzip after line {} ({})", path, line, text));
+    if (code == Z_ERRNO)
+      return fail(ErrorCode::kIo, fmt::format("{}: {}", path, ::strerror(errno)));
+    return fail(ErrorCode::kParse,
+                fmt::format("{}: damaged or cut-off gzip after line {} ({})", path, line, text));
   }
   at_end = n == 0;
   end += static_cast<std::size_t>(n);
@@ -93,7 +96,8 @@ Result<GzipReader> GzipReader::open(const std::string& path, std::size_t max_lin
   gzbuffer(impl->file, kInput);
   const bool named_gz = path.size() > 3 && path.compare(path.size() - 3, 3, ".gz") == 0;
   if (named_gz && gzdirect(impl->file) != 0) {
-    return fail(ErrorCode::kParse, path + " is named .gz but is not gzip, or is cut off in its first bytes");
+    return fail(ErrorCode::kParse,
+                path + " is named .gz but is not gzip, or is cut off in its first bytes");
   }
   return GzipReader(std::move(impl));
 }
@@ -104,7 +108,8 @@ Result<std::optional<std::string_view>> GzipReader::next() {
     if (m.scanned < m.end) {
       const void* newline = std::memchr(m.buffer.data() + m.scanned, '\n', m.end - m.scanned);
       if (newline != nullptr) {
-        const auto at = static_cast<std::size_t>(static_cast<const char*>(newline) - m.buffer.data());
+        const auto at =
+            static_cast<std::size_t>(static_cast<const char*>(newline) - m.buffer.data());
         return m.hand_out(at, true);
       }
       m.scanned = m.end;

@@ -30,7 +30,8 @@ class Interner {
 
  private:
   struct Hash {
-    using is_transparent = void;  // NOLINT(readability-identifier-naming): the name the standard asks for
+    using is_transparent =
+        void;  // NOLINT(readability-identifier-naming): the name the standard asks for
     std::size_t operator()(std::string_view s) const { return base::hash64(s); }
   };
   std::vector<std::string> names_;

@@ -1,11 +1,11 @@
 // Append with one write(2) per line; see log.h for the contract.
 //
-// Why a half line never stays in the middle: the writer knows the file's size after the last whole line. A short write is
-// taken back with ftruncate(2); if even that fails, the file is given up and the next line opens a new one, so the half
-// line is the last thing in its file: a torn tail.
-// Why a deleted file is noticed: writes to a file without a name succeed and lose the line. Each append asks for the link
-// count (fstat, a small part of the write's price) after writing, and writes the line again into a new file.
-// Tests: log_writer_test.cc (injected faults, RLIMIT_FSIZE, kill -9).
+// Why a half line never stays in the middle: the writer knows the file's size after the last whole
+// line. A short write is taken back with ftruncate(2); if even that fails, the file is given up and
+// the next line opens a new one, so the half line is the last thing in its file: a torn tail. Why a
+// deleted file is noticed: writes to a file without a name succeed and lose the line. Each append
+// asks for the link count (fstat, a small part of the write's price) after writing, and writes the
+// line again into a new file. Tests: log_writer_test.cc (injected faults, RLIMIT_FSIZE, kill -9).
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -23,8 +23,9 @@ namespace {
 
 constexpr mode_t kDirMode = 0700;
 constexpr mode_t kFileMode = 0600;
-constexpr int kNameTries = 100;             // names taken by an earlier process with our pid and millisecond
-constexpr std::size_t kMaxRetired = 8;      // full files held open for sync(); older ones are closed unsynced
+constexpr int kNameTries = 100;  // names taken by an earlier process with our pid and millisecond
+constexpr std::size_t kMaxRetired =
+    8;  // full files held open for sync(); older ones are closed unsynced
 constexpr std::size_t kKeepBuffer = 1U << 20U;
 
 ErrorCode code_of(int error) {
@@ -34,8 +35,10 @@ ErrorCode code_of(int error) {
     case EFBIG:
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return ErrorCode::kExhausted;
-    default: return ErrorCode::kIo;
+    case ENOMEM:
+      return ErrorCode::kExhausted;
+    default:
+      return ErrorCode::kIo;
   }
 }
 
@@ -59,9 +62,11 @@ LogWriter::~LogWriter() {
   for (const int fd : retired_) ::close(fd);
 }
 
-Result<std::unique_ptr<LogWriter>> LogWriter::open(LogOptions options, const Clock& clock, FileOps& files) {
+Result<std::unique_ptr<LogWriter>> LogWriter::open(LogOptions options, const Clock& clock,
+                                                   FileOps& files) {
   if (!valid_kind(options.kind)) {
-    return fail(ErrorCode::kInvalidArgument, "the kind of a log is letters, digits and '_': \"" + options.kind + "\"");
+    return fail(ErrorCode::kInvalidArgument,
+                "the kind of a log is letters, digits and '_': \"" + options.kind + "\"");
   }
   if (const int rc = files.make_directory(options.dir.c_str(), kDirMode); rc < 0 && rc != -EEXIST) {
     return trouble("cannot make the directory", options.dir, -rc);
@@ -108,21 +113,24 @@ Status LogWriter::undo(std::size_t wrote, int error) {
   const std::string path = path_;
   const bool space = code_of(error) == ErrorCode::kExhausted;
   const bool clean = wrote == 0 || files_.truncate_file(fd_, static_cast<off_t>(size_)) >= 0;
-  // Out of space: the same file goes on once there is room. Anything else: the file may be ill, the next line tries another.
+  // Out of space: the same file goes on once there is room. Anything else: the file may be ill, the
+  // next line tries another.
   if (!clean || !space) retire_file();
   return trouble("cannot append to", path, error);
 }
 
 Status LogWriter::begin_file() {
-  const int made = files_.make_directory(options_.dir.c_str(), kDirMode);  // it may have been removed
+  const int made =
+      files_.make_directory(options_.dir.c_str(), kDirMode);  // it may have been removed
   if (made < 0 && made != -EEXIST) return trouble("cannot make the directory", options_.dir, -made);
   const std::int64_t now_ms = clock_.wall_us() / 1000;
   int fd = -EEXIST;
   std::string path;
   for (int i = 0; i < kNameTries && fd == -EEXIST; ++i) {
-    path = fmt::format("{}/{}-{:013}-{}-{}-{}.jsonl", options_.dir, options_.kind, now_ms, ::getpid(), options_.worker,
-                       next_file_++);
-    fd = files_.open_file(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode);
+    path = fmt::format("{}/{}-{:013}-{}-{}-{}.jsonl", options_.dir, options_.kind, now_ms,
+                       ::getpid(), options_.worker, next_file_++);
+    fd = files_.open_file(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC,
+                          kFileMode);
   }
   if (fd < 0) return trouble("cannot make the log file", path, -fd);
   path_ = std::move(path);
@@ -155,7 +163,8 @@ Status LogWriter::sync() {
     fds.swap(retired_);
     new_file = std::exchange(new_file_, false);
     if (fd_ >= 0) {
-      // A duplicate: the owner may retire and sync() of the next round close the original meanwhile.
+      // A duplicate: the owner may retire and sync() of the next round close the original
+      // meanwhile.
       const int copy = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
       if (copy < 0) return trouble("cannot sync the log in", options_.dir, errno);
       fds.push_back(copy);

@@ -14,13 +14,15 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-Result<std::vector<std::size_t>> indices(const Names& wanted, const Names& known, std::string_view what) {
+Result<std::vector<std::size_t>> indices(const Names& wanted, const Names& known,
+                                         std::string_view what) {
   std::vector<std::size_t> out;
   for (const std::string& name : wanted) {
     const auto it = std::find(known.begin(), known.end(), name);
     if (it == known.end()) {
-      return fail(ErrorCode::kNotFound, fmt::format("the table has no {} \"{}\"; nearest: {}", what, name,
-                                                    fmt::join(base::nearest_names(name, known, 3), ", ")));
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("the table has no {} \"{}\"; nearest: {}", what, name,
+                              fmt::join(base::nearest_names(name, known, 3), ", ")));
     }
     const auto i = static_cast<std::size_t>(it - known.begin());
     if (std::find(out.begin(), out.end(), i) == out.end()) out.push_back(i);
@@ -38,7 +40,8 @@ Result<std::vector<bool>> mask(const Names& wanted, const Names& known, std::str
 
 std::size_t bytes_of(const Names& names) {
   std::size_t sum = names.capacity() * sizeof(std::string);
-  for (const std::string& n : names) sum += n.capacity() > 15 ? n.capacity() : 0;  // 15: held inside the object
+  for (const std::string& n : names)
+    sum += n.capacity() > 15 ? n.capacity() : 0;  // 15: held inside the object
   return sum;
 }
 
@@ -47,7 +50,8 @@ std::size_t bytes_of(const Names& names) {
 OutcomeRow OutcomeTable::row(std::size_t i) const {
   SWY_ASSERT(i < rows_.size());
   const Row& r = rows_[i];
-  return {view(r.id), datasets_[r.dataset], domains_[r.domain], parts_[r.part], view(r.prompt), r.tools};
+  return {view(r.id),     datasets_[r.dataset], domains_[r.domain],
+          parts_[r.part], view(r.prompt),       r.tools};
 }
 
 std::size_t OutcomeTable::model_index(std::string_view name) const {
@@ -56,7 +60,8 @@ std::size_t OutcomeTable::model_index(std::string_view name) const {
 }
 
 Result<OutcomeTable> OutcomeTable::subset(const OutcomeFilter& filter) const {
-  SWY_TRY(const auto models, indices(filter.models.empty() ? models_ : filter.models, models_, "model"));
+  SWY_TRY(const auto models,
+          indices(filter.models.empty() ? models_ : filter.models, models_, "model"));
   SWY_TRY(const auto datasets, mask(filter.datasets, datasets_, "dataset"));
   SWY_TRY(const auto domains, mask(filter.domains, domains_, "domain"));
   OutcomeTable out;
@@ -75,7 +80,8 @@ Result<OutcomeTable> OutcomeTable::subset(const OutcomeFilter& filter) const {
     const Row& r = rows_[i];
     const auto seen = cells(i);
     if (!datasets[r.dataset] || !domains[r.domain]) continue;
-    if (std::none_of(models.begin(), models.end(), [&](std::size_t m) { return seen[m].present; })) continue;
+    if (std::none_of(models.begin(), models.end(), [&](std::size_t m) { return seen[m].present; }))
+      continue;
     Row kept = r;
     kept.id = copy(r.id);
     kept.prompt = copy(r.prompt);
@@ -86,8 +92,8 @@ Result<OutcomeTable> OutcomeTable::subset(const OutcomeFilter& filter) const {
 }
 
 std::size_t OutcomeTable::memory_bytes() const {
-  return rows_.capacity() * sizeof(Row) + cells_.capacity() * sizeof(Cell) + arena_.capacity() + bytes_of(models_) +
-         bytes_of(datasets_) + bytes_of(domains_) + bytes_of(parts_);
+  return rows_.capacity() * sizeof(Row) + cells_.capacity() * sizeof(Cell) + arena_.capacity() +
+         bytes_of(models_) + bytes_of(datasets_) + bytes_of(domains_) + bytes_of(parts_);
 }
 
 bool is_train(std::string_view id, double share, std::uint64_t seed) {

@@ -1,9 +1,9 @@
-// Outcome table: which model did how well on which question, at what price. Evaluation, kNN and training learn from it.
-// The file format is docs/reference/outcome-tables.md.
+// Outcome table: which model did how well on which question, at what price. Evaluation, kNN and
+// training learn from it. The file format is docs/reference/outcome-tables.md.
 //
-// In memory: column-oriented; strings in one arena, cells row-major (row * models + model). Unknown is NaN.
-// Threading: immutable after loading, any thread may read. Ownership: owns its strings; views live as long as the table
-// and survive its move.
+// In memory: column-oriented; strings in one arena, cells row-major (row * models + model). Unknown
+// is NaN. Threading: immutable after loading, any thread may read. Ownership: owns its strings;
+// views live as long as the table and survive its move.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct Cell {
   float tokens_out = kUnknown;
   float cost_usd = kUnknown;
   float latency_s = kUnknown;
-  bool present = false;    // the row names the model
-  bool missing = false;    // the model gave no usable answer; quality is what the row says, usually 0
+  bool present = false;  // the row names the model
+  bool missing = false;  // the model gave no usable answer; quality is what the row says, usually 0
   bool estimated = false;  // token counts or cost are estimates
 };
 
@@ -59,7 +59,9 @@ struct LoadReport {
 class OutcomeTable {
  public:
   [[nodiscard]] std::size_t rows() const { return rows_.size(); }
-  [[nodiscard]] const std::vector<std::string>& models() const { return models_; }  // in order of first appearance
+  [[nodiscard]] const std::vector<std::string>& models() const {
+    return models_;
+  }  // in order of first appearance
   [[nodiscard]] const std::vector<std::string>& datasets() const { return datasets_; }
   [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
   [[nodiscard]] OutcomeRow row(std::size_t i) const;  // REQUIRES: i < rows()
@@ -69,11 +71,12 @@ class OutcomeTable {
   }
   [[nodiscard]] const Cell& cell(std::size_t i, std::size_t model) const { return cells(i)[model]; }
   // Index of a model or row by name; nullopt-like npos when absent.
-  static constexpr std::size_t npos = static_cast<std::size_t>(-1);  // NOLINT(readability-identifier-naming): as in std
+  static constexpr std::size_t npos =
+      static_cast<std::size_t>(-1);  // NOLINT(readability-identifier-naming): as in std
   [[nodiscard]] std::size_t model_index(std::string_view name) const;
 
-  // Only these models (in the order asked), datasets and domains; rows without a cell for any of the models fall away.
-  // kNotFound for a name that the table does not have, listing those it has.
+  // Only these models (in the order asked), datasets and domains; rows without a cell for any of
+  // the models fall away. kNotFound for a name that the table does not have, listing those it has.
   [[nodiscard]] Result<OutcomeTable> subset(const OutcomeFilter& filter) const;
 
   [[nodiscard]] const LoadReport& report() const { return report_; }
@@ -105,22 +108,28 @@ class OutcomeTable {
   LoadReport report_;
 };
 
-// Loads files and directories. Of a directory: *.jsonl and *.jsonl.gz directly in it, by name, except those with
-// ".responses.", ".services.", ".catalogue." or ".trajectories." in the name. A row whose id was seen before adds its
-// models to the earlier row (same model: the later cell stays). Errors begin with file:line.
-Result<OutcomeTable> load_outcomes(std::span<const std::string> paths, const LoadOptions& options = {});
+// Loads files and directories. Of a directory: *.jsonl and *.jsonl.gz directly in it, by name,
+// except those with
+// ".responses.", ".services.", ".catalogue." or ".trajectories." in the name. A row whose id was
+// seen before adds its models to the earlier row (same model: the later cell stays). Errors begin
+// with file:line.
+Result<OutcomeTable> load_outcomes(std::span<const std::string> paths,
+                                   const LoadOptions& options = {});
 Result<OutcomeTable> load_outcomes(const std::string& path, const LoadOptions& options = {});
 
 // The same from text, for tests and other sources. name stands for the file in messages.
-Result<OutcomeTable> parse_outcomes(std::string_view name, std::string_view text, const LoadOptions& options = {});
+Result<OutcomeTable> parse_outcomes(std::string_view name, std::string_view text,
+                                    const LoadOptions& options = {});
 
-// True for a share of all ids, decided by the id alone: the same question is on the same side in every file and run.
+// True for a share of all ids, decided by the id alone: the same question is on the same side in
+// every file and run.
 [[nodiscard]] bool is_train(std::string_view id, double share, std::uint64_t seed);
 
 struct Split {
   double train_share = 0.5;
   std::uint64_t seed = 0;
-  bool honour_part = false;  // rows whose part is "train" / "dev" or "test" go where it says, the others by hash
+  bool honour_part =
+      false;  // rows whose part is "train" / "dev" or "test" go where it says, the others by hash
 };
 [[nodiscard]] bool is_train(const OutcomeRow& row, const Split& split);
 

@@ -1,10 +1,11 @@
-// Loading outcome tables: JSON lines to columns, one pass, one JsonDoc whose memory is reused for every line.
+// Loading outcome tables: JSON lines to columns, one pass, one JsonDoc whose memory is reused for
+// every line.
 //
-// Cells arrive row by row with a growing list of models, so they are kept as (row, model, cell) entries until the end and
-// spread into the row-major matrix then: 28 bytes a cell more while loading.
-// Cost: dominated by the JSON parse and the gzip stream, about 2 s for 50,000 rows x 10 models (record_bench.cc). Loses
-// when many tables with different models are loaded together: the matrix is rows x all models.
-// Tests: outcome_test.cc; fuzz/outcome_fuzz.cc.
+// Cells arrive row by row with a growing list of models, so they are kept as (row, model, cell)
+// entries until the end and spread into the row-major matrix then: 28 bytes a cell more while
+// loading. Cost: dominated by the JSON parse and the gzip stream, about 2 s for 50,000 rows x 10
+// models (record_bench.cc). Loses when many tables with different models are loaded together: the
+// matrix is rows x all models. Tests: outcome_test.cc; fuzz/outcome_fuzz.cc.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -98,7 +99,8 @@ std::string first_user_message(const Json& messages) {
   std::string out;
   messages.each([&](const Json& message) {
     const auto content = message.find("content");
-    if (out.empty() && content && message.string_or("role", "user") == "user") out = content_text(*content);
+    if (out.empty() && content && message.string_or("role", "user") == "user")
+      out = content_text(*content);
   });
   return out;
 }
@@ -111,13 +113,16 @@ std::optional<std::string> prompt_of(const Json& row) {
   if (const auto turns = row.find("turns"); turns && turns->is_array() && turns->size() > 0) {
     if (const auto text = base::JsonIter(*turns).value().as_string()) return std::string(*text);
   }
-  if (const auto messages = row.find("messages"); messages && messages->is_array() && messages->size() > 0) {
+  if (const auto messages = row.find("messages");
+      messages && messages->is_array() && messages->size() > 0) {
     return first_user_message(*messages);
   }
   return std::nullopt;
 }
 
-bool blank(std::string_view line) { return line.find_first_not_of(" \t\r") == std::string_view::npos; }
+bool blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
 
 }  // namespace
 
@@ -148,7 +153,8 @@ class OutcomeBuilder {
   Interner parts_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> rows_by_id_;  // by hash of the id
   std::vector<Entry> entries_;
-  std::vector<std::pair<std::string, Cell>> line_cells_;  // of the present line, until it is known to be good
+  std::vector<std::pair<std::string, Cell>>
+      line_cells_;  // of the present line, until it is known to be good
 };
 
 Status OutcomeBuilder::add_file(const std::string& path) {
@@ -177,9 +183,11 @@ Status OutcomeBuilder::add_row(std::string_view line) {
   const std::string_view id = json.string_or("id", "");
   if (id.empty()) return fail(ErrorCode::kParse, "the row has no \"id\" (a text)");
   const auto models = json.find("models");
-  if (!models || !models->is_object()) return fail(ErrorCode::kParse, "the row has no \"models\" (an object)");
+  if (!models || !models->is_object())
+    return fail(ErrorCode::kParse, "the row has no \"models\" (an object)");
   const auto prompt = prompt_of(json);
-  if (!prompt) return fail(ErrorCode::kParse, "the row has no \"prompt\" (a text), \"turns\" or \"messages\"");
+  if (!prompt)
+    return fail(ErrorCode::kParse, "the row has no \"prompt\" (a text), \"turns\" or \"messages\"");
   Complaint bad;
   line_cells_.clear();
   models->each_member([&](std::string_view model, const Json& entry) {
@@ -191,7 +199,8 @@ Status OutcomeBuilder::add_row(std::string_view line) {
   return {};
 }
 
-std::uint32_t OutcomeBuilder::row_of(std::string_view id, const Json& json, const std::string& prompt) {
+std::uint32_t OutcomeBuilder::row_of(std::string_view id, const Json& json,
+                                     const std::string& prompt) {
   const std::uint64_t hash = base::hash64(id);
   const auto [first, last] = rows_by_id_.equal_range(hash);
   for (auto it = first; it != last; ++it) {
@@ -202,7 +211,8 @@ std::uint32_t OutcomeBuilder::row_of(std::string_view id, const Json& json, cons
   const auto row = static_cast<std::uint32_t>(table_.rows_.size());
   const auto tools = json.find("tools");
   table_.rows_.push_back({keep(id), keep(prompt), datasets_.add(json.string_or("dataset", "")),
-                          domains_.add(json.string_or("domain", "")), parts_.add(json.string_or("part", "")),
+                          domains_.add(json.string_or("domain", "")),
+                          parts_.add(json.string_or("part", "")),
                           static_cast<std::uint32_t>(tools ? tools->size() : 0)});
   rows_by_id_.emplace(hash, row);
   return row;
@@ -239,7 +249,8 @@ Result<OutcomeTable> load_outcomes(const std::string& path, const LoadOptions& o
   return load_outcomes(std::span(&path, 1), options);
 }
 
-Result<OutcomeTable> parse_outcomes(std::string_view name, std::string_view text, const LoadOptions& options) {
+Result<OutcomeTable> parse_outcomes(std::string_view name, std::string_view text,
+                                    const LoadOptions& options) {
   OutcomeBuilder builder(options);
   builder.count_file();
   for (std::size_t n = 1; !text.empty(); ++n) {

@@ -26,7 +26,8 @@ Result<PriceList> PriceList::load(const std::string& path) {
     if (!line) break;
     text += *line;
     text += '\n';
-    if (text.size() > (std::size_t{64} << 20U)) return fail(ErrorCode::kTooLarge, path + ": a price list over 64 MiB");
+    if (text.size() > (std::size_t{64} << 20U))
+      return fail(ErrorCode::kTooLarge, path + ": a price list over 64 MiB");
   }
   auto list = parse(text);
   if (!list) return fail_in(path, std::move(list).error());
@@ -36,11 +37,14 @@ Result<PriceList> PriceList::load(const std::string& path) {
 Result<PriceList> PriceList::parse(std::string_view json) {
   base::JsonDoc doc;
   SWY_TRY(const base::Json root, doc.parse(json));
-  if (!root.is_object()) return fail(ErrorCode::kParse, "a price list is an object: {model: {in_per_mtok, out_per_mtok}}");
+  if (!root.is_object())
+    return fail(ErrorCode::kParse,
+                "a price list is an object: {model: {in_per_mtok, out_per_mtok}}");
   PriceList list;
   std::string bad;
   root.each_member([&](std::string_view model, const base::Json& entry) {
-    const Price price{entry.number_or("in_per_mtok", std::nan("")), entry.number_or("out_per_mtok", std::nan(""))};
+    const Price price{entry.number_or("in_per_mtok", std::nan("")),
+                      entry.number_or("out_per_mtok", std::nan(""))};
     if (!(price.in_per_mtok >= 0 && price.out_per_mtok >= 0)) {
       if (bad.empty()) bad = model;
       return;
@@ -49,7 +53,8 @@ Result<PriceList> PriceList::parse(std::string_view json) {
     list.folded_.emplace(fold(model), price);
   });
   if (!bad.empty()) {
-    return fail(ErrorCode::kParse, "model \"" + bad + "\" needs in_per_mtok and out_per_mtok, numbers of at least 0");
+    return fail(ErrorCode::kParse,
+                "model \"" + bad + "\" needs in_per_mtok and out_per_mtok, numbers of at least 0");
   }
   return list;
 }

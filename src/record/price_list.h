@@ -1,5 +1,5 @@
-// Prices per million tokens by model name, from a JSON object {model: {"in_per_mtok": USD, "out_per_mtok": USD}}.
-// Threading: immutable after loading. Ownership: value.
+// Prices per million tokens by model name, from a JSON object {model: {"in_per_mtok": USD,
+// "out_per_mtok": USD}}. Threading: immutable after loading. Ownership: value.
 #pragma once
 
 #include <optional>
@@ -18,7 +18,8 @@ struct Price {
 
 class PriceList {
  public:
-  // kNotFound or kIo for the file; kParse, naming the model, for an entry without two prices of at least 0.
+  // kNotFound or kIo for the file; kParse, naming the model, for an entry without two prices of at
+  // least 0.
   static Result<PriceList> load(const std::string& path);
   static Result<PriceList> parse(std::string_view json);
 
@@ -28,7 +29,8 @@ class PriceList {
 
  private:
   std::unordered_map<std::string, Price> exact_;
-  std::unordered_map<std::string, Price> folded_;  // by lower-case name; the first of a case-insensitive tie
+  std::unordered_map<std::string, Price>
+      folded_;  // by lower-case name; the first of a case-insensitive tie
 };
 
 }  // namespace swy::record

@@ -3,9 +3,10 @@
 //   10 characters  milliseconds since 1970 (48 bits)     2  worker (10 bits)
 //    8 characters  salt of the process (40 bits)          6  sequence of the worker (30 bits)
 //
-// Ids sort by time as text. They are unique across workers (worker, sequence) and restarts (time, salt); the time is that of
-// the wall clock, honest when the clock is set back, and nothing but the order depends on it. Ids are not secrets.
-// Threading: one RecordIds per worker, no sharing; the functions are pure. Ownership: values.
+// Ids sort by time as text. They are unique across workers (worker, sequence) and restarts (time,
+// salt); the time is that of the wall clock, honest when the clock is set back, and nothing but the
+// order depends on it. Ids are not secrets. Threading: one RecordIds per worker, no sharing; the
+// functions are pure. Ownership: values.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +40,8 @@ Result<RecordIdParts> parse_record_id(std::string_view id);
 // Makes the ids of one worker. No allocation.
 class RecordIds {
  public:
-  // clock is borrowed for the object's life. REQUIRES: worker < 1024; the same salt for all workers of a process.
+  // clock is borrowed for the object's life. REQUIRES: worker < 1024; the same salt for all workers
+  // of a process.
   RecordIds(const Clock& clock, unsigned worker, std::uint64_t salt)
       : clock_(clock), worker_(worker), salt_(salt) {}
   RecordId next();

@@ -52,7 +52,8 @@ TEST(RecordId, IsUniqueAcrossWorkersAndRestartsInTheSameMillisecond) {
 TEST(RecordId, RefusesTextsOfAnotherShape) {
   const std::string good(make_record_id({1, 2, 3, 4}).view());
   EXPECT_TRUE(parse_record_id(good));
-  for (std::size_t cut = 0; cut < good.size(); ++cut) EXPECT_FALSE(parse_record_id(good.substr(0, cut)));
+  for (std::size_t cut = 0; cut < good.size(); ++cut)
+    EXPECT_FALSE(parse_record_id(good.substr(0, cut)));
   EXPECT_FALSE(parse_record_id(good + "0"));
   for (const char c : {'i', 'l', 'o', 'u', 'A', '"', '\0', '/'}) {
     std::string bad = good;

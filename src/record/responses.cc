@@ -25,7 +25,9 @@ Status Responses::load_file(const std::string& path) {
     const std::string_view id = row->string_or("id", "");
     const auto answers = row->find("responses");
     if (id.empty() || !answers || !answers->is_object()) {
-      return fail(ErrorCode::kParse, reader.where() + ": a line of answers is {\"id\": text, \"responses\": {model: text}}");
+      return fail(
+          ErrorCode::kParse,
+          reader.where() + ": a line of answers is {\"id\": text, \"responses\": {model: text}}");
     }
     const std::uint64_t key = std::uint64_t{ids_.add(id)} << 32U;
     answers->each_member([&](std::string_view model, const base::Json& value) {

@@ -1,6 +1,7 @@
-// Recorded answers: the text a model gave to a question of an outcome table. Used by the scripted upstream and the demo.
-// Files: *.responses.jsonl(.gz), lines {"id":...,"responses":{model: text}}.
-// Threading: immutable after loading. Ownership: owns the texts; views live as long as the object and survive its move.
+// Recorded answers: the text a model gave to a question of an outcome table. Used by the scripted
+// upstream and the demo. Files: *.responses.jsonl(.gz), lines {"id":...,"responses":{model: text}}.
+// Threading: immutable after loading. Ownership: owns the texts; views live as long as the object
+// and survive its move.
 #pragma once
 
 #include <cstdint>
@@ -17,10 +18,12 @@ namespace swy::record {
 
 class Responses {
  public:
-  // A file, or a directory (its *.responses.jsonl and *.responses.jsonl.gz). Errors begin with file:line.
+  // A file, or a directory (its *.responses.jsonl and *.responses.jsonl.gz). Errors begin with
+  // file:line.
   static Result<Responses> load(const std::string& path);
 
-  [[nodiscard]] std::optional<std::string_view> find(std::string_view id, std::string_view model) const;
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view id,
+                                                     std::string_view model) const;
   [[nodiscard]] std::size_t size() const { return texts_.size(); }
   [[nodiscard]] const std::vector<std::string>& models() const { return models_.names(); }
 

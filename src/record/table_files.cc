@@ -11,13 +11,17 @@ namespace {
 bool ends_with(std::string_view s, std::string_view end) {
   return s.size() >= end.size() && s.substr(s.size() - end.size()) == end;
 }
-bool contains(std::string_view s, std::string_view part) { return s.find(part) != std::string_view::npos; }
+bool contains(std::string_view s, std::string_view part) {
+  return s.find(part) != std::string_view::npos;
+}
 
 bool wanted(std::string_view name, bool responses) {
   if (!ends_with(name, ".jsonl") && !ends_with(name, ".jsonl.gz")) return false;
   if (responses) return contains(name, ".responses.");
-  constexpr std::array<std::string_view, 4> kOther = {".responses.", ".services.", ".catalogue.", ".trajectories."};
-  return std::none_of(kOther.begin(), kOther.end(), [&](std::string_view part) { return contains(name, part); });
+  constexpr std::array<std::string_view, 4> kOther = {".responses.", ".services.", ".catalogue.",
+                                                      ".trajectories."};
+  return std::none_of(kOther.begin(), kOther.end(),
+                      [&](std::string_view part) { return contains(name, part); });
 }
 
 }  // namespace
@@ -36,8 +40,9 @@ Result<std::vector<std::string>> table_files(const std::string& path, bool respo
   if (ec) return fail(ErrorCode::kIo, "cannot list " + path + ": " + ec.message());
   std::sort(out.begin(), out.end());
   if (out.empty()) {
-    return fail(ErrorCode::kNotFound, path + (responses ? " holds no *.responses.jsonl or *.responses.jsonl.gz"
-                                                        : " holds no outcome table (*.jsonl or *.jsonl.gz)"));
+    return fail(ErrorCode::kNotFound,
+                path + (responses ? " holds no *.responses.jsonl or *.responses.jsonl.gz"
+                                  : " holds no outcome table (*.jsonl or *.jsonl.gz)"));
   }
   return out;
 }

@@ -1,4 +1,5 @@
-// Which files of a directory are outcome tables and which are recorded answers. Pure reading, any thread.
+// Which files of a directory are outcome tables and which are recorded answers. Pure reading, any
+// thread.
 #pragma once
 
 #include <string>
@@ -9,9 +10,9 @@
 
 namespace swy::record {
 
-// path itself if it is a file; of a directory the *.jsonl and *.jsonl.gz directly in it, by name, that are tables
-// (no ".responses.", ".services.", ".catalogue.", ".trajectories." in the name) or, with responses, answer files.
-// kNotFound when there is none.
+// path itself if it is a file; of a directory the *.jsonl and *.jsonl.gz directly in it, by name,
+// that are tables (no ".responses.", ".services.", ".catalogue.", ".trajectories." in the name) or,
+// with responses, answer files. kNotFound when there is none.
 Result<std::vector<std::string>> table_files(const std::string& path, bool responses);
 
 }  // namespace swy::record
