@@ -58,7 +58,7 @@ Status GzipReader::Impl::fill() {
     return fail(ErrorCode::kParse,
                 fmt::format("{}: damaged or cut-off gzip after line {} ({})", path, line, text));
   }
-  at_end = n == 0;
+  at_end = n < static_cast<int>(kChunk);  // gzread is short only at the end
   end += static_cast<std::size_t>(n);
   return {};
 }
