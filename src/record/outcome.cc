@@ -1,0 +1,112 @@
+// Access, subsets and splits of outcome tables; loading is in outcome_load.cc.
+#include "record/outcome.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/doc.h"
+#include "base/hash.h"
+
+namespace swy::record {
+namespace {
+
+using Names = std::vector<std::string>;
+
+Result<std::vector<std::size_t>> indices(const Names& wanted, const Names& known,
+                                         std::string_view what) {
+  std::vector<std::size_t> out;
+  for (const std::string& name : wanted) {
+    const auto it = std::find(known.begin(), known.end(), name);
+    if (it == known.end()) {
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("the table has no {} \"{}\"; nearest: {}", what, name,
+                              fmt::join(base::nearest_names(name, known, 3), ", ")));
+    }
+    const auto i = static_cast<std::size_t>(it - known.begin());
+    if (std::find(out.begin(), out.end(), i) == out.end()) out.push_back(i);
+  }
+  return out;
+}
+
+// keep[i]: rows with value i stay. Nothing wanted means everything.
+Result<std::vector<bool>> mask(const Names& wanted, const Names& known, std::string_view what) {
+  SWY_TRY(const auto picked, indices(wanted, known, what));
+  std::vector<bool> keep(known.size(), wanted.empty());
+  for (const std::size_t i : picked) keep[i] = true;
+  return keep;
+}
+
+std::size_t bytes_of(const Names& names) {
+  std::size_t sum = names.capacity() * sizeof(std::string);
+  for (const std::string& n : names)
+    sum += n.capacity() > 15 ? n.capacity() : 0;  // 15: held inside the object
+  return sum;
+}
+
+}  // namespace
+
+OutcomeRow OutcomeTable::row(std::size_t i) const {
+  SWY_ASSERT(i < rows_.size());
+  const Row& r = rows_[i];
+  return {view(r.id),     datasets_[r.dataset], domains_[r.domain],
+          parts_[r.part], view(r.prompt),       r.tools};
+}
+
+std::size_t OutcomeTable::model_index(std::string_view name) const {
+  const auto it = std::find(models_.begin(), models_.end(), name);
+  return it == models_.end() ? npos : static_cast<std::size_t>(it - models_.begin());
+}
+
+Result<OutcomeTable> OutcomeTable::subset(const OutcomeFilter& filter) const {
+  SWY_TRY(const auto models,
+          indices(filter.models.empty() ? models_ : filter.models, models_, "model"));
+  SWY_TRY(const auto datasets, mask(filter.datasets, datasets_, "dataset"));
+  SWY_TRY(const auto domains, mask(filter.domains, domains_, "domain"));
+  OutcomeTable out;
+  for (const std::size_t m : models) out.models_.push_back(models_[m]);
+  out.datasets_ = datasets_;
+  out.domains_ = domains_;
+  out.parts_ = parts_;
+  out.report_ = report_;
+  const auto copy = [&](Text t) {
+    const std::string_view bytes = view(t);
+    const Text to{out.arena_.size(), t.size};
+    out.arena_.insert(out.arena_.end(), bytes.begin(), bytes.end());
+    return to;
+  };
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const Row& r = rows_[i];
+    const auto seen = cells(i);
+    if (!datasets[r.dataset] || !domains[r.domain]) continue;
+    if (std::none_of(models.begin(), models.end(), [&](std::size_t m) { return seen[m].present; }))
+      continue;
+    Row kept = r;
+    kept.id = copy(r.id);
+    kept.prompt = copy(r.prompt);
+    out.rows_.push_back(kept);
+    for (const std::size_t m : models) out.cells_.push_back(seen[m]);
+  }
+  return out;
+}
+
+std::size_t OutcomeTable::memory_bytes() const {
+  return rows_.capacity() * sizeof(Row) + cells_.capacity() * sizeof(Cell) + arena_.capacity() +
+         bytes_of(models_) + bytes_of(datasets_) + bytes_of(domains_) + bytes_of(parts_);
+}
+
+bool is_train(std::string_view id, double share, std::uint64_t seed) {
+  // 53 bits of the hash as a number in [0, 1).
+  return static_cast<double>(base::hash64(id, seed) >> 11U) * 0x1.0p-53 < share;
+}
+
+bool is_train(const OutcomeRow& row, const Split& split) {
+  if (split.honour_part) {
+    if (row.part == "train") return true;
+    if (row.part == "dev" || row.part == "test") return false;
+  }
+  return is_train(row.id, split.train_share, split.seed);
+}
+
+}  // namespace swy::record

@@ -1,0 +1,136 @@
+// Outcome table: which model did how well on which question, at what price. Evaluation, kNN and
+// training learn from it. The file format is docs/reference/outcome-tables.md.
+//
+// In memory: column-oriented; strings in one arena, cells row-major (row * models + model). Unknown
+// is NaN. Threading: immutable after loading, any thread may read. Ownership: owns its strings;
+// views live as long as the table and survive its move.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "switchyard/result.h"
+
+namespace swy::record {
+
+struct Cell {
+  static constexpr float kUnknown = std::numeric_limits<float>::quiet_NaN();
+  float quality = kUnknown;  // 0 to 1; NaN = no observation
+  float tokens_in = kUnknown;
+  float tokens_out = kUnknown;
+  float cost_usd = kUnknown;
+  float latency_s = kUnknown;
+  bool present = false;  // the row names the model
+  bool missing = false;  // the model gave no usable answer; quality is what the row says, usually 0
+  bool estimated = false;  // token counts or cost are estimates
+};
+
+struct OutcomeRow {  // a view into the table
+  std::string_view id;
+  std::string_view dataset;
+  std::string_view domain;
+  std::string_view part;  // "train", "dev", ... or ""
+  std::string_view prompt;
+  std::uint32_t tools = 0;  // how many tools the question offers
+};
+
+struct OutcomeFilter {  // empty = all
+  std::vector<std::string> models;
+  std::vector<std::string> datasets;
+  std::vector<std::string> domains;
+};
+
+struct LoadOptions {
+  bool skip_bad_lines = false;  // count them in the report instead of failing
+};
+
+struct LoadReport {
+  std::uint64_t files = 0;
+  std::uint64_t lines = 0;    // with content
+  std::uint64_t merged = 0;   // lines whose id was there before
+  std::uint64_t skipped = 0;  // bad lines, with skip_bad_lines
+  std::string first_skipped;  // file:line: why
+};
+
+class OutcomeTable {
+ public:
+  [[nodiscard]] std::size_t rows() const { return rows_.size(); }
+  [[nodiscard]] const std::vector<std::string>& models() const {
+    return models_;
+  }  // in order of first appearance
+  [[nodiscard]] const std::vector<std::string>& datasets() const { return datasets_; }
+  [[nodiscard]] const std::vector<std::string>& domains() const { return domains_; }
+  [[nodiscard]] OutcomeRow row(std::size_t i) const;  // REQUIRES: i < rows()
+  // REQUIRES: i < rows(), and model < models().size() for cell().
+  [[nodiscard]] std::span<const Cell> cells(std::size_t i) const {
+    return {cells_.data() + i * models_.size(), models_.size()};
+  }
+  [[nodiscard]] const Cell& cell(std::size_t i, std::size_t model) const { return cells(i)[model]; }
+  // Index of a model or row by name; nullopt-like npos when absent.
+  static constexpr std::size_t npos =
+      static_cast<std::size_t>(-1);  // NOLINT(readability-identifier-naming): as in std
+  [[nodiscard]] std::size_t model_index(std::string_view name) const;
+
+  // Only these models (in the order asked), datasets and domains; rows without a cell for any of
+  // the models fall away. kNotFound for a name that the table does not have, listing those it has.
+  [[nodiscard]] Result<OutcomeTable> subset(const OutcomeFilter& filter) const;
+
+  [[nodiscard]] const LoadReport& report() const { return report_; }
+  [[nodiscard]] std::size_t memory_bytes() const;  // of what the table holds
+
+ private:
+  friend class OutcomeBuilder;
+  struct Text {
+    std::uint64_t begin = 0;
+    std::uint32_t size = 0;
+  };
+  struct Row {
+    Text id;
+    Text prompt;
+    std::uint32_t dataset = 0;
+    std::uint32_t domain = 0;
+    std::uint32_t part = 0;
+    std::uint32_t tools = 0;
+  };
+  [[nodiscard]] std::string_view view(Text t) const { return {arena_.data() + t.begin, t.size}; }
+
+  std::vector<std::string> models_;
+  std::vector<std::string> datasets_;
+  std::vector<std::string> domains_;
+  std::vector<std::string> parts_;
+  std::vector<Row> rows_;
+  std::vector<Cell> cells_;
+  std::vector<char> arena_;  // a vector, so that moving the owner never moves the bytes
+  LoadReport report_;
+};
+
+// Loads files and directories. Of a directory: *.jsonl and *.jsonl.gz directly in it, by name,
+// except those with
+// ".responses.", ".services.", ".catalogue." or ".trajectories." in the name. A row whose id was
+// seen before adds its models to the earlier row (same model: the later cell stays). Errors begin
+// with file:line.
+Result<OutcomeTable> load_outcomes(std::span<const std::string> paths,
+                                   const LoadOptions& options = {});
+Result<OutcomeTable> load_outcomes(const std::string& path, const LoadOptions& options = {});
+
+// The same from text, for tests and other sources. name stands for the file in messages.
+Result<OutcomeTable> parse_outcomes(std::string_view name, std::string_view text,
+                                    const LoadOptions& options = {});
+
+// True for a share of all ids, decided by the id alone: the same question is on the same side in
+// every file and run.
+[[nodiscard]] bool is_train(std::string_view id, double share, std::uint64_t seed);
+
+struct Split {
+  double train_share = 0.5;
+  std::uint64_t seed = 0;
+  bool honour_part =
+      false;  // rows whose part is "train" / "dev" or "test" go where it says, the others by hash
+};
+[[nodiscard]] bool is_train(const OutcomeRow& row, const Split& split);
+
+}  // namespace swy::record

@@ -1,0 +1,51 @@
+#include "record/responses.h"
+
+#include "base/json.h"
+#include "record/gzip_reader.h"
+#include "record/table_files.h"
+
+namespace swy::record {
+
+Result<Responses> Responses::load(const std::string& path) {
+  SWY_TRY(const auto files, table_files(path, true));
+  Responses out;
+  for (const std::string& file : files) SWY_DO(out.load_file(file));
+  return out;
+}
+
+Status Responses::load_file(const std::string& path) {
+  SWY_TRY(GzipReader reader, GzipReader::open(path));
+  base::JsonDoc doc;
+  for (;;) {
+    SWY_TRY(const auto line, reader.next());
+    if (!line) return {};
+    if (line->find_first_not_of(" \t") == std::string_view::npos) continue;
+    const auto row = doc.parse(*line);
+    if (!row) return fail_in(reader.where(), row.error());
+    const std::string_view id = row->string_or("id", "");
+    const auto answers = row->find("responses");
+    if (id.empty() || !answers || !answers->is_object()) {
+      return fail(
+          ErrorCode::kParse,
+          reader.where() + ": a line of answers is {\"id\": text, \"responses\": {model: text}}");
+    }
+    const std::uint64_t key = std::uint64_t{ids_.add(id)} << 32U;
+    answers->each_member([&](std::string_view model, const base::Json& value) {
+      const auto text = value.as_string();
+      if (!text) return;  // null: the model gave no answer
+      texts_[key | models_.add(model)] = {arena_.size(), text->size()};
+      arena_.insert(arena_.end(), text->begin(), text->end());
+    });
+  }
+}
+
+std::optional<std::string_view> Responses::find(std::string_view id, std::string_view model) const {
+  const auto i = ids_.find(id);
+  const auto m = models_.find(model);
+  if (!i || !m) return std::nullopt;
+  const auto it = texts_.find((std::uint64_t{*i} << 32U) | *m);
+  if (it == texts_.end()) return std::nullopt;
+  return std::string_view(arena_.data() + it->second.begin, it->second.size);
+}
+
+}  // namespace swy::record

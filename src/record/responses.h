@@ -1,0 +1,42 @@
+// Recorded answers: the text a model gave to a question of an outcome table. Used by the scripted
+// upstream and the demo. Files: *.responses.jsonl(.gz), lines {"id":...,"responses":{model: text}}.
+// Threading: immutable after loading. Ownership: owns the texts; views live as long as the object
+// and survive its move.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "record/interner.h"
+#include "switchyard/result.h"
+
+namespace swy::record {
+
+class Responses {
+ public:
+  // A file, or a directory (its *.responses.jsonl and *.responses.jsonl.gz). Errors begin with
+  // file:line.
+  static Result<Responses> load(const std::string& path);
+
+  [[nodiscard]] std::optional<std::string_view> find(std::string_view id,
+                                                     std::string_view model) const;
+  [[nodiscard]] std::size_t size() const { return texts_.size(); }
+  [[nodiscard]] const std::vector<std::string>& models() const { return models_.names(); }
+
+ private:
+  Status load_file(const std::string& path);
+  struct Text {
+    std::uint64_t begin = 0;
+    std::uint64_t size = 0;
+  };
+  Interner ids_;
+  Interner models_;
+  std::unordered_map<std::uint64_t, Text> texts_;  // id index * 2^32 + model index
+  std::vector<char> arena_;  // a vector, so that moving the owner never moves the bytes
+};
+
+}  // namespace swy::record

@@ -1,0 +1,457 @@
+// Structure of a prompt.
+//
+// What: one walk over the code points (letters, words, sentences) and one over the lines (fences,
+// code, formulas, tables, lists). Each kind collects evidence e >= 0 and its confidence is e / (e +
+// 1): one decisive sign (e = 4) gives 0.8, half a sign 0.33. Code: a closed fence, or lines that
+// look like program text by their keywords ("def f(", "#include", "SELECT ... FROM"), line ends
+// ("{", ");", "):") and operators. Mathematics: LaTeX commands, $...$, relations between numbers
+// and variables, and the words of mathematics problems. Tables: Markdown rows, or three lines with
+// the same number of commas, tabs or semicolons. Measured: see structure.h. Cost: O(bytes), no
+// allocation. When it loses: code in languages without punctuation, one-line snippets inside prose,
+// word problems without numbers. Test: structure_test.cc.
+#include "text/structure.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "text/utf8.h"
+
+namespace swy::text {
+namespace {
+
+bool is_alnum(char c) {
+  return is_ascii_alpha(static_cast<unsigned char>(c)) || (c >= '0' && c <= '9');
+}
+bool is_name(char c) { return is_alnum(c) || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+std::string_view trim(std::string_view s) {
+  while (!s.empty() && blank(s.front())) s.remove_prefix(1);
+  while (!s.empty() && blank(s.back())) s.remove_suffix(1);
+  return s;
+}
+
+std::size_t count_of(std::string_view s, char c) {
+  return static_cast<std::size_t>(std::count(s.begin(), s.end(), c));
+}
+
+template <std::size_t N>
+bool starts_with_any(std::string_view s, const std::array<std::string_view, N>& list) {
+  return std::any_of(list.begin(), list.end(),
+                     [s](std::string_view p) { return s.starts_with(p); });
+}
+
+// Words that belong to mathematics problems. Sorted.
+constexpr std::array<std::string_view, 44> kMathWords = {
+    "algebra",   "angle",      "arithmetic",   "calculate",   "circle",   "coefficient", "compute",
+    "cosine",    "derivative", "digit",        "digits",      "divided",  "divisible",   "equation",
+    "equations", "evaluate",   "expression",   "factor",      "fraction", "function",    "graph",
+    "group",     "hexagon",    "homomorphism", "integer",     "integers", "integral",    "matrix",
+    "modulo",    "polynomial", "prime",        "probability", "product",  "radius",      "real",
+    "remainder", "roots",      "sequence",     "solve",       "square",   "sum",         "triangle",
+    "vector",    "vertices"};
+
+// Which lengths occur among the math words with this first letter: spares most look-ups.
+constexpr std::array<std::uint32_t, 26> kMathLengths = [] {
+  std::array<std::uint32_t, 26> m{};
+  for (const std::string_view w : kMathWords)
+    m[static_cast<std::size_t>(w[0] - 'a')] |= 1U << w.size();
+  return m;
+}();
+
+bool is_math_word(std::string_view w) {
+  if (w.size() < 3 || w.size() > 12) return false;
+  std::array<char, 12> low{};
+  for (std::size_t i = 0; i < w.size(); ++i)
+    low[i] = static_cast<char>(fold(static_cast<unsigned char>(w[i])));
+  if (low[0] < 'a' || low[0] > 'z' ||
+      (kMathLengths[static_cast<std::size_t>(low[0] - 'a')] >> w.size() & 1U) == 0) {
+    return false;
+  }
+  return std::binary_search(kMathWords.begin(), kMathWords.end(),
+                            std::string_view(low.data(), w.size()));
+}
+
+class Analysis {
+ public:
+  explicit Analysis(std::string_view text) : text_(text) {}
+
+  Structure run() {
+    out_.bytes = static_cast<std::uint32_t>(text_.size());
+    characters();
+    for (std::size_t at = 0; at < text_.size();) {
+      const std::size_t end = std::min(text_.find('\n', at), text_.size());
+      line(text_.substr(at, end - at));
+      at = end + 1;
+    }
+    end_table();
+    if (in_fence_ && out_.fenced_lines > 0) ++out_.code_fences;
+    judge();
+    return out_;
+  }
+
+ private:
+  // Letters, words, sentences.
+  void characters() {
+    std::size_t word = kNoWord;
+    char32_t last = 0;  // last character that is no space
+    for (std::size_t i = 0; i < text_.size();) {
+      const Decoded d = decode_next(text_, i);
+      ++out_.code_points;
+      if (is_word(d.cp)) {
+        if (is_cjk(d.cp) || word == kNoWord) ++out_.words;
+        if (word == kNoWord) word = i;
+        letter(d.cp);
+        last = d.cp;
+      } else {
+        end_word(word, i);
+        word = kNoWord;
+        if (!is_space(d.cp)) {
+          ++out_.symbols;
+          mark(d.cp, i + d.size, last);
+          last = d.cp;
+        }
+      }
+      i += d.size;
+    }
+    end_word(word, text_.size());
+    if (is_word(last)) ++out_.sentences;  // the last one without a full stop
+  }
+
+  void letter(char32_t c) {
+    if (is_ascii_digit(c)) {
+      ++out_.digits;
+    } else if (c != '_') {
+      ++out_.letters;
+      if (fold(c) != c) ++out_.upper_case;
+    }
+  }
+
+  void end_word(std::size_t from, std::size_t to) {
+    if (from == kNoWord) return;
+    const std::string_view w = text_.substr(from, to - from);
+    if (is_digit(w.front())) ++numbers_;
+    if (is_math_word(w)) ++math_words_;
+  }
+
+  void mark(char32_t c, std::size_t next, char32_t last) {
+    const bool closes = next >= text_.size() || is_space(decode_next(text_, next).cp);
+    if (c == '?' || c == 0xFF1F || c == 0x61F) {
+      if (last != '?' && (closes || c != '?' || text_[next] == '"' || text_[next] == ')'))
+        ++out_.questions;
+    }
+    const bool stop = (c == '.' || c == '!' || c == '?') && closes;
+    if ((stop || c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0x964) && is_sentence_end(last))
+      ++out_.sentences;
+  }
+  static bool is_sentence_end(char32_t last) {
+    return is_word(last) || last == ')' || last == '"' || last == '$';
+  }
+
+  void line(std::string_view raw) {
+    const std::string_view s = trim(raw);
+    if (s.empty()) return end_table();
+    ++out_.lines;
+    if (s.starts_with("```") || s.starts_with("~~~")) return fence(s);
+    if (in_fence_) {
+      ++out_.fenced_lines;
+      return;
+    }
+    const std::size_t indent = static_cast<std::size_t>(s.data() - raw.data());
+    spans(s);
+    const float code = code_evidence(s, indent);
+    if (code >= 0.5F) {
+      ++out_.code_lines;
+      code_ += code;
+    } else {
+      equations(s);
+      list_or_heading(s);
+    }
+    table_row(s, code >= 1);
+  }
+
+  void fence(std::string_view s) {
+    end_table();
+    if (s.size() > 3 && s.find("```", 3) != std::string_view::npos) {  // all on one line
+      ++out_.code_fences;
+      return;
+    }
+    if (in_fence_) ++out_.code_fences;
+    in_fence_ = !in_fence_;
+  }
+
+  // `code`, $formula$, \command, URLs.
+  void spans(std::string_view s) {
+    for (std::size_t i = 0; i < s.size(); ++i) {
+      switch (s[i]) {
+        case '`':
+          i = inline_code(s, i);
+          break;
+        case '$':
+          i = dollars(s, i);
+          break;
+        case '\\':
+          latex(s, i);
+          break;
+        case ':':
+          if (s.substr(i).starts_with("://") && i > 0 && is_alnum(s[i - 1])) ++out_.urls;
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  std::size_t inline_code(std::string_view s, std::size_t i) {
+    const std::size_t end = s.find('`', i + 1);
+    if (end == std::string_view::npos || end == i + 1) return i;
+    ++out_.inline_code;
+    return end;
+  }
+
+  std::size_t dollars(std::string_view s, std::size_t i) {
+    const std::size_t open = i + 1 < s.size() && s[i + 1] == '$' ? 2 : 1;
+    const std::size_t end = s.find('$', i + open);
+    if (end == std::string_view::npos || end == i + open) return i + open - 1;
+    const std::string_view in = s.substr(i + open, end - i - open);
+    // "$5 and $10" is money: a formula neither begins nor ends with a space, and has an operator or
+    // is one short name.
+    const bool tight = open == 2 || (in.front() != ' ' && in.back() != ' ');
+    const bool formula =
+        in.find_first_of("=+^_\\<>*/(") != std::string_view::npos || in.size() <= 3;
+    if (!tight || !formula || (end + 1 < s.size() && is_digit(s[end + 1]))) return i;
+    ++out_.dollar_math;
+    for (std::size_t k = i; k < end; ++k) {
+      if (s[k] == '\\') latex(s, k);
+    }
+    return end + open - 1;
+  }
+
+  void latex(std::string_view s, std::size_t i) {
+    const std::string_view rest = s.substr(i + 1);
+    if (rest.starts_with('[') || rest.starts_with('(')) {
+      ++out_.latex_commands;
+      return;
+    }
+    std::size_t n = 0;
+    while (n < rest.size() && is_ascii_alpha(static_cast<unsigned char>(rest[n]))) ++n;
+    // \n, \t and \d are escapes of programs; C:\path has a letter before.
+    if (n >= 2 && (i == 0 || !is_alnum(s[i - 1]) || n >= 3) && !(i > 0 && s[i - 1] == '\\'))
+      ++out_.latex_commands;
+  }
+
+  // 0 for prose, 0.5 or more for program text.
+  static float code_evidence(std::string_view s, std::size_t indent) {
+    static constexpr std::array<std::string_view, 30> kStarts = {
+        "#include",       "#define",       "#!/",       "using namespace ",
+        "public static ", "public class ", "private ",  "<?php",
+        "<html",          "<div",          "<!DOCTYPE", "package ",
+        "func ",          "fn ",           "elif ",     "except",
+        "try:",           "else:",         "} else",    "console.log",
+        "System.out",     "print(",        "printf(",   "std::",
+        "@app.",          "async def ",    "export ",   "pub fn ",
+        "CREATE TABLE",   "INSERT INTO"};
+    const bool ends_open = s.ends_with('{') || s.ends_with("};") || s.ends_with(");") || s == "}" ||
+                           s == "});" || s.ends_with("):") || s.ends_with("] = {");
+    float e = 0;
+    if (starts_with_any(s, kStarts) && s.find_first_of("({<;:.\"#/") != std::string_view::npos)
+      e += 1;
+    if (definition(s)) e += 2;
+    if (ends_open) e += 0.6F;
+    if (s.ends_with(';') && indent + 1 > 0 && s.find_first_of("=(") != std::string_view::npos)
+      e += 0.6F;
+    e += operators(s);
+    if (indent >= 2 && e > 0) e += 0.2F;
+    return e;
+  }
+
+  // def name(, class Name:, function name(, import a.b, from a import b, const x =, return x,
+  // SELECT a FROM b
+  static bool definition(std::string_view s) {
+    const auto name_then = [](std::string_view rest, std::string_view closers) {
+      std::size_t n = 0;
+      while (n < rest.size() && is_name(rest[n])) ++n;
+      if (n == 0) return false;
+      while (n < rest.size() && rest[n] == ' ') ++n;
+      return n < rest.size() && closers.find(rest[n]) != std::string_view::npos;
+    };
+    const auto after = [&](std::string_view key, std::string_view closers) {
+      return s.starts_with(key) && name_then(s.substr(key.size()), closers);
+    };
+    if (after("def ", "(") || after("function ", "(") || after("class ", ":({") ||
+        after("struct ", "{"))
+      return true;
+    if (after("const ", "=:") || after("let ", "=:") || after("var ", "=:") ||
+        after("assert ", "(=."))
+      return true;
+    if (s.starts_with("from ") && s.find(" import ") != std::string_view::npos) return true;
+    if (s.starts_with("import ") && count_of(s, ' ') <= 3 &&
+        s.find_first_of(",!?") == std::string_view::npos) {
+      return true;
+    }
+    if (s.starts_with("SELECT ") && s.find(" FROM ") != std::string_view::npos) return true;
+    if ((s.starts_with("if (") || s.starts_with("for (") || s.starts_with("while (")) &&
+        s.ends_with('{'))
+      return true;
+    return s.starts_with("return ") &&
+           (s.ends_with(';') || s.find_first_of("([+=*") != std::string_view::npos);
+  }
+
+  static float operators(std::string_view s) {
+    static constexpr std::array<std::string_view, 12> kPairs = {
+        "==", "!=", "->", "=>", "::", "&&", "||", "+=", "-=", "</", "/>", "();"};
+    float e = 0;
+    for (std::size_t i = 0; i + 1 < s.size(); ++i) {
+      const char c = s[i];
+      if (is_alnum(c) || c == ' ') continue;
+      const std::string_view two = s.substr(i, 2);
+      if (std::find(kPairs.begin(), kPairs.end(), two) != kPairs.end()) e += 0.35F;
+      // a call or an index: name( or name[ without a space, with a name of two letters at least
+      // (f(x) is mathematics)
+      if ((c == '(' || c == '[') && i >= 2 && is_name(s[i - 1]) && is_name(s[i - 2]) &&
+          s[i - 1] > '9')
+        e += 0.2F;
+      if (c == '_' && i > 0 && is_alnum(s[i - 1]) && is_alnum(s[i + 1]) && i >= 2 &&
+          is_alnum(s[i - 2]))
+        e += 0.15F;
+    }
+    return std::min(e, 1.2F);
+  }
+
+  // Operators and relations with a number or a one-letter variable on both sides.
+  void equations(std::string_view s) {
+    for (std::size_t i = 1; i + 1 < s.size(); ++i) {
+      const char c = s[i];
+      if (c != '=' && c != '+' && c != '*' && c != '/' && c != '^' && c != '<' && c != '>')
+        continue;
+      std::size_t l = i;
+      while (l > 0 && s[l - 1] == ' ') --l;
+      std::size_t r = i + 1;
+      if (r < s.size() && s[r] == '=') ++r;
+      while (r < s.size() && s[r] == ' ') ++r;
+      if (l == 0 || r >= s.size() || !operand_left(s, l - 1) || !operand_right(s, r)) continue;
+      ++out_.equations;
+      i = r;
+    }
+  }
+  static bool operand_left(std::string_view s, std::size_t i) {
+    if (is_digit(s[i]) || s[i] == ')' || s[i] == '}') return true;
+    return is_ascii_alpha(static_cast<unsigned char>(s[i])) &&
+           (i == 0 || !is_ascii_alpha(static_cast<unsigned char>(s[i - 1])));
+  }
+  static bool operand_right(std::string_view s, std::size_t i) {
+    if (is_digit(s[i]) || s[i] == '(' || s[i] == '-' || s[i] == '\\' || s[i] == '{') return true;
+    return is_ascii_alpha(static_cast<unsigned char>(s[i])) &&
+           (i + 1 >= s.size() || !is_ascii_alpha(static_cast<unsigned char>(s[i + 1])));
+  }
+
+  void list_or_heading(std::string_view s) {
+    if ((s[0] == '-' || s[0] == '*' || s[0] == '+') && s.size() > 1 && s[1] == ' ') {
+      ++out_.list_items;
+      return;
+    }
+    if (s.starts_with("\xE2\x80\xA2")) {  // bullet
+      ++out_.list_items;
+      return;
+    }
+    std::size_t n = 0;
+    while (n < s.size() && n < 4 && is_digit(s[n])) ++n;
+    if (n > 0 && n + 1 < s.size() && (s[n] == '.' || s[n] == ')') && s[n + 1] == ' ')
+      ++out_.list_items;
+    n = std::min(s.find_first_not_of('#'), s.size());
+    if (n >= 1 && n <= 6 && n < s.size() && s[n] == ' ') ++out_.headings;
+  }
+
+  void table_row(std::string_view s, bool code) {
+    const std::size_t pipes = count_of(s, '|');
+    if (pipes >= 2 && (s.front() == '|' || s.find(" | ") != std::string_view::npos) && !code) {
+      ++out_.table_rows;
+      const bool rule = s.find_first_not_of("|-: ") == std::string_view::npos &&
+                        s.find("--") != std::string_view::npos;
+      if (rule) ruled_ = true;
+      return end_run();
+    }
+    separated(s, code);
+  }
+
+  // Lines with the same number of separators, one after the other.
+  void separated(std::string_view s, bool code) {
+    const std::size_t tabs = count_of(s, '\t');
+    const std::size_t commas = std::max(count_of(s, ','), count_of(s, ';'));
+    const std::size_t n = tabs > 0 ? tabs + 1000 : commas;
+    const bool row =
+        !code && n >= 2 && !s.ends_with('.') && !s.ends_with('?') && !s.ends_with(',') &&
+        (tabs > 0 || (s.size() / (n + 1) <= 24 && s.find(". ") == std::string_view::npos &&
+                      s.find(", ") == std::string_view::npos));
+    if (row && n == run_width_) {
+      ++run_rows_;
+      return;
+    }
+    end_run();
+    run_width_ = row ? n : 0;
+    run_rows_ = row ? 1 : 0;
+  }
+  void end_run() {
+    if (run_rows_ >= 3) out_.table_rows += run_rows_;
+    run_rows_ = 0;
+    run_width_ = 0;
+  }
+  void end_table() { end_run(); }
+
+  static Likely likely(float evidence) { return {evidence / (evidence + 1)}; }
+
+  void judge() {
+    const auto f = [](std::uint32_t v) { return static_cast<float>(v); };
+    const float plain = std::max(1.0F, f(out_.lines - out_.fenced_lines));
+    // A long text may have a stray line that looks like code: evidence per line counts as well as
+    // evidence.
+    const float lines = code_ * std::min(1.0F, 0.35F + 3.0F * f(out_.code_lines) / plain);
+    out_.has_code = likely(6.0F * f(out_.code_fences) + lines * 0.9F + 0.35F * f(out_.inline_code));
+    const float words = std::min(f(math_words_) * 0.3F, 0.9F);
+    const bool word_problem = numbers_ >= 2 && out_.questions > 0 && out_.sentences >= 2 &&
+                              out_.digits * 3 < out_.letters;
+    out_.has_math = likely(1.2F * std::min(f(out_.latex_commands), 5.0F) +
+                           1.2F * std::min(f(out_.dollar_math), 3.0F) +
+                           0.45F * std::min(f(out_.equations), 6.0F) + words +
+                           (word_problem ? 0.4F : 0.0F) - std::min(lines, 1.0F) * 0.3F * 0.0F);
+    const float rows = f(out_.table_rows);
+    out_.has_table = likely(rows < 2 ? rows * 0.3F : rows * (ruled_ ? 1.5F : 0.6F));
+    json();
+  }
+
+  void json() {
+    std::string_view s = text_;
+    while (!s.empty() && is_space(static_cast<unsigned char>(s.front()))) s.remove_prefix(1);
+    while (!s.empty() && is_space(static_cast<unsigned char>(s.back()))) s.remove_suffix(1);
+    const bool object = s.size() >= 2 && s.front() == '{' && s.back() == '}';
+    const bool array = s.size() >= 2 && s.front() == '[' && s.back() == ']';
+    if (!object && !array) return;
+    const std::size_t quotes = count_of(s, '"');
+    const std::size_t colons = count_of(s, ':');
+    float e = 0.3F;
+    if (quotes % 2 == 0 && count_of(s, s.front()) == count_of(s, s.back())) e += 0.5F;
+    if (object && quotes >= 2 && colons >= 1) e += 3;
+    if (s.substr(1, s.size() - 2).find_first_not_of(" \t\r\n") == std::string_view::npos) e += 2;
+    if (array && (s[1] == '{' || s[1] == '"' || s[1] == '[' || is_digit(s[1]))) e += 2;
+    out_.is_json = likely(e);
+  }
+
+  static constexpr std::size_t kNoWord = static_cast<std::size_t>(-1);
+  std::string_view text_;
+  Structure out_;
+  bool in_fence_ = false;
+  bool ruled_ = false;
+  float code_ = 0;
+  std::uint32_t numbers_ = 0;
+  std::uint32_t math_words_ = 0;
+  std::size_t run_width_ = 0;
+  std::uint32_t run_rows_ = 0;
+};
+
+}  // namespace
+
+Structure analyse(std::string_view text) { return Analysis(clip(text, kMaxStructureBytes)).run(); }
+
+}  // namespace swy::text

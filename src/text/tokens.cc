@@ -1,0 +1,181 @@
+// Token estimate.
+//
+// What: the text is cut the way GPT-style pre-tokenisers cut it (a word with the space before it,
+// digits in threes, a run of punctuation with the space before and the line ends after it, a run of
+// line ends, a run of spaces), and each piece costs what such pieces cost on average. The tables
+// give hundredths of a token by the length of the piece. A change from lower to upper case inside a
+// word starts a new piece (getUserName), since vocabularies hold the humps. Why: the cutting rule
+// is public and exact; only the number of tokens per piece needs the vocabulary, and for common
+// words it is 1. Non-ASCII letters cost by script (hundredths per code point). Fit and error: see
+// tokens.h. Cost: one pass, no allocation. When it loses: rare names, hexadecimal and base64
+// strings, scripts that are rare in the training data of a vocabulary (cl100k needs up to four
+// times o200k's tokens for Georgian or Telugu). Test: tokens_test.cc.
+#include "text/tokens.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "text/utf8.h"
+
+namespace swy::text {
+namespace {
+
+using Table = std::array<std::uint16_t, 20>;
+
+// Index: length of the piece in letters; beyond the end of the table kPerLetter each.
+constexpr Table kWord = {0,   100, 100, 100, 101, 103, 104, 106, 107, 112,
+                         112, 120, 137, 125, 155, 180, 235, 285, 300, 330};  // after a space
+constexpr Table kPart = {0,   100, 101, 104, 106, 113, 119, 130, 136, 158,
+                         146, 134, 210, 240, 190, 320, 330, 350, 370, 400};  // after anything else
+constexpr Table kUpper = {0,   100, 101, 121, 145, 140, 141, 165, 230, 255,
+                          230, 230, 330, 360, 400, 430, 460, 490, 520, 550};
+constexpr Table kMarks = {0,   100, 103, 141, 191, 238, 282, 300, 340, 400,
+                          440, 470, 500, 520, 540, 550, 560, 565, 570, 575};  // mixed punctuation
+constexpr std::uint32_t kPerLetter = 30;
+
+std::uint32_t look_up(const Table& t, std::size_t n, std::uint32_t each = kPerLetter) {
+  if (n < t.size()) return t[n];
+  return t.back() + static_cast<std::uint32_t>(n - (t.size() - 1)) * each;
+}
+
+// Hundredths per code point above U+007F.
+std::uint32_t script_cost(char32_t cp) {
+  if (cp < 0x250) return 75;    // accented Latin: it also splits the word it is in
+  if (cp < 0x370) return 80;    // phonetic letters, loose accents
+  if (cp < 0x400) return 40;    // Greek
+  if (cp < 0x530) return 34;    // Cyrillic
+  if (cp < 0x590) return 40;    // Armenian
+  if (cp < 0x600) return 46;    // Hebrew
+  if (cp < 0x780) return 39;    // Arabic
+  if (cp < 0x900) return 120;   // Syriac, Thaana, NKo
+  if (cp < 0xE00) return 43;    // India and Sri Lanka
+  if (cp < 0xF00) return 46;    // Thai, Lao
+  if (cp < 0x1000) return 145;  // Tibetan
+  if (cp < 0x10A0) return 53;   // Burmese
+  if (cp < 0x1100) return 40;   // Georgian
+  if (cp < 0x1780) return 120;
+  if (cp < 0x1800) return 55;                   // Khmer
+  if (cp >= 0x1E00 && cp < 0x1F00) return 60;   // Vietnamese
+  if (cp >= 0x2000 && cp < 0x2070) return 100;  // dashes and quotes
+  if (cp < 0x3000) return 150;
+  if (cp < 0x3040) return 80;                  // CJK punctuation
+  if (cp < 0x3100) return 55;                  // kana
+  if (cp < 0xA000) return 75;                  // Han
+  if (cp >= 0xAC00 && cp < 0xD7B0) return 62;  // hangul
+  if (cp >= 0xFF00 && cp < 0xFFF0) return 85;  // full-width forms
+  return 250;                                  // emoji and rare scripts
+}
+
+enum class Kind : std::uint8_t { kLower, kCapital, kDigit, kSpace, kBreak, kMark, kHigh };
+
+constexpr std::array<Kind, 128> kKinds = [] {
+  std::array<Kind, 128> k{};
+  k.fill(Kind::kMark);
+  for (std::size_t c = 'a'; c <= 'z'; ++c) k[c] = Kind::kLower;
+  for (std::size_t c = 'A'; c <= 'Z'; ++c) k[c] = Kind::kCapital;
+  for (std::size_t c = '0'; c <= '9'; ++c) k[c] = Kind::kDigit;
+  k[' '] = k['\t'] = k['\v'] = k['\f'] = Kind::kSpace;
+  k['\n'] = k['\r'] = Kind::kBreak;
+  return k;
+}();
+
+class Estimator {
+ public:
+  explicit Estimator(std::string_view text) : text_(text) {}
+
+  std::int64_t run() {
+    while (pos_ < text_.size()) step();
+    const auto whole = static_cast<std::int64_t>((cost_ + 50) / 100);
+    return std::clamp<std::int64_t>(whole, text_.empty() ? 0 : 1,
+                                    static_cast<std::int64_t>(text_.size()));
+  }
+
+ private:
+  [[nodiscard]] Kind kind(std::size_t i) const {
+    const auto c = static_cast<unsigned char>(text_[i]);
+    return c < 0x80 ? kKinds[c] : Kind::kHigh;
+  }
+  std::size_t skip(Kind k) {
+    const std::size_t from = pos_;
+    while (pos_ < text_.size() && kind(pos_) == k) ++pos_;
+    return pos_ - from;
+  }
+  void step() {
+    switch (kind(pos_)) {
+      case Kind::kLower:
+      case Kind::kCapital:
+        return word();
+      case Kind::kDigit:
+        cost_ += (skip(Kind::kDigit) + 2) / 3 * 100;
+        return leave();
+      case Kind::kSpace:
+        return space();
+      case Kind::kBreak:
+        skip(Kind::kBreak);
+        cost_ += 101;
+        return leave();
+      case Kind::kMark:
+        return marks();
+      case Kind::kHigh:
+        return high();
+    }
+  }
+  void leave() { after_space_ = false; }
+
+  void word() {
+    const std::size_t capitals = skip(Kind::kCapital);
+    const std::size_t small = skip(Kind::kLower);
+    if (small == 0 && capitals > 1) {
+      cost_ += look_up(kUpper, capitals);
+    } else if (capitals > 1) {  // HTTPServer: the last capital belongs to the word that follows
+      cost_ += look_up(kUpper, capitals - 1) + look_up(kPart, small + 1);
+    } else {
+      cost_ += look_up(after_space_ ? kWord : kPart, capitals + small);
+    }
+    leave();
+  }
+
+  // The last space goes with what follows, unless that is a digit or a line end; what is left is
+  // one token.
+  void space() {
+    const std::size_t n = skip(Kind::kSpace);
+    const bool joins = pos_ < text_.size() && kind(pos_) != Kind::kDigit &&
+                       kind(pos_) != Kind::kBreak && text_[pos_ - 1] == ' ';
+    if (pos_ < text_.size() && kind(pos_) == Kind::kBreak) {  // spaces before a line end go with it
+      cost_ += 20;
+      return leave();
+    }
+    if (n > (joins ? 1U : 0U)) cost_ += 100 + n / 64 * 100;
+    after_space_ = joins;
+  }
+
+  void marks() {
+    const std::size_t from = pos_;
+    const std::size_t n = skip(Kind::kMark);
+    const char first = text_[from];
+    const bool same = text_.substr(from, n).find_first_not_of(first) == std::string_view::npos;
+    cost_ += same ? 100 + n / 16 * 100 : look_up(kMarks, n, 6);
+    // One line end after a mark is mostly part of its token (".\n", "}\n").
+    if (skip(Kind::kBreak) > 0) cost_ += n == 1 ? 10 : 50;
+    leave();
+  }
+
+  void high() {
+    const Decoded d = decode_multibyte(text_, pos_);
+    cost_ += d.valid ? script_cost(d.cp) : 100;
+    pos_ += d.size;
+    after_space_ = d.valid && is_word(d.cp);  // letters after an accented one continue its word
+  }
+
+  std::string_view text_;
+  std::size_t pos_ = 0;
+  std::uint64_t cost_ = 0;  // hundredths of a token
+  bool after_space_ = false;
+};
+
+}  // namespace
+
+std::int64_t estimate_tokens(std::string_view text) { return Estimator(text).run(); }
+
+}  // namespace swy::text
