@@ -34,7 +34,7 @@ struct Structure;
 
 namespace swy::route {
 
-inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double kUnknownNumber = std::numeric_limits<double>::quiet_NaN();
 using ShortText = base::InlineText<30>;
 using ReasonText = base::InlineText<158>;
 
@@ -94,7 +94,7 @@ std::string_view to_string(Truth truth);
 struct Fact {
   Truth truth = Truth::kUnknown;
   float confidence = 1;     // probability that truth (or label) is right, where the signal can say; 1 otherwise
-  double value = kUnknown;  // a number behind it, for comparisons (tokens, matches, similarity)
+  double value = kUnknownNumber;  // a number behind it, for comparisons (tokens, matches, similarity)
   ShortText label;          // a name behind it (language code, previous model), for == and in
 };
 
@@ -119,13 +119,13 @@ class Signal {
 
 // What is believed of one candidate for this work. NaN = unknown, never zero.
 struct Belief {
-  double quality = kUnknown;         // expected quality 0..1
-  double quality_var = kUnknown;
-  double cost_micro = kUnknown;      // expected micro-USD for this request
-  double latency_ms = kUnknown;      // expected time to the last token
-  double latency_p95_ms = kUnknown;
-  double p_fail = kUnknown;
-  double evidence = kUnknown;        // effective number of observations behind quality
+  double quality = kUnknownNumber;         // expected quality 0..1
+  double quality_var = kUnknownNumber;
+  double cost_micro = kUnknownNumber;      // expected micro-USD for this request
+  double latency_ms = kUnknownNumber;      // expected time to the last token
+  double latency_p95_ms = kUnknownNumber;
+  double p_fail = kUnknownNumber;
+  double evidence = kUnknownNumber;        // effective number of observations behind quality
 };
 
 struct Verdict {

@@ -196,7 +196,7 @@ std::vector<std::string> nearest_names(std::string_view wanted, const std::vecto
   std::vector<std::pair<std::size_t, const std::string*>> scored;
   for (const auto& k : known) {
     std::size_t d = edit_distance(wanted, std::string_view(k).substr(0, 128));
-    const bool part = wanted.size() >= 3 && (k.find(wanted) != std::string::npos || wanted.find(k) != std::string_view::npos);
+    const bool part = wanted.size() >= 3 && (k.find(wanted) != std::string::npos || (k.size() >= 3 && wanted.find(k) != std::string_view::npos));
     if (part) d = std::min<std::size_t>(d, 1);
     if (d <= std::max<std::size_t>(1, std::max(wanted.size(), k.size()) / 2)) scored.emplace_back(d, &k);
   }

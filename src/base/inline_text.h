@@ -15,7 +15,7 @@ class InlineText {
   static_assert(N < 65536);
 
  public:
-  InlineText() = default;
+  InlineText() {}  // NOLINT(modernize-use-equals-default): the bytes stay uninitialised on purpose
   InlineText(std::string_view s) { append(s); }  // NOLINT(google-explicit-constructor): a text is a text
   void append(std::string_view s) {
     const std::size_t n = std::min(s.size(), N - size_);

@@ -185,7 +185,7 @@ Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fl
   const std::size_t left = apply_guards(plan, rule, q, s);
   s.beliefs.assign(n, Belief{});
   s.probability.assign(n, 0.0);
-  s.score.assign(n, kUnknown);
+  s.score.assign(n, kUnknownNumber);
   if (left == 0) return refuse_all_masked(plan, rule, index, s);
   rule.estimator->estimate(q, s.beliefs);
   Distribution d{s.probability, s.score, {}};
@@ -212,7 +212,7 @@ std::string_view to_string(Truth truth) {
 }
 
 const Fact& Question::fact(FactId id) const {
-  static const Fact unknown;
+  static const Fact unknown{};
   return SWY_EXPECT(id < scratch.have.size() && scratch.have[id] == Scratch::Have::kYes) ? scratch.facts[id] : unknown;
 }
 

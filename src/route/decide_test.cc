@@ -1,21 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
-
+#include "base/testing/allocations.h"
 #include "route/testing/fakes.h"
-
-// Counts allocations of this test binary: decide() must not allocate after warm-up.
-namespace {
-std::size_t allocations = 0;
-}
-void* operator new(std::size_t n) {
-  ++allocations;
-  if (void* p = std::malloc(n)) return p;
-  std::abort();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace swy::route {
 namespace {
@@ -135,11 +121,11 @@ TEST(Decide, DoesNotAllocateAfterWarmUp) {
   p.request.metadata[0].second = "false";
   p.request.metadata.emplace_back("three", "false");
   for (int i = 0; i < 2; ++i) (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), (s.begin(p.work, 3), s));
-  const std::size_t before = allocations;
+  const std::size_t before = base::testing::allocation_count();
   for (std::uint64_t id = 0; id < 100; ++id) {
     (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, id, 0), (s.begin(p.work, 3), s));
   }
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(base::testing::allocation_count(), before);
 }
 
 struct BrokenPolicy final : Policy {

@@ -159,7 +159,7 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
   request_.logprobs = work.bool_or("logprobs", false);
   if (const auto m = work.find("max_tokens")) request_.max_tokens = m->as_integer();
   request_.n = work.integer_or("n", 1);
-  request_.temperature = work.number_or("temperature", kUnknown);
+  request_.temperature = work.number_or("temperature", kUnknownNumber);
   request_.messages.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(work.integer_or("turns", 0), 0, 100'000)));
   if (const auto tools = work.find("tools")) {
     tools->each([&](const Json& t) { request_.tools.push_back(keep(t.as_string().value_or(""))); });
@@ -217,7 +217,7 @@ Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& sc
     const auto truth = j.string_or("truth", "unknown");
     f.truth = truth == "true" ? Truth::kTrue : truth == "false" ? Truth::kFalse : Truth::kUnknown;
     f.confidence = static_cast<float>(j.number_or("confidence", 1));
-    f.value = j.number_or("value", kUnknown);
+    f.value = j.number_or("value", kUnknownNumber);
     f.label = ShortText(j.string_or("label", ""));
     scratch.preset_fact(*id, f);
   });
@@ -229,7 +229,7 @@ std::vector<fleet::LiveStats> read_live(const Json& live, const Plan& plan) {
   live.each_member([&](std::string_view name, const Json& j) {
     const auto id = plan.catalogue.find(name);
     if (!id) return;
-    out[*id] = {j.number_or("ttft_ms", kUnknown), j.number_or("ms_per_token", kUnknown), j.number_or("fail_share", kUnknown),
+    out[*id] = {j.number_or("ttft_ms", kUnknownNumber), j.number_or("ms_per_token", kUnknownNumber), j.number_or("fail_share", kUnknownNumber),
                 j.number_or("calls", 0), j.integer_or("in_flight", 0)};
   });
   return out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "route/testing/fakes.h"
 
 namespace swy::route {

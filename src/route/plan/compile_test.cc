@@ -30,20 +30,20 @@ routes:
 }
 
 TEST(Compile, NamesUnknownThingsWithTheirNeighbours) {
-  EXPECT_EQ(with("routes: { auto: [{ models: [aa] }] }\n"), "test.yaml:4:28: error: unknown model 'aa', did you mean a?\n");
+  EXPECT_EQ(with("routes: { auto: [{ models: [aa] }] }\n"), "test.yaml:4:29: error: unknown model 'aa', did you mean a?\n");
   EXPECT_EQ(with("routes: { auto: [{ models: [a], policy: unform }] }\n"),
             "test.yaml:4:41: error: unknown policy 'unform', did you mean uniform?\n");
   EXPECT_EQ(with("routes: { auto: [{ models: [a], polcy: uniform }] }\n"),
             "test.yaml:4:33: error: unknown key 'polcy', did you mean policy?\n");
   EXPECT_EQ(with("signals: { x: { type: conted, key: k } }\n"), "test.yaml:4:23: error: unknown signal type 'conted', did you mean counted?\n");
   EXPECT_EQ(with("routes: { auto: [{ models: [a], estimator: crd }] }\n"),
-            "test.yaml:4:44: error: unknown estimator 'crd', did you mean card, prior?\n");
+            "test.yaml:4:44: error: unknown estimator 'crd', did you mean card?\n");
   EXPECT_EQ(with("routes: { auto: [{ models: [a], guards: [smal] }] }\n"), "test.yaml:4:41: error: unknown guard 'smal', did you mean small?\n");
 }
 
 TEST(Compile, PointsIntoTheCondition) {
   EXPECT_EQ(with("signals: { code: { type: counted, key: k } }\nroutes:\n  auto:\n    - { name: r, when: \"code && cod\", models: [a] }\n"),
-            "test.yaml:7:32: error: in the condition of rule 'r': unknown signal 'cod', did you mean code?\n");
+            "test.yaml:7:33: error: in the condition of rule 'r': unknown signal 'cod', did you mean code?\n");
 }
 
 TEST(Compile, RefusesDuplicatesAndWrongTypes) {
