@@ -102,7 +102,7 @@ TEST(Expr, BindsNotTighterThanAndTighterThanOr) {
 TEST(Expr, ErrorsNameThePlaceAndTheNextStep) {
   EXPECT_EQ(error_of("a && lng"), "5: unknown signal 'lng', did you mean lang?");
   EXPECT_EQ(error_of("a &&"), "4: expected a condition, found the end");
-  EXPECT_EQ(error_of("request.tokns > 3"), "8: unknown request field 'tokns', did you mean tokens, turns?");
+  EXPECT_EQ(error_of("request.tokns > 3"), "8: unknown request field 'tokns', did you mean tokens, turns, tools?");
   EXPECT_EQ(error_of("request.tokens == 'x'"), "0: request.tokens is a number, not text");
   EXPECT_EQ(error_of("request.tokens"), "0: request.tokens is a number: compare it with something");
   EXPECT_EQ(error_of("a b"), "2: expected an operator or the end here");
