@@ -63,10 +63,11 @@ class Stream {
   virtual void withdraw_read() noexcept = 0;
   virtual void withdraw_write() noexcept = 0;
 
-  // Coarse deadlines (loop.h) for the outstanding and later operations of one direction; kNever =
-  // none.
+  // Coarse (loop.h). The outstanding and later reads give up at due_ns; kNever = never.
   virtual void set_read_deadline(std::int64_t due_ns) = 0;
-  virtual void set_write_deadline(std::int64_t due_ns) = 0;
+  // Later writes give up when the peer has taken nothing for so long; 0 = never. Costs nothing
+  // while the peer keeps up.
+  virtual void set_write_stall(std::int64_t ns) = 0;
 
   virtual void cancel() = 0;          // outstanding operations finish with kCancelled
   virtual void shutdown_write() = 0;  // the peer sees the end of stream; reading goes on

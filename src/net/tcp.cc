@@ -47,7 +47,7 @@ class Conn {
   Socket& socket() { return socket_; }
   Loop& loop() { return loop_; }
   Deadline& read_deadline() { return read_deadline_; }
-  Deadline& write_deadline() { return write_deadline_; }
+  void set_write_stall(std::int64_t ns) { write_stall_ns_ = ns; }
 
   bool start_read(ReadOp& op);
   bool start_write(WriteOp& op);
@@ -59,7 +59,7 @@ class Conn {
   void abandon();
 
   // Connecting uses the write direction.
-  void start_connect(const SocketAddress& address, WriteOp& op);
+  void start_connect(const SocketAddress& address, WriteOp& op, std::int64_t due_ns);
 
  private:
   enum class Then : std::uint8_t { kSend, kConnected };
@@ -93,6 +93,7 @@ class Conn {
   std::uint32_t write_generation_ = 0;
   std::uint32_t handlers_ = 0;
   bool abandoned_ = false;
+  std::int64_t write_stall_ns_ = 0;
   // Why the outstanding operation was cancelled; nullopt: it was not.
   std::optional<ErrorCode> read_stop_;
   std::optional<ErrorCode> write_stop_;
@@ -185,6 +186,7 @@ bool Conn::send_now(WriteOp& op) {
 }
 
 void Conn::wait_writable() {
+  write_deadline_.arm(loop_, loop_.after(write_stall_ns_));
   ++handlers_;
   socket_.async_wait(Socket::wait_write, WriteHandler{this, write_generation_});
 }
@@ -259,7 +261,8 @@ bool Conn::returned() {
   return !abandoned_;
 }
 
-void Conn::start_connect(const SocketAddress& address, WriteOp& op) {
+void Conn::start_connect(const SocketAddress& address, WriteOp& op, std::int64_t due_ns) {
+  write_deadline_.arm(loop_, due_ns);
   asio::generic::stream_protocol::endpoint endpoint(address.get(), address.size);
   write_ = &op;
   then_ = Then::kConnected;
@@ -280,9 +283,7 @@ class TcpStream final : public Stream {
   void set_read_deadline(std::int64_t due_ns) override {
     conn_->read_deadline().arm(conn_->loop(), due_ns);
   }
-  void set_write_deadline(std::int64_t due_ns) override {
-    conn_->write_deadline().arm(conn_->loop(), due_ns);
-  }
+  void set_write_stall(std::int64_t ns) override { conn_->set_write_stall(ns); }
   void cancel() override { conn_->cancel(ErrorCode::kCancelled); }
   void shutdown_write() override {
     error_code ec;
@@ -306,7 +307,8 @@ class TcpStream final : public Stream {
 // Awaits one connection attempt.
 class Connecting {
  public:
-  Connecting(Conn& conn, const SocketAddress& address) : conn_(conn), address_(address) {}
+  Connecting(Conn& conn, const SocketAddress& address, std::int64_t due_ns)
+      : conn_(conn), address_(address), due_ns_(due_ns) {}
   ~Connecting() {
     if (pending_) conn_.withdraw_write();
   }
@@ -318,7 +320,7 @@ class Connecting {
     pending_ = true;
     op_.context = this;
     op_.done = [](void* self) { static_cast<Connecting*>(self)->finish(); };
-    conn_.start_connect(address_, op_);
+    conn_.start_connect(address_, op_, due_ns_);
   }
   Status await_resume() { return std::move(op_.result); }
 
@@ -329,6 +331,7 @@ class Connecting {
   }
   Conn& conn_;
   const SocketAddress& address_;
+  std::int64_t due_ns_;
   WriteOp op_;
   std::coroutine_handle<> handle_;
   bool pending_ = false;
@@ -380,9 +383,7 @@ base::Task<Result<std::unique_ptr<Stream>>> connect_address(Loop& loop, SocketAd
   conn->socket().open(asio::generic::stream_protocol(address.storage.ss_family, IPPROTO_TCP), ec);
   if (ec) co_return tl::unexpected<Error>(asio_error(ec, "opening a socket"));
   set_no_delay(conn->socket().native_handle());
-  stream->set_write_deadline(due_ns);
-  const Status connected = co_await Connecting(*conn, address);
-  stream->set_write_deadline(kNever);
+  const Status connected = co_await Connecting(*conn, address, due_ns);
   if (!connected) co_return fail_in(to_text(address), connected.error());
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
