@@ -199,14 +199,14 @@ int error_status(const Error& error) {
 }
 
 Server::Server(net::Loop& loop, Handler& handler, const ServerOptions& options)
-    : loop_(loop), handler_(handler), options_(options) {}
+    : loop_(loop), handler_(handler), options_(options), tasks_(loop) {}
 
 Server::~Server() = default;
 
 Status Server::listen(const net::ListenOptions& options) {
   SWY_TRY(auto listener, net::Listener::listen(loop_, options));
   listeners_.push_back(std::move(listener));
-  loop_.spawn(accept_all(*listeners_.back()));
+  tasks_.spawn(accept_all(*listeners_.back()));
   return {};
 }
 
@@ -233,7 +233,7 @@ void Server::serve(std::unique_ptr<net::Stream> stream) {
     ++counts_.refused;
     return;  // closes it
   }
-  loop_.spawn(run(std::move(stream)));
+  tasks_.spawn(run(std::move(stream)));
 }
 
 // Keeps the connection in the server's list while its coroutine lives.

@@ -1,9 +1,8 @@
 // HTTP/1.1 server: Server accepts on a loop and calls a Handler for every request; ServerConnection
 // is one client.
 //
-// Threading: the loop's thread. Ownership: the Server owns its listener and must outlive the loop's
-// tasks (drain the loop or destroy it first); connections live in those tasks. A Handler must
-// outlive the Server.
+// Threading: the loop's thread. Ownership: the Server owns its listeners and connections:
+// destroying it ends them, and the loop and the Handler must outlive it. ServerOptions are copied.
 #pragma once
 
 #include <cstdint>
@@ -159,6 +158,7 @@ class Server {
   std::vector<Membership*> members_;
   ServerCounts counts_;
   bool draining_ = false;
+  net::TaskSet tasks_;  // last: its tasks use everything above
 };
 
 }  // namespace swy::http

@@ -55,8 +55,9 @@ struct Loop::Impl {
 
   NameCache names;
 
-  std::list<std::coroutine_handle<>> roots;
+  std::size_t tasks = 0;
   bool draining = false;
+  TaskSet own;
 
   struct Signal {
     Signal(asio::io_context& context, int number, std::function<void()> f)
@@ -74,15 +75,16 @@ struct Loop::Impl {
   void wait_signal(Signal& signal);
 };
 
-// The coroutine that owns one spawned task. It frees itself at its end; Loop::~Loop destroys the
-// ones still waiting.
-struct Root {
+// The coroutine that owns one spawned task. It frees itself at its end; ~TaskSet destroys the ones
+// still waiting.
+struct TaskSet::Root {
   struct promise_type {
-    Loop::Impl* impl = nullptr;
+    TaskSet* set = nullptr;
     std::list<std::coroutine_handle<>>::iterator at;
     ~promise_type() {
-      impl->roots.erase(at);
-      if (impl->draining && impl->roots.empty()) impl->context.stop();
+      set->tasks_.erase(at);
+      Loop::Impl& m = set->loop_.impl();
+      if (--m.tasks == 0 && m.draining) m.context.stop();
     }
     Root get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
     std::suspend_always initial_suspend() noexcept { return {}; }
@@ -93,9 +95,19 @@ struct Root {
   std::coroutine_handle<promise_type> handle;
 };
 
-namespace {
-Root run_root(base::Task<void> task) { co_await std::move(task); }
-}  // namespace
+TaskSet::Root TaskSet::run(base::Task<void> task) { co_await std::move(task); }
+
+void TaskSet::spawn(base::Task<void> task) {
+  const Root root = run(std::move(task));
+  root.handle.promise().set = this;
+  root.handle.promise().at = tasks_.insert(tasks_.end(), root.handle);
+  ++loop_.impl().tasks;
+  root.handle.resume();
+}
+
+void TaskSet::cancel() {
+  while (!tasks_.empty()) tasks_.front().destroy();  // its promise takes it off the list
+}
 
 asio::io_context& context_of(Loop& loop) { return loop.impl().context; }
 
@@ -104,8 +116,7 @@ NameCache& names_of(Loop& loop) { return loop.impl().names; }
 Loop::Loop() : impl_(std::make_unique<Impl>(*this)) {}
 
 Loop::~Loop() {
-  auto& roots = impl_->roots;
-  while (!roots.empty()) roots.front().destroy();  // its promise takes itself off the list
+  impl_->own.cancel();
   impl_->signals.clear();
   impl_->tick.cancel();
   impl_->alarm.cancel();
@@ -133,23 +144,17 @@ void Loop::stop() {
 
 bool Loop::drain(std::int64_t ns) {
   const std::int64_t end = now_ns() + ns;
-  impl_->draining = true;  // the last root to end stops the loop
-  while (!impl_->roots.empty() && now_ns() < end) run_for(end - now_ns());
+  impl_->draining = true;  // the last task to end stops the loop
+  while (impl_->tasks > 0 && now_ns() < end) run_for(end - now_ns());
   impl_->draining = false;
-  return impl_->roots.empty();
+  return impl_->tasks == 0;
 }
 
 void Loop::post(std::function<void()> fn) { asio::post(impl_->context, std::move(fn)); }
 
-void Loop::spawn(base::Task<void> task) {
-  const Root root = run_root(std::move(task));
-  auto& roots = impl_->roots;
-  root.handle.promise().impl = impl_.get();
-  root.handle.promise().at = roots.insert(roots.end(), root.handle);
-  root.handle.resume();
-}
+void Loop::spawn(base::Task<void> task) { impl_->own.spawn(std::move(task)); }
 
-std::size_t Loop::tasks() const { return impl_->roots.size(); }
+std::size_t Loop::tasks() const { return impl_->tasks; }
 
 std::int64_t Loop::now_ns() const { return system_clock().mono_ns(); }
 
@@ -167,7 +172,7 @@ void Loop::Impl::wait_signal(Signal& signal) {
 
 // ---- coarse deadlines
 
-Loop::Impl::Impl(Loop& loop) : owner(&loop) {
+Loop::Impl::Impl(Loop& loop) : owner(&loop), own(loop) {
   slots.reserve(kSlots);
   for (std::size_t i = 0; i < kSlots; ++i) {
     slots.push_back(std::make_unique<Deadline>(nullptr, nullptr));

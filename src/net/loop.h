@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 
@@ -51,6 +52,27 @@ class Deadline {
   void* context_;
 };
 
+// Tasks that end with their owner: destroying the set destroys the unfinished ones (= cancels
+// them). Use it for tasks that borrow an object, as a member of that object declared last.
+// REQUIRES: not destroyed by one of its own tasks.
+class TaskSet {
+ public:
+  explicit TaskSet(Loop& loop) : loop_(loop) {}
+  ~TaskSet() { cancel(); }
+  TaskSet(const TaskSet&) = delete;
+  TaskSet& operator=(const TaskSet&) = delete;
+  // Starts the task at once, inside this call.
+  void spawn(base::Task<void> task);
+  void cancel();  // destroys the unfinished ones now
+  [[nodiscard]] std::size_t size() const { return tasks_.size(); }
+
+ private:
+  struct Root;
+  Root run(base::Task<void> task);
+  Loop& loop_;
+  std::list<std::coroutine_handle<>> tasks_;
+};
+
 class Loop {
  public:
   Loop();
@@ -61,14 +83,14 @@ class Loop {
   void run();                     // until stop()
   bool run_for(std::int64_t ns);  // until stop() (true) or the time is over (false)
   void stop();                    // thread-safe
-  // Runs until no spawned task is left (true) or the time is over (false; the rest dies with the
+  // Runs until no task is left (true) or the time is over (false; the rest dies with the
   // loop).
   bool drain(std::int64_t ns);
 
   void post(std::function<void()> fn);  // thread-safe
-  // Starts the task at once, inside this call.
+  // Starts the task at once, inside this call. The loop owns it.
   void spawn(base::Task<void> task);
-  [[nodiscard]] std::size_t tasks() const;
+  [[nodiscard]] std::size_t tasks() const;  // running, of this loop and of every TaskSet on it
 
   [[nodiscard]] std::int64_t now_ns() const;  // monotonic
   // Deadlines are in absolute nanoseconds; kNever when `ns` is not positive.
@@ -88,6 +110,7 @@ class Loop {
 
  private:
   friend class Deadline;
+  friend class TaskSet;
   using Sleepers = std::multimap<std::int64_t, Sleep*>;
   void link(Deadline& d, std::int64_t due_ns);
   std::unique_ptr<Impl> impl_;
