@@ -53,6 +53,10 @@ TEST(FindTopLevel, FindsTheValueAndCountsRepeats) {
   EXPECT_EQ(span.count, 1U);
   EXPECT_EQ(find_top_level(R"({"model":1,"mod\u0065l":2})", "model").count, 2U);
   EXPECT_EQ(find_top_level("[1]", "model").count, 0U);
+  const std::string slashes = R"({"a":"x\\","b":"\"model\":1\\\"","\\":"","model":"y\\\"z"})";
+  const auto m = find_top_level(slashes, "model");
+  EXPECT_EQ(slashes.substr(m.begin, m.end - m.begin), R"("y\\\"z")");
+  EXPECT_EQ(m.count, 1U);
   const std::string number = R"({"model":12})";
   const auto n = find_top_level(number, "model");
   EXPECT_EQ(number.substr(n.begin, n.end - n.begin), "12");

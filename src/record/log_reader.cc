@@ -22,6 +22,7 @@
 #include <filesystem>
 #include <optional>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "base/json.h"
@@ -180,10 +181,12 @@ struct Timed {
   std::string line;
 };
 
-// Keeps the n latest, oldest first; lines of the same time stay in file order.
+// Keeps the n latest, oldest first; lines of the same millisecond are in the order of their text,
+// so of their id.
 void keep_latest(std::vector<Timed>& found, std::size_t n) {
-  std::stable_sort(found.begin(), found.end(),
-                   [](const Timed& a, const Timed& b) { return a.time_ms < b.time_ms; });
+  std::sort(found.begin(), found.end(), [](const Timed& a, const Timed& b) {
+    return std::tie(a.time_ms, a.line) < std::tie(b.time_ms, b.line);
+  });
   if (found.size() > n) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(n));
 }
 
@@ -269,8 +272,9 @@ Result<std::string> find(const std::string& dir, std::string_view kind, std::str
 Result<std::vector<std::string>> tail(const std::string& dir, std::string_view kind,
                                       std::size_t n) {
   SWY_TRY(auto files, log_files(dir, kind));
-  std::stable_sort(files.begin(), files.end(),
-                   [](const LogFile& a, const LogFile& b) { return a.last_ms > b.last_ms; });
+  std::sort(files.begin(), files.end(), [](const LogFile& a, const LogFile& b) {
+    return std::tie(a.last_ms, a.path) > std::tie(b.last_ms, b.path);
+  });
   std::vector<Timed> found;
   for (const LogFile& file : files) {
     // Nothing in this file is newer than its last change, so it cannot displace what is there.

@@ -1,0 +1,3 @@
+#include "wire/sse.h"
+
+#include <gtest/gtest.h>
