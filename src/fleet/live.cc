@@ -44,6 +44,13 @@ void LiveTable::abandoned(std::size_t expert) {
   --e.stats.in_flight;
 }
 
+void LiveTable::restore(std::size_t expert, const LiveStats& stats) {
+  Entry& e = *entries_.at(expert);
+  const std::lock_guard lock(e.mutex);
+  e.stats = stats;
+  e.stats.in_flight = 0;
+}
+
 void LiveTable::view(std::vector<LiveStats>& out) const {
   out.resize(entries_.size());
   for (std::size_t i = 0; i < entries_.size(); ++i) {

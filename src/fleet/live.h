@@ -38,6 +38,8 @@ class LiveTable {
   void started(std::size_t expert);
   void finished(std::size_t expert, const CallResult& result);
   void abandoned(std::size_t expert);  // ended without evidence about the expert (the client went away)
+  // Takes over what an earlier table knew of an expert; its calls in flight end in that table.
+  void restore(std::size_t expert, const LiveStats& stats);
   // Copies the current numbers into out (resized).
   void view(std::vector<LiveStats>& out) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }

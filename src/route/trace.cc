@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <tuple>
 
 #include "text/ngram.h"
 
@@ -67,20 +69,34 @@ void write_belief(JsonWriter& w, const Belief& b) {
   write_known(w, "p_fail", b.p_fail);
 }
 
+void write_candidate(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s, std::size_t c) {
+  w.begin_object().field("model", plan.catalogue[rule.candidates[c]].name);
+  if (s.masked_by[c] >= 0) {
+    w.field("masked_by", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name).field("why", s.verdicts[c].why.view());
+  } else {
+    write_belief(w, s.beliefs[c]);
+    write_known(w, "score", s.score[c]);
+    w.field("p", s.probability[c]);
+  }
+  w.end_object();
+}
+
 void write_candidates(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s) {
   w.key("candidates").begin_array();
-  for (std::size_t c = 0; c < rule.candidates.size() && c < s.masked_by.size(); ++c) {
-    w.begin_object().field("model", plan.catalogue[rule.candidates[c]].name);
-    if (s.masked_by[c] >= 0) {
-      w.field("masked_by", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name).field("why", s.verdicts[c].why.view());
-    } else {
-      write_belief(w, s.beliefs[c]);
-      write_known(w, "score", s.score[c]);
-      w.field("p", s.probability[c]);
-    }
-    w.end_object();
-  }
+  for (std::size_t c = 0; c < rule.candidates.size() && c < s.masked_by.size(); ++c) write_candidate(w, plan, rule, s, c);
   w.end_array();
+}
+
+// Candidates best first: by probability, then score (unknown last), then file order; masked ones at the end.
+std::vector<std::size_t> rank(const Scratch& s) {
+  std::vector<std::size_t> order(s.masked_by.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  const auto key = [&](std::size_t c) {
+    const double score = s.score[c] == s.score[c] ? s.score[c] : -std::numeric_limits<double>::infinity();
+    return std::tuple(s.masked_by[c] >= 0, -s.probability[c], -score, c);
+  };
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  return order;
 }
 
 }  // namespace
@@ -139,6 +155,28 @@ void write_decision(JsonWriter& w, const Plan& plan, const RuleSet& rules, const
 void write_named(JsonWriter& w, const Plan& plan, ExpertId expert) {
   w.begin_object().key("facts").begin_array().end_array();
   w.field("choice", plan.catalogue[expert].name).field("propensity", 1.0).field("reason", "asked for by name").end_object();
+}
+
+void write_answer(JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& s, const Decision& decision) {
+  const auto* choice = std::get_if<Choice>(&decision);
+  const auto* refuse = std::get_if<Refuse>(&decision);
+  w.begin_object().field("object", "route.decision").field("set", rules.name).field("plan", plan.version);
+  const Rule* rule = nullptr;
+  if (choice != nullptr) {
+    rule = &rules.rules[choice->rule];
+    w.field("decision", rule->name).field("model", plan.catalogue[choice->expert].name);
+    w.field("propensity", choice->propensity).field("reason", choice->why.view());
+  } else if (refuse != nullptr) {
+    if (refuse->rule) rule = &rules.rules[*refuse->rule];
+    w.key("model").null().field("error", to_string(refuse->code)).field("reason", refuse->message);
+  }
+  w.key("ranked").begin_array();
+  if (rule != nullptr) {
+    for (const std::size_t c : rank(s)) write_candidate(w, plan, *rule, s, c);
+  }
+  w.end_array().key("facts").begin_array();
+  for (const FactId id : s.order) write_fact(w, plan, id, s.facts[id]);
+  w.end_array().end_object();
 }
 
 Status RecordedWork::read(const Json& work, const Plan& plan) {

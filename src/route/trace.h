@@ -18,6 +18,9 @@ void write_decision(base::JsonWriter& w, const Plan& plan, const RuleSet& rules,
 // The same shape for a model that the client named itself: no rule, no guard, probability 1.
 void write_named(base::JsonWriter& w, const Plan& plan, ExpertId expert);
 
+// The answer of `switchyard route` and POST /v1/route: the choice and all candidates, best first, with why.
+void write_answer(base::JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& scratch, const Decision& decision);
+
 // What a replay reads back. Owns the strings that its Work and chat::Request view. Not movable: views point inside.
 class RecordedWork {
  public:

@@ -1,0 +1,153 @@
+#include "gateway/gateway.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "gateway/record_line.h"
+
+namespace swy::gateway {
+namespace {
+
+// What changes when a file is written or replaced.
+struct FileMark {
+  std::int64_t mtime_ns = 0, size = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileMark&) const = default;
+};
+
+FileMark mark_of(const std::string& path) {
+  struct stat st {};
+  if (stat(path.c_str(), &st) != 0) return {};
+  return {std::int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_size, st.st_ino};
+}
+
+}  // namespace
+
+// A worker and the thread that runs its loop. The loop is destroyed after the worker, both after the thread has ended.
+struct Gateway::Thread {
+  net::Loop loop;
+  std::unique_ptr<Worker> worker;
+  std::thread thread;
+};
+
+Gateway::Gateway(GatewayOptions options, const route::Registry& registry, const Clock& clock)
+    : options_(std::move(options)), registry_(registry), clock_(clock), shared_(clock, metrics_) {
+  shared_.on_control = [this](std::function<void()> fn) { control_.post(std::move(fn)); };
+}
+
+Gateway::~Gateway() {
+  for (auto& t : threads_) {
+    t->loop.stop();
+    if (t->thread.joinable()) t->thread.join();
+  }
+}
+
+Status Gateway::start(base::Diagnostics& diag) {
+  auto config = load_config(options_.config_file, registry_, diag);
+  if (config == nullptr) return fail(ErrorCode::kInvalidArgument, "the configuration has errors");
+  port_ = config->port;
+  snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
+  const std::uint64_t salt = record::random_salt();
+  for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i) SWY_DO(start_worker(i, salt));
+  return {};
+}
+
+Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
+  const Config& c = *snapshot_->config;
+  std::unique_ptr<record::LogWriter> log;
+  if (!c.records.path.empty()) {
+    record::LogOptions options{c.records.path, std::string(kRecordKind), index, static_cast<std::uint64_t>(c.records.rotate_mb) << 20U};
+    SWY_TRY(log, record::LogWriter::open(std::move(options), clock_));
+  }
+  auto t = std::make_unique<Thread>();
+  t->worker = std::make_unique<Worker>(t->loop, index, shared_, snapshot_, std::move(log), salt);
+  SWY_DO(t->worker->listen({.address = c.address, .port = port_, .share_port = c.workers > 1}));
+  port_ = t->worker->port();
+  threads_.push_back(std::move(t));
+  return {};
+}
+
+void Gateway::run() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a full disk or file limit is an error of write(2), not the end
+  if (options_.handle_signals) {
+    control_.on_signal(SIGINT, [this] { control_.stop(); });
+    control_.on_signal(SIGTERM, [this] { control_.stop(); });
+    control_.on_signal(SIGHUP, [this] { reload(); });
+  }
+  if (options_.watch) control_.spawn(watch());
+  if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty()) control_.spawn(sync_records());
+  for (auto& t : threads_) {
+    t->thread = std::thread([w = t.get()] { w->loop.run(); });
+  }
+  control_.run();
+  shared_.draining.store(true);
+  for (auto& t : threads_) {
+    t->loop.post([w = t.get(), this] {
+      w->worker->drain();
+      w->loop.stop();
+      (void)this;
+    });
+  }
+  for (auto& t : threads_) {
+    if (t->thread.joinable()) t->thread.join();
+    // The thread has left: what is still in flight gets its time here.
+    (void)t->loop.drain(options_.drain_ms * net::kMillisecond);
+    if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
+  }
+}
+
+void Gateway::stop() { control_.stop(); }
+
+void Gateway::reload() {
+  base::Diagnostics diag(options_.config_file);
+  auto config = load_config(options_.config_file, registry_, diag);
+  const std::lock_guard lock(shared_.reload_mutex);
+  if (config == nullptr) {
+    shared_.reload_failed.add();
+    shared_.reload_error = diag.to_text();
+    base::log_error(fmt::format("configuration not reloaded, the running one stays in force:\n{}", diag.to_text()));
+    return;
+  }
+  shared_.reload_error.clear();
+  shared_.reload_ok.add();
+  warn_of_fixed_settings(*config);
+  snapshot_ = make_snapshot(std::move(config), snapshot_.get(), metrics_);
+  for (auto& t : threads_) {
+    t->loop.post([w = t->worker.get(), s = snapshot_] { w->adopt(s); });
+  }
+  base::log_info(fmt::format("configuration reloaded: plan {}, generation {}", snapshot_->plan().version, snapshot_->generation));
+}
+
+void Gateway::warn_of_fixed_settings(const Config& next) const {
+  const Config& now = *snapshot_->config;
+  if (next.address != now.address || next.port != now.port || next.workers != now.workers || next.records.path != now.records.path ||
+      next.max_body_bytes != now.max_body_bytes || next.max_connections != now.max_connections) {
+    base::log_warning("listen, workers, limits and records.path take effect after a restart");
+  }
+}
+
+base::Task<void> Gateway::watch() {
+  FileMark last = mark_of(options_.config_file);
+  for (;;) {
+    co_await control_.sleep_for(options_.watch_ms * net::kMillisecond);
+    const FileMark now = mark_of(options_.config_file);
+    if (now == last || now == FileMark{}) continue;  // unchanged, or between removal and replacement
+    last = now;
+    reload();
+  }
+}
+
+base::Task<void> Gateway::sync_records() {
+  for (;;) {
+    co_await control_.sleep_for(snapshot_->config->records.sync_ms * net::kMillisecond);
+    for (auto& t : threads_) {
+      if (t->worker->log() == nullptr) continue;
+      if (const auto synced = t->worker->log()->sync(); !synced) base::log_warning(synced.error().message);
+    }
+  }
+}
+
+}  // namespace swy::gateway

@@ -1,0 +1,62 @@
+// Gateway: the serving process. Workers on their own threads, one control loop (the caller's thread) for signals, reloads,
+// record syncing and file searches. start(), then run() until a signal or stop().
+//
+// Threading: construct, start() and run() on one thread; stop() from any. Ownership: owns everything it starts.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gateway/worker.h"
+
+namespace swy::gateway {
+
+struct GatewayOptions {
+  std::string config_file;
+  bool watch = true;            // reload when the file changes
+  bool handle_signals = true;   // SIGHUP reloads, SIGINT and SIGTERM drain and end
+  std::int64_t watch_ms = 500;  // how often the file is looked at
+  std::int64_t drain_ms = 10'000;
+};
+
+class Gateway {
+ public:
+  // registry and clock are borrowed for the gateway's life.
+  Gateway(GatewayOptions options, const route::Registry& registry, const Clock& clock);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // Reads the configuration and listens. diag has every finding. kInvalidArgument: the configuration is bad (exit 2);
+  // kIo, kUnavailable: the environment (port, directory).
+  Status start(base::Diagnostics& diag);
+  // Serves until stop() or a signal, then drains. REQUIRES: start() succeeded.
+  void run();
+  void stop();
+  // On the control thread, or posted to it: reads the file again. A bad file leaves the running configuration in force.
+  void reload();
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] const Config& config() const { return *snapshot_->config; }
+  [[nodiscard]] net::Loop& control() { return control_; }
+
+ private:
+  struct Thread;
+  Status start_worker(unsigned index, std::uint64_t salt);
+  base::Task<void> watch();
+  base::Task<void> sync_records();
+  void warn_of_fixed_settings(const Config& next) const;
+
+  GatewayOptions options_;
+  const route::Registry& registry_;
+  const Clock& clock_;
+  base::Metrics metrics_;
+  Shared shared_;
+  net::Loop control_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace swy::gateway

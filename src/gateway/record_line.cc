@@ -1,0 +1,79 @@
+#include "gateway/record_line.h"
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "route/trace.h"
+
+namespace swy::gateway {
+
+void append_record_start(std::string& out, const RecordStart& start, const route::Plan& plan, const route::RuleSet* set,
+                         route::Scratch* scratch, fleet::LiveView live, bool keep_sketch) {
+  base::JsonWriter w(out);
+  w.begin_object().field("v", 1).field("kind", "request").field("id", start.id).field("time_us", start.time_us);
+  w.field("plan", plan.version).field("seed", start.seed);
+  if (scratch != nullptr) {
+    w.field("work_id", base::hex64(scratch->reading.work().id));
+    w.key("work");
+    route::write_work(w, plan, scratch->reading, keep_sketch);
+    if (set != nullptr && !live.empty()) {
+      w.key("live");
+      std::vector<ExpertId> all(plan.catalogue.size());
+      for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<ExpertId>(i);
+      route::write_live(w, plan, live, all);
+    }
+    w.key("decision").raw(start.decision);
+  }
+  if (!start.body.empty()) w.field("body", start.body);
+}
+
+namespace {
+
+void write_outcome(base::JsonWriter& w, const Exchange& x) {
+  w.key("outcome").begin_object().field("status", x.status);
+  if (x.expert != kNoExpert) w.field("model", x.card().name).field("upstream", x.card().upstream);
+  if (x.upstream_status != 0) w.field("upstream_status", x.upstream_status);
+  if (x.stream) w.field("stream", true);
+  if (x.aborted) w.field("aborted", true);
+  if (x.error) w.field("error", to_string(x.error->code)).field("message", x.error->message);
+  if (!x.finish_reason.empty()) w.field("finish_reason", x.finish_reason);
+  if (x.usage) {
+    w.field("tokens_in", x.usage->prompt).field("tokens_cached", x.usage->cached).field("tokens_out", x.usage->completion);
+  }
+  if (x.cost) w.field("cost_nano", *x.cost);
+  w.field("cost_basis", !x.usage || !x.cost ? "none" : x.usage->estimated ? "estimate" : "usage").end_object();
+}
+
+void write_times(base::JsonWriter& w, const Exchange& x, std::int64_t now_ns) {
+  const auto since = [&](std::string_view name, std::int64_t ns) {
+    if (ns != 0) w.field(name, (ns - x.start_ns) / 1000);
+  };
+  w.key("times").begin_object();
+  since("sent_us", x.sent_ns);
+  since("upstream_head_us", x.head_ns);
+  since("first_us", x.first_ns);
+  since("total_us", now_ns);
+  w.end_object();
+}
+
+}  // namespace
+
+void append_record_end(std::string& out, const Exchange& x, std::int64_t now_ns) {
+  out += ',';
+  base::JsonWriter w(out);
+  write_outcome(w, x);
+  write_times(w, x, now_ns);
+  out += '}';
+}
+
+std::string feedback_line(const Feedback& feedback, std::string_view key, std::int64_t time_us) {
+  std::string out;
+  base::JsonWriter w(out);
+  w.begin_object().field("v", 1).field("kind", "feedback").field("record", feedback.record).field("time_us", time_us);
+  if (!key.empty()) w.field("key", key);
+  w.field("score", feedback.score);
+  if (!feedback.comment.empty()) w.field("comment", feedback.comment);
+  w.end_object();
+  return out;
+}
+
+}  // namespace swy::gateway

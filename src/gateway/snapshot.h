@@ -1,0 +1,51 @@
+// Snapshot: everything a request reads that a reload replaces, as one immutable, counted generation. A request pins one for
+// its whole life; workers get the next one by a posted function.
+//
+// live, sessions and counters are shared mutable state with their own locks or atomics; they are reached through the snapshot
+// because their shape follows the configuration.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/metrics.h"
+#include "fleet/live.h"
+#include "gateway/config.h"
+#include "gateway/keys.h"
+
+namespace swy::gateway {
+
+struct ModelMetrics {
+  base::Counter* answered = nullptr;
+  base::Counter* failed = nullptr;
+  base::Counter* aborted = nullptr;
+  base::Counter* tokens_in = nullptr;
+  base::Counter* tokens_out = nullptr;
+  base::Counter* cost_nano = nullptr;
+  base::Counter* usage_missing = nullptr;
+  base::Histogram* first_token = nullptr;
+  base::Histogram* total = nullptr;
+};
+
+struct RuleSetState {
+  std::vector<base::Counter*> fired;  // by rule
+  bool reads_live = false;
+};
+
+struct Snapshot {
+  std::uint64_t generation = 0;
+  std::shared_ptr<const Config> config;
+  KeyRing keys{{}};
+  std::shared_ptr<fleet::LiveTable> live;
+  std::vector<ModelMetrics> models;    // by ExpertId
+  std::vector<RuleSetState> rule_sets; // by index in Plan::rule_sets
+  std::vector<std::string> names;      // rule sets, then models: what clients may ask for
+
+  [[nodiscard]] const route::Plan& plan() const { return *config->plan; }
+  [[nodiscard]] const Upstream& upstream(ExpertId id) const { return config->upstreams[config->upstream_of[id]]; }
+};
+
+// Builds the next generation. Live statistics of models that keep their name carry over from `previous` (may be null).
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config, const Snapshot* previous, base::Metrics& metrics);
+
+}  // namespace swy::gateway

@@ -1,0 +1,124 @@
+// What a worker is made of and how a request finds its handler. The chat path is worker_chat.cc, the rest worker_api.cc.
+#include "gateway/worker.h"
+
+#include <fmt/format.h>
+
+#include "chat/error.h"
+
+namespace swy::gateway {
+namespace {
+
+http::ServerOptions server_options(const Config& config) {
+  http::ServerOptions o;
+  o.limits.body_bytes = static_cast<std::uint64_t>(config.max_body_bytes);
+  o.max_connections = static_cast<std::size_t>(config.max_connections);
+  return o;
+}
+
+}  // namespace
+
+Shared::Shared(const Clock& the_clock, base::Metrics& the_metrics)
+    : clock(the_clock),
+      metrics(the_metrics),
+      reload_ok(metrics.counter("switchyard_config_reloads_total", "Configurations read again, by result.", {{"result", "ok"}})),
+      reload_failed(metrics.counter("switchyard_config_reloads_total", "Configurations read again, by result.", {{"result", "refused"}})),
+      records_written(metrics.counter("switchyard_records_written_total", "Records on disk.")),
+      records_dropped(metrics.counter("switchyard_records_dropped_total", "Records that could not be written (disk full, for example).")),
+      requests(metrics.counter("switchyard_chat_requests_total", "Chat requests received.")),
+      refused(metrics.counter("switchyard_chat_refused_total", "Chat requests refused before any model was called.")),
+      added(metrics.histogram("switchyard_added_seconds", "Time spent in the gateway, waiting for upstreams not counted.")),
+      deciding(metrics.histogram("switchyard_decide_seconds", "Time of the decision alone.")) {}
+
+Worker::Worker(net::Loop& loop, unsigned index, Shared& shared, std::shared_ptr<const Snapshot> snapshot,
+               std::unique_ptr<record::LogWriter> log, std::uint64_t salt)
+    : loop_(loop),
+      index_(index),
+      shared_(shared),
+      log_(std::move(log)),
+      ids_(shared.clock, index, salt),
+      server_(loop, *this, server_options(*snapshot->config)) {
+  adopt(std::move(snapshot));
+}
+
+Worker::~Worker() = default;
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
+  // Pools of upstreams that did not change keep their warm connections; calls in flight hold on to a pool by reference, so
+  // a pool that is replaced is kept until the worker ends. Reloads are rare and pools are small.
+  std::vector<std::unique_ptr<http::ClientPool>> next;
+  for (std::size_t i = 0; i < snapshot->config->upstreams.size(); ++i) {
+    const Upstream& u = snapshot->config->upstreams[i];
+    std::unique_ptr<http::ClientPool> kept;
+    if (snapshot_ != nullptr) {
+      for (std::size_t k = 0; k < snapshot_->config->upstreams.size(); ++k) {
+        if (pools_[k] != nullptr && same_connection(u, snapshot_->config->upstreams[k])) kept = std::move(pools_[k]);
+      }
+    }
+    next.push_back(kept ? std::move(kept) : std::make_unique<http::ClientPool>(loop_, u.client));
+  }
+  for (auto& old : pools_) {
+    if (old == nullptr) continue;
+    old->close_idle();
+    retired_.push_back(std::move(old));
+  }
+  pools_ = std::move(next);
+  snapshot_ = std::move(snapshot);
+}
+
+base::Task<void> Worker::handle(http::Request request, http::ServerConnection& connection) {
+  std::string_view path = request.head.target;
+  path = path.substr(0, path.find('?'));
+  const bool get = request.head.method == "GET" || request.head.method == "HEAD";
+  const bool post = request.head.method == "POST";
+  constexpr std::string_view kRecords = "/v1/records/";
+  constexpr std::string_view kModels = "/v1/models/";
+  if (path == "/v1/chat/completions" && post) return chat(std::move(request), connection);
+  if (path == "/v1/models" && get) return models(std::move(request), connection, "");
+  if (path.rfind(kModels, 0) == 0 && get) {
+    std::string name(path.substr(kModels.size()));
+    return models(std::move(request), connection, std::move(name));
+  }
+  if (path == "/v1/route" && post) return route(std::move(request), connection);
+  if (path == "/v1/feedback" && post) return feedback(std::move(request), connection);
+  if (path.rfind(kRecords, 0) == 0 && get) {
+    std::string id(path.substr(kRecords.size()));
+    return records(std::move(request), connection, std::move(id));
+  }
+  if (path == "/healthz" && get) return reply(connection, 200, R"({"status":"ok"})");
+  if (path == "/readyz" && get) return ready(connection);
+  if (path == "/metrics" && get) return metrics_page(connection);
+  for (const std::string_view known : {"/v1/chat/completions", "/v1/models", "/v1/route", "/v1/feedback", "/healthz", "/readyz", "/metrics"}) {
+    if (path == known) {
+      return reply(connection, 405, chat::openai_error(fmt::format("{} does not take {}", known, request.head.method),
+                                                       "invalid_request_error", "", "method_not_allowed"));
+    }
+  }
+  return reply(connection, 404,
+               chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, /v1/models, /v1/route, /v1/records/ID, /v1/feedback", path),
+                                  "invalid_request_error", "", "unknown_url"));
+}
+
+std::string Worker::error_body(int status, const Error& error) {
+  return chat::openai_error(error.message, chat::error_type(status), "", std::string(to_string(error.code)));
+}
+
+base::Task<void> Worker::reply(http::ServerConnection& connection, int status, std::string body) {
+  wire::Headers headers;
+  headers.add("Content-Type", "application/json");
+  (void)co_await connection.respond(status, headers, body);
+}
+
+base::Task<void> Worker::reply_error(http::ServerConnection& connection, Error error, std::string param) {
+  const chat::HttpError e = chat::http_error(error.code);
+  return reply(connection, e.status, chat::openai_error(error.message, e.type, param, e.code));
+}
+
+std::optional<const Key*> Worker::authenticate(const http::Request& request) const {
+  if (snapshot_->keys.open()) return nullptr;
+  const auto authorization = request.head.headers.find("Authorization");
+  const Key* key = authorization ? snapshot_->keys.find(*authorization) : nullptr;
+  if (key == nullptr) return std::nullopt;
+  return key;
+}
+
+}  // namespace swy::gateway

@@ -1,0 +1,130 @@
+// Worker: one thread's share of the gateway: a loop, a listener, upstream pools, a record log, and the scratch memory of
+// decisions. Nothing in it is shared; other threads reach it by posting to its loop.
+//
+// Shared (thread-safe) state comes in through Shared, which outlives all workers.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/metrics.h"
+#include "chat/answer.h"
+#include "chat/openai.h"
+#include "gateway/exchange.h"
+#include "gateway/sessions.h"
+#include "gateway/snapshot.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "net/loop.h"
+#include "record/log.h"
+#include "record/record_id.h"
+#include "switchyard/env.h"
+
+namespace swy::gateway {
+
+// What all workers share. Everything in it is thread-safe.
+struct Shared {
+  const Clock& clock;
+  base::Metrics& metrics;
+  Sessions sessions;
+  std::atomic<bool> draining{false};
+  // Runs fn on the control thread (file searches and the like). Set before the first worker starts.
+  std::function<void(std::function<void()>)> on_control;
+  // What /readyz says of the last reload: "" when it was good. Guarded by its own mutex.
+  std::mutex reload_mutex;
+  std::string reload_error;
+
+  base::Counter& reload_ok;
+  base::Counter& reload_failed;
+  base::Counter& records_written;
+  base::Counter& records_dropped;
+  base::Counter& requests;
+  base::Counter& refused;
+  base::Histogram& added;
+  base::Histogram& deciding;
+
+  Shared(const Clock& the_clock, base::Metrics& the_metrics);
+};
+
+class Worker final : public http::Handler {
+ public:
+  // snapshot: the first generation. log may be null (no records).
+  Worker(net::Loop& loop, unsigned index, Shared& shared, std::shared_ptr<const Snapshot> snapshot,
+         std::unique_ptr<record::LogWriter> log, std::uint64_t salt);
+  ~Worker() override;
+
+  Status listen(const net::ListenOptions& options) { return server_.listen(options); }
+  [[nodiscard]] std::uint16_t port() const { return server_.port(); }
+  [[nodiscard]] http::ServerCounts counts() const { return server_.counts(); }
+  [[nodiscard]] http::Server& server() { return server_; }
+  [[nodiscard]] record::LogWriter* log() { return log_.get(); }
+  // On the worker's loop: later requests use this generation.
+  void adopt(std::shared_ptr<const Snapshot> snapshot);
+  void drain() { server_.drain(); }
+
+  base::Task<void> handle(http::Request request, http::ServerConnection& connection) override;
+  std::string error_body(int status, const Error& error) override;
+
+ private:
+  // chat completions (worker_chat.cc)
+  base::Task<void> chat(http::Request request, http::ServerConnection& connection);
+  bool prepare(Exchange& x, const http::Request& request);
+  bool decide_for(Exchange& x, const chat::Request& request, const http::Request& raw, const Key* key);
+  bool choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index, const route::Work& work);
+  void begin_record(Exchange& x, const http::Request& raw, std::string_view decision, const route::RuleSet* set);
+  base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head, http::ServerConnection& connection);
+  base::Task<void> relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head, http::ServerConnection& connection);
+  base::Task<void> refuse(Exchange& x, http::ServerConnection& connection);
+  base::Task<void> end_stream_with_error(Exchange& x, http::ServerConnection& connection, bool begun, const Error& error);
+  void settle(Exchange& x, const std::optional<chat::Usage>& usage);
+  void finish(Exchange& x);
+  void upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const;
+  void answer_headers(Exchange& x, const wire::ResponseHead* upstream, wire::Headers& out);
+
+  // everything else (worker_api.cc)
+  base::Task<void> models(http::Request request, http::ServerConnection& connection, std::string name);
+  base::Task<void> route(http::Request request, http::ServerConnection& connection);
+  base::Task<void> records(http::Request request, http::ServerConnection& connection, std::string id);
+  base::Task<void> feedback(http::Request request, http::ServerConnection& connection);
+  base::Task<void> ready(http::ServerConnection& connection);
+  base::Task<void> metrics_page(http::ServerConnection& connection);
+  base::Task<void> reply(http::ServerConnection& connection, int status, std::string body);
+  base::Task<void> reply_error(http::ServerConnection& connection, Error error, std::string param);
+  // The caller's key; an error reply is due when nullopt. nullptr: no keys are configured.
+  std::optional<const Key*> authenticate(const http::Request& request) const;
+  std::string find_route_answer(const http::Request& request, const Key* key, int& status);
+
+  // The request as rules see it. Views into the arguments and header_text_.
+  route::Work work_of(const chat::Request& request, const http::Request& raw, const Key* key, std::uint64_t id);
+
+  net::Loop& loop_;
+  unsigned index_;
+  Shared& shared_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::unique_ptr<record::LogWriter> log_;
+  record::RecordIds ids_;
+  std::vector<std::unique_ptr<http::ClientPool>> pools_;    // by upstream
+  std::vector<std::unique_ptr<http::ClientPool>> retired_;  // of upstreams that a reload changed
+  std::int64_t last_log_complaint_ns_ = 0;
+
+  // Scratch of the synchronous part of a request: in use between two suspension points only.
+  chat::RequestDoc request_doc_;
+  chat::AnswerDoc answer_doc_;
+  base::JsonDoc stream_doc_;
+  route::Scratch scratch_;
+  std::vector<fleet::LiveStats> live_;
+  std::vector<route::Header> headers_;
+  std::string header_text_;
+  std::string decision_text_;
+  std::optional<std::string> previous_model_;
+
+  http::Server server_;  // last: its tasks use everything above
+};
+
+}  // namespace swy::gateway

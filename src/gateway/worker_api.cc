@@ -1,0 +1,168 @@
+// The gateway's smaller endpoints: models, route (decide only), records, feedback, readiness, metrics.
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "chat/build.h"
+#include "chat/error.h"
+#include "gateway/elsewhere.h"
+#include "gateway/record_line.h"
+#include "gateway/relay.h"
+#include "gateway/worker.h"
+#include "record/log_reader.h"
+#include "route/trace.h"
+
+namespace swy::gateway {
+namespace {
+
+constexpr std::size_t kMaxComment = 4096;
+const Error kNoKey{ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"};
+
+// The record, if this caller may see it: its own, or any for an admin or an open gateway. A foreign one does not exist.
+Result<std::string> find_record(const std::string& dir, const std::string& id, bool all, const std::string& caller) {
+  auto line = record::find(dir, kRecordKind, id);
+  if (!line) return line;
+  if (!all) {
+    base::JsonDoc doc;
+    const auto j = doc.parse(*line);
+    const auto work = j ? j->find("work") : std::nullopt;
+    if (!work || work->string_or("key", "") != caller) return fail(ErrorCode::kNotFound, fmt::format("no record {}", id));
+  }
+  return line;
+}
+
+}  // namespace
+
+base::Task<void> Worker::models(http::Request request, http::ServerConnection& connection, std::string name) {
+  if (!authenticate(request)) co_return co_await reply_error(connection, kNoKey, "");
+  std::vector<chat::ModelEntry> entries;
+  const auto snapshot = snapshot_;
+  for (const std::string& n : snapshot->names) {
+    if (name.empty() || n == name) entries.push_back({n, 0, "switchyard"});
+  }
+  std::string body;
+  if (name.empty()) {
+    chat::append_model_list(body, entries);
+  } else if (entries.empty()) {
+    co_return co_await reply_error(connection, {ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", name.substr(0, 200),
+                                                                                   base::did_you_mean(name, snapshot->names))}, "model");
+  } else {
+    base::JsonWriter(body).begin_object().field("id", name).field("object", "model").field("created", 0).field("owned_by", "switchyard").end_object();
+  }
+  co_await reply(connection, 200, std::move(body));
+}
+
+std::string Worker::find_route_answer(const http::Request& request, const Key* key, int& status) {
+  const auto fail_with = [&](const chat::ErrorReply& r) {
+    status = r.status;
+    return r.body;
+  };
+  if (const auto decoded = request_doc_.decode(request.body); !decoded) return fail_with(chat::error_reply(decoded.error()));
+  const chat::Request& r = request_doc_.request();
+  const route::Plan& plan = snapshot_->plan();
+  const route::RuleSet* set = plan.find(r.model);
+  if (set == nullptr) {
+    std::vector<std::string> sets;
+    for (const auto& s : plan.rule_sets) sets.push_back(s.name);
+    const std::string message = plan.catalogue.find(r.model)
+                                    ? fmt::format("'{}' is a model: it is asked directly; name a rule set to route", r.model)
+                                    : fmt::format("unknown rule set '{}'{}", r.model.substr(0, 200), base::did_you_mean(r.model, sets));
+    return fail_with(chat::error_reply(chat::RequestError{ErrorCode::kNotFound, message, "model", "model_not_found"}));
+  }
+  const record::RecordId id = ids_.next();
+  const route::Work work = work_of(r, request, key, base::hash64(id.view()));
+  scratch_.begin(work, plan.signals.size());
+  snapshot_->live->view(live_);
+  const route::Decision d = route::decide_now(plan, *set, live_, base::Rng(snapshot_->config->seed, work.id, 0), scratch_);
+  if (const auto* refusal = std::get_if<route::Refuse>(&d)) return fail_with(chat::error_reply(Error{refusal->code, refusal->message}));
+  status = 200;
+  std::string body;
+  base::JsonWriter w(body);
+  route::write_answer(w, plan, *set, scratch_, d);
+  return body;
+}
+
+base::Task<void> Worker::route(http::Request request, http::ServerConnection& connection) {
+  const auto key = authenticate(request);
+  if (!key) co_return co_await reply_error(connection, kNoKey, "");
+  int status = 200;
+  std::string body = find_route_answer(request, *key, status);
+  co_await reply(connection, status, std::move(body));
+}
+
+base::Task<void> Worker::records(http::Request request, http::ServerConnection& connection, std::string id) {
+  const auto key = authenticate(request);
+  if (!key) co_return co_await reply_error(connection, kNoKey, "");
+  const std::string dir = snapshot_->config->records.path;
+  if (dir.empty()) co_return co_await reply_error(connection, {ErrorCode::kNotFound, "records are off: configure records.path"}, "");
+  const bool all = *key == nullptr || (*key)->role == "admin";
+  const std::string caller = *key == nullptr ? "" : (*key)->name;
+  auto line = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, [=] { return find_record(dir, id, all, caller); });
+  if (!line) co_return co_await reply_error(connection, std::move(line).error(), "");
+  co_await reply(connection, 200, std::move(*line));
+}
+
+base::Task<void> Worker::feedback(http::Request request, http::ServerConnection& connection) {
+  const auto key = authenticate(request);
+  if (!key) co_return co_await reply_error(connection, kNoKey, "");
+  if (log_ == nullptr) co_return co_await reply_error(connection, {ErrorCode::kNotFound, "records are off: configure records.path"}, "");
+  base::JsonDoc doc;
+  const auto j = doc.parse(request.body);
+  if (!j || !j->is_object()) {
+    co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message}, "");
+  }
+  const std::string record(j->string_or("record", ""));
+  std::optional<double> score;
+  if (const auto s = j->find("score")) {
+    score = s->as_number();
+    if (const auto b = s->as_bool()) score = *b ? 1.0 : 0.0;
+  }
+  const std::string comment(j->string_or("comment", "").substr(0, kMaxComment));
+  if (record.empty()) co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record"}, "record");
+  if (!score || !(*score >= 0 && *score <= 1)) {
+    co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false"}, "score");
+  }
+  const std::string dir = snapshot_->config->records.path;
+  const bool all = *key == nullptr || (*key)->role == "admin";
+  const std::string caller = *key == nullptr ? "" : (*key)->name;
+  const auto known = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, [=] { return find_record(dir, record, all, caller); });
+  if (!known) co_return co_await reply_error(connection, known.error(), "record");
+  const auto written = log_->append(feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()));
+  if (!written) {
+    shared_.records_dropped.add();
+    co_return co_await reply_error(connection, {ErrorCode::kExhausted, written.error().message}, "");
+  }
+  shared_.records_written.add();
+  std::string body;
+  base::JsonWriter(body).begin_object().field("object", "feedback").field("record", record).field("score", *score).end_object();
+  co_await reply(connection, 200, std::move(body));
+}
+
+base::Task<void> Worker::ready(http::ServerConnection& connection) {
+  std::string error;
+  {
+    const std::lock_guard lock(shared_.reload_mutex);
+    error = shared_.reload_error;
+  }
+  const bool draining = shared_.draining.load();
+  std::string body;
+  base::JsonWriter w(body);
+  w.begin_object().field("ready", !draining).field("plan", snapshot_->plan().version).field("generation", snapshot_->generation);
+  if (!error.empty()) w.field("last_reload_refused", error);
+  w.end_object();
+  co_await reply(connection, draining ? 503 : 200, std::move(body));
+}
+
+base::Task<void> Worker::metrics_page(http::ServerConnection& connection) {
+  std::string page = shared_.metrics.prometheus();
+  page += fmt::format("# HELP switchyard_expect_failures_total Doubtful invariants that did not hold.\n"
+                      "# TYPE switchyard_expect_failures_total counter\nswitchyard_expect_failures_total {}\n", base::expect_failures());
+  const http::ServerCounts c = server_.counts();
+  page += fmt::format("# HELP switchyard_connections Open client connections of the worker that answers.\n"
+                      "# TYPE switchyard_connections gauge\nswitchyard_connections{{worker=\"{}\"}} {}\n", index_, c.open);
+  wire::Headers headers;
+  headers.add("Content-Type", "text/plain; version=0.0.4");
+  (void)co_await connection.respond(200, headers, page);
+}
+
+}  // namespace swy::gateway
