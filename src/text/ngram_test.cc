@@ -59,7 +59,7 @@ TEST(Sketch, SimilarTextsHaveAHighCosineAndForeignOnesNone) {
 
 TEST(Sketch, KeepsTheMostFrequentFeaturesAndOfEqualOnesTheLowestIds) {
   std::string text;
-  for (int i = 0; i < 900; ++i)
+  for (std::size_t i = 0; i < 900; ++i)
     text +=
         std::string(1, static_cast<char>('a' + i % 26)) + "q" + std::string(1 + i % 35, 'z') + ". ";
   text += "again again again again";

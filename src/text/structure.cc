@@ -44,15 +44,15 @@ bool starts_with_any(std::string_view s, const std::array<std::string_view, N>& 
 }
 
 // Words that belong to mathematics problems. Sorted.
-constexpr std::array<std::string_view, 56> kMathWords = {
-    "abelian",      "algebra", "angle",    "arithmetic",  "calculate",  "circle",    "coefficient",
-    "compute",      "cosine",  "cyclic",   "degrees",     "derivative", "deviation", "dice",
-    "digit",        "digits",  "divided",  "divisible",   "equation",   "equations", "evaluate",
-    "expression",   "factor",  "fraction", "function",    "graph",      "group",     "hexagon",
-    "homomorphism", "integer", "integers", "integral",    "matrix",     "maximum",   "median",
-    "minimum",      "modulo",  "percent",  "permutation", "polynomial", "prime",     "probability",
-    "product",      "proof",   "radius",   "real",        "remainder",  "roots",     "sequence",
-    "solve",        "square",  "sum",      "theorem",     "triangle",   "vector",    "vertices"};
+constexpr std::array<std::string_view, 48> kMathWords = {
+    "abelian",     "algebra",   "angle",    "arithmetic",  "calculate",  "circle",
+    "coefficient", "compute",   "cosine",   "cyclic",      "degrees",    "derivative",
+    "deviation",   "dice",      "digit",    "digits",      "divided",    "divisible",
+    "equation",    "equations", "evaluate", "fraction",    "hexagon",    "homomorphism",
+    "integer",     "integers",  "integral", "matrix",      "maximum",    "median",
+    "minimum",     "modulo",    "percent",  "permutation", "polynomial", "prime",
+    "probability", "product",   "radius",   "remainder",   "roots",      "sequence",
+    "solve",       "square",    "sum",      "theorem",     "triangle",   "vertices"};
 
 // Which lengths occur among the math words with this first letter: spares most look-ups.
 constexpr std::array<std::uint32_t, 26> kMathLengths = [] {
