@@ -7,14 +7,19 @@ namespace {
 
 enum : ExpertId { kEuropean, kAmerican, kUnlabelled };
 
+Card card(std::string name, std::string upstream, std::string region,
+          std::vector<std::string> labels) {
+  Card c;
+  c.name = std::move(name);
+  c.upstream = std::move(upstream);
+  c.region = std::move(region);
+  c.labels = std::move(labels);
+  return c;
+}
+
 std::vector<Card> models() {
-  std::vector<Card> cards(3);
-  cards[kEuropean] = {
-      .name = "european", .upstream = "local", .region = "eu", .labels = {"pii", "internal"}};
-  cards[kAmerican] = {
-      .name = "american", .upstream = "openai", .region = "us", .labels = {"internal"}};
-  cards[kUnlabelled] = {.name = "unlabelled", .upstream = "openai"};
-  return cards;
+  return {card("european", "local", "eu", {"pii", "internal"}),
+          card("american", "openai", "us", {"internal"}), card("unlabelled", "openai", "", {})};
 }
 
 // "101": which of the three models pass.

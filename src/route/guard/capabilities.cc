@@ -2,7 +2,7 @@
 //
 // What: required(request) - ignore + require must be a subset of the card's capabilities, where the
 // request requires
-//   tools        declared tools, tool calls or tool results among its messages
+//   tools        declared tools
 //   vision, audio, files   parts of that kind
 //   json_object  response_format json_object; a model with json_schema has it too
 //   json_schema  response_format json_schema
@@ -31,9 +31,6 @@ struct Options {
 std::uint32_t required_by(const chat::Request& r) {
   std::uint32_t set = 0;
   if (!r.tools.empty()) set |= kCapTools;
-  for (const chat::Message& m : r.messages) {
-    if (m.role == chat::Role::kTool || m.tool_calls > 0) set |= kCapTools;
-  }
   if (r.images > 0) set |= kCapVision;
   if (r.audios > 0) set |= kCapAudio;
   if (r.files > 0) set |= kCapFiles;

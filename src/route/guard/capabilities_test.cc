@@ -27,8 +27,6 @@ struct Case {
 TEST(CapabilitiesGuard, EachThingARequestAsksForIsRequired) {
   const std::vector<Case> cases = {
       {kCapTools, [](Asked& a) { a.tool("search"); }},
-      {kCapTools, [](Asked& a) { a.say(chat::Role::kAssistant, "", 1); }},
-      {kCapTools, [](Asked& a) { a.say(chat::Role::kTool, "result"); }},
       {kCapVision, [](Asked& a) { a.attach(chat::PartKind::kImage); }},
       {kCapAudio, [](Asked& a) { a.attach(chat::PartKind::kAudio); }},
       {kCapFiles, [](Asked& a) { a.attach(chat::PartKind::kFile); }},

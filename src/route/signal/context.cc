@@ -35,6 +35,7 @@ class Context final : public Signal {
     plugin::each(readings, facts, [this](Reading& r) { return fact(r); });
   }
   [[nodiscard]] double cost_us() const override { return 1; }
+  [[nodiscard]] bool reads_text() const override { return false; }
 
  private:
   [[nodiscard]] Fact fact(Reading& r) const {

@@ -115,6 +115,11 @@ class Conversation final : public Signal {
     });
   }
   [[nodiscard]] double cost_us() const override { return 0.05; }
+  // A record keeps the number of messages and attachments, not the roles.
+  [[nodiscard]] bool reads_text() const override {
+    return feature_ != Feature::kMessages && feature_ != Feature::kImages &&
+           feature_ != Feature::kAudio && feature_ != Feature::kFiles;
+  }
 
  private:
   Feature feature_;

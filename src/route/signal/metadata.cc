@@ -46,6 +46,7 @@ class Metadata final : public Signal {
     plugin::each(readings, facts, [this](const Reading& r) { return fact(find(r)); });
   }
   [[nodiscard]] double cost_us() const override { return regex_ ? 1 : 0.1; }
+  [[nodiscard]] bool reads_text() const override { return false; }
 
  private:
   [[nodiscard]] std::optional<std::string_view> find(const Reading& r) const {

@@ -28,6 +28,7 @@ class RoleSignal final : public Signal {
     });
   }
   [[nodiscard]] double cost_us() const override { return 0.02; }
+  [[nodiscard]] bool reads_text() const override { return false; }
 
  private:
   std::vector<std::string> any_;

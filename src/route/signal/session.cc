@@ -26,6 +26,7 @@ class Session final : public Signal {
     plugin::each(readings, facts, [this](const Reading& r) { return fact(r.work()); });
   }
   [[nodiscard]] double cost_us() const override { return 0.02; }
+  [[nodiscard]] bool reads_text() const override { return false; }
 
  private:
   [[nodiscard]] Fact fact(const Work& w) const {

@@ -50,6 +50,7 @@ class Tools final : public Signal {
     plugin::each(readings, facts, [this](const Reading& r) { return fact(r.request()); });
   }
   [[nodiscard]] double cost_us() const override { return 0.05; }
+  [[nodiscard]] bool reads_text() const override { return false; }
 
  private:
   [[nodiscard]] Fact fact(const chat::Request& r) const {
