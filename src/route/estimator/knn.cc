@@ -40,7 +40,7 @@ constexpr std::uint32_t kNoRow = 0xFFFFFFFF;
 struct Options {
   std::vector<std::string> table;
   std::int64_t neighbours = 40;
-  std::string weights = "uniform";
+  std::string weights = "cosine";
   double shrink = 2;
   double min_similarity = 0;
   std::vector<std::string> names;
@@ -49,7 +49,7 @@ struct Options {
   void bind(base::OptionBinder& binder) {
     binder.field("table", table, "outcome tables: files, or directories of them");
     binder.field("neighbours", neighbours, {.min = 1, .max = 10'000}, "how many rows are asked");
-    binder.field("weights", weights, "uniform, or cosine: nearer rows count more");
+    binder.field("weights", weights, "cosine: nearer rows count more; or uniform");
     binder.field("shrink", shrink, {.min = 0, .max = 1e6},
                  "pseudo-neighbours at the model's mean over the whole table");
     binder.field("min_similarity", min_similarity, {.min = 0, .max = 1},
