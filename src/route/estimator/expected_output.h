@@ -1,5 +1,6 @@
-// How many tokens an answer is expected to have when nothing better is known: what the caller assumes, but never more than
-// the request or the model allows. For the files of this folder only. Pure functions, nothing owned.
+// How many tokens an answer is expected to have when nothing better is known: what the caller
+// assumes, but never more than the request or the model allows. For the files of this folder only.
+// Pure functions, nothing owned.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +18,8 @@ inline double expected_output(const chat::Request& request, const Card& card, do
   return std::max(tokens, 0.0);
 }
 
-// Micro-USD of a call. USD per million tokens is micro-USD per token. NaN when the card states no price.
+// Micro-USD of a call. USD per million tokens is micro-USD per token. NaN when the card states no
+// price.
 inline double expected_cost_micro(const chat::Request& request, const Card& card,
                                   std::int64_t tokens_in, double tokens_out) {
   const auto choices = static_cast<double>(std::max<std::int64_t>(request.n, 1));

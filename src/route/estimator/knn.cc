@@ -1,23 +1,25 @@
 // knn: what happened on the most similar prompts of an outcome table.
 //
-// Formula: similarity = cosine of TF-IDF vectors of hashed words and word pairs of the last user message (knn_index.h).
-// For every model, of the `neighbours` most similar rows that have an observation of it:
-//   quality = (n_eff * sum(w y)/sum(w) + shrink * mean) / (n_eff + shrink), n_eff = (sum w)^2 / sum w^2,
-//   quality_var = q (1 - q) / (n_eff + shrink + 1), evidence = n_eff,
-// with w = 1 (uniform) or the similarity (cosine), and mean the model's mean over the whole table: two pseudo-neighbours by
-// default, so that thin evidence falls back to the best single model. Answer length and latency are pooled the same way;
-// cost = tokens_in * input + length * output of the card when it is priced (raw tokens, today's price), else the pooled
-// cost of the table.
-// Right because a missing observation is skipped, not 0, and kNN with enough neighbours is consistent whatever the truth
-// (request-routing.md 3.1; "tuned kNN matches learned routers", arXiv 2505.12601).
-// Cost: postings of the query's features plus one pass over the rows per group of models with the same rows; see
-// docs/reference/estimators.md for measured times. Memory: about 8 bytes per word of the table.
-// Loses when wording says nothing about difficulty (the usual case within one domain), on paraphrases, and on prompts
-// unlike the table: then it says the global mean, with evidence near 0 under min_similarity.
-// Unknown: a card without outcomes, and everything while there is no table. The row that the work names in exclude_row is
-// never learned from, neither as neighbour nor in the mean.
-// Deviations from 3.1: no softmax weights; variance counts the pseudo-neighbours instead of adding a constant.
-// Tests: knn_index_test.cc (brute force, T4), knn_test.cc.
+// Formula: similarity = cosine of TF-IDF vectors of hashed words and word pairs of the last user
+// message (knn_index.h). For every model, of the `neighbours` most similar rows that have an
+// observation of it:
+//   quality = (n_eff * sum(w y)/sum(w) + shrink * mean) / (n_eff + shrink), n_eff = (sum w)^2 / sum
+//   w^2, quality_var = q (1 - q) / (n_eff + shrink + 1), evidence = n_eff,
+// with w = 1 (uniform) or the similarity (cosine), and mean the model's mean over the whole table:
+// two pseudo-neighbours by default, so that thin evidence falls back to the best single model.
+// Answer length and latency are pooled the same way; cost = tokens_in * input + length * output of
+// the card when it is priced (raw tokens, today's price), else the pooled cost of the table. Right
+// because a missing observation is skipped, not 0, and kNN with enough neighbours is consistent
+// whatever the truth (request-routing.md 3.1; "tuned kNN matches learned routers", arXiv
+// 2505.12601). Cost: postings of the query's features plus one pass over the rows per group of
+// models with the same rows; see docs/reference/estimators.md for measured times. Memory: about 8
+// bytes per word of the table. Loses when wording says nothing about difficulty (the usual case
+// within one domain), on paraphrases, and on prompts unlike the table: then it says the global
+// mean, with evidence near 0 under min_similarity. Unknown: a card without outcomes, and everything
+// while there is no table. The row that the work names in exclude_row is never learned from,
+// neither as neighbour nor in the mean. Deviations from 3.1: no softmax weights; variance counts
+// the pseudo-neighbours instead of adding a constant. Tests: knn_index_test.cc (brute force, T4),
+// knn_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,7 +34,8 @@
 namespace swy::route {
 namespace {
 
-// Features in more rows than this share are dropped: stop words. Measured: docs/reference/estimators.md.
+// Features in more rows than this share are dropped: stop words. Measured:
+// docs/reference/estimators.md.
 constexpr double kMaxShare = 0.2;
 constexpr std::size_t kNoColumn = static_cast<std::size_t>(-1);
 constexpr std::uint32_t kNoRow = 0xFFFFFFFF;
@@ -54,8 +57,9 @@ struct Options {
                  "pseudo-neighbours at the model's mean over the whole table");
     binder.field("min_similarity", min_similarity, {.min = 0, .max = 1},
                  "rows less similar than this are no neighbours");
-    binder.field("names", names,
-                 "card=name in the table, where they differ; else the card's name or upstream_model");
+    binder.field(
+        "names", names,
+        "card=name in the table, where they differ; else the card's name or upstream_model");
     binder.field("part", part, "rows to learn from: all, train or dev");
   }
 };
@@ -76,7 +80,7 @@ struct Column {
   [[nodiscard]] double mean_without(std::uint32_t row) const {
     const bool out = row != kNoRow && !std::isnan(value[row]);
     const double n = count - (out ? 1 : 0);
-    return n > 0 ? (sum - (out ? static_cast<double>(value[row]) : 0)) / n : kUnknown;
+    return n > 0 ? (sum - (out ? static_cast<double>(value[row]) : 0)) / n : kUnknownNumber;
   }
 };
 
@@ -85,15 +89,17 @@ struct Model {
   Column tokens_out;
   Column cost_usd;
   Column latency_s;
-  std::size_t group = 0;  // models of one group have observations of the same rows, hence the same neighbours
+  std::size_t group =
+      0;  // models of one group have observations of the same rows, hence the same neighbours
 };
 
 struct Learned {
   RowIndex index;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> row_of;  // hash of the id, sorted
-  std::vector<std::size_t> column;                              // by ExpertId, into models, or kNoColumn
+  std::vector<std::size_t> column;  // by ExpertId, into models, or kNoColumn
   std::vector<Model> models;
   std::size_t groups = 0;
+  std::uint64_t version = 0;
 
   [[nodiscard]] std::uint32_t find(std::string_view id) const {
     if (id.empty()) return kNoRow;
@@ -113,7 +119,8 @@ class Knn final : public Estimator {
         least_(static_cast<float>(o.min_similarity)) {}
 
   void estimate(const Question& q, std::span<Belief> out) const override {
-    // Working memory of one call, kept per thread so that a decision does not allocate; nothing is remembered in it.
+    // Working memory of one call, kept per thread so that a decision does not allocate; nothing is
+    // remembered in it.
     thread_local std::vector<float> similarity;
     thread_local std::vector<Hit> hits;
     similarity.resize(learned_.index.rows());
@@ -131,6 +138,7 @@ class Knn final : public Estimator {
       }
     }
   }
+  [[nodiscard]] std::uint64_t version() const override { return learned_.version; }
 
  private:
   [[nodiscard]] const Model* model_of(ExpertId id) const {
@@ -140,7 +148,7 @@ class Knn final : public Estimator {
 
   [[nodiscard]] Pooled pooled(const Column& column, std::span<const Hit> hits,
                               std::uint32_t excluded) const {
-    if (column.count == 0) return {kUnknown, 0};
+    if (column.count == 0) return {kUnknownNumber, 0};
     return pool(hits, column.value, weights_, shrink_, column.mean_without(excluded));
   }
 
@@ -179,7 +187,8 @@ class Unlearned final : public Estimator {
   void estimate(const Question& /*q*/, std::span<Belief> /*out*/) const override {}
 };
 
-// The table's model for every card: by the option `names`, by the card's name, by its upstream_model.
+// The table's model for every card: by the option `names`, by the card's name, by its
+// upstream_model.
 std::vector<std::size_t> match_models(const record::OutcomeTable& table, const Options& options,
                                       base::Mark mark, BuildContext& ctx) {
   const Catalogue& catalogue = ctx.catalogue();
@@ -196,8 +205,9 @@ std::vector<std::size_t> match_models(const record::OutcomeTable& table, const O
     const std::string name = cut == std::string::npos ? "" : pair.substr(cut + 1);
     const std::size_t m = table.model_index(name);
     if (!id) {
-      ctx.diag().error(mark, fmt::format("names: '{}' should be card=name; there is no model '{}'{}",
-                                         pair, card, base::did_you_mean(card, catalogue.names())));
+      ctx.diag().error(
+          mark, fmt::format("names: '{}' should be card=name; there is no model '{}'{}", pair, card,
+                            base::did_you_mean(card, catalogue.names())));
     } else if (m == record::OutcomeTable::npos) {
       ctx.diag().error(mark, fmt::format("names: the table has no model '{}'{}", name,
                                          base::did_you_mean(name, table.models())));
@@ -221,6 +231,18 @@ void group_models(Learned& learned) {
   learned.groups = seen.size();
 }
 
+// What was learned, as one number: rows and every observation of them.
+std::uint64_t content_hash(const Learned& learned, std::uint64_t prompts) {
+  std::uint64_t h = prompts;
+  for (const Model& model : learned.models) {
+    for (const Column* c : {&model.quality, &model.tokens_out, &model.cost_usd, &model.latency_s}) {
+      const auto* bytes = reinterpret_cast<const char*>(c->value.data());
+      h = base::hash64({bytes, c->value.size() * sizeof(float)}, h);
+    }
+  }
+  return h;
+}
+
 Learned learn(const record::OutcomeTable& table, const Options& options,
               const std::vector<std::size_t>& match) {
   Learned learned;
@@ -233,11 +255,13 @@ Learned learn(const record::OutcomeTable& table, const Options& options,
   }
   learned.models.resize(sources.size());
   text::Sketch sketch;
+  std::uint64_t prompts = 0;
   for (std::size_t i = 0; i < table.rows(); ++i) {
     const record::OutcomeRow row = table.row(i);
     if (options.part != "all" && row.part != options.part) continue;
     learned.row_of.emplace_back(base::hash64(row.id),
                                 static_cast<std::uint32_t>(learned.index.rows()));
+    prompts = base::hash64(row.prompt, base::hash64(row.id, prompts));
     text::sketch_into(row.prompt, sketch);
     learned.index.add(sketch.features());
     for (std::size_t c = 0; c < sources.size(); ++c) {
@@ -251,6 +275,7 @@ Learned learn(const record::OutcomeTable& table, const Options& options,
   std::sort(learned.row_of.begin(), learned.row_of.end());
   learned.index.finish(kMaxShare);
   group_models(learned);
+  learned.version = content_hash(learned, prompts);
   return learned;
 }
 

@@ -1,13 +1,15 @@
 // Inverted-index cosine search, exact top-k and the pooled mean.
 //
-// Formula: idf(f) = ln((1 + N) / (1 + df(f))) + 1; weight(row, f) = tf weight * idf / norm; similarity = sum over common
-// features. A query feature that no row has counts in the query's norm with the idf of df = 0, so that a text of strange
-// words is far from everything. Right because only postings of the query's own features are touched: the same sums as
-// brute force in another order. Cost: sum of df over the query's features, plus one pass over the rows per selection;
-// dropping features in more than max_share of the rows removes most of the postings and almost nothing of the meaning.
-// Loses to brute force only for rows that nearly all share all words. Float accumulators: errors below 1e-5 for 512
-// features. Source: request-routing.md 3.1; Manning et al., Introduction to Information Retrieval, chapter 6 and 7.1.
-// Deviation: smoothed idf. Test: knn_index_test.cc.
+// Formula: idf(f) = ln((1 + N) / (1 + df(f))) + 1; weight(row, f) = tf weight * idf / norm;
+// similarity = sum over common features. A query feature that no row has counts in the query's norm
+// with the idf of df = 0, so that a text of strange words is far from everything. Right because
+// only postings of the query's own features are touched: the same sums as brute force in another
+// order. Cost: sum of df over the query's features, plus one pass over the rows per selection;
+// dropping features in more than max_share of the rows removes most of the postings and almost
+// nothing of the meaning. Loses to brute force only for rows that nearly all share all words. Float
+// accumulators: errors below 1e-5 for 512 features. Source: request-routing.md 3.1; Manning et al.,
+// Introduction to Information Retrieval, chapter 6 and 7.1. Deviation: smoothed idf. Test:
+// knn_index_test.cc.
 #include "route/estimator/knn_index.h"
 
 #include <algorithm>
@@ -81,7 +83,8 @@ void select_nearest(std::span<const float> similarity, std::span<const float> co
   };
   float bar = std::max(least, std::numeric_limits<float>::min());
   for (std::size_t row = 0; row < similarity.size(); ++row) {
-    // A later row of equal similarity never beats one already kept: once full, only a greater one enters.
+    // A later row of equal similarity never beats one already kept: once full, only a greater one
+    // enters.
     if (similarity[row] < bar || std::isnan(column[row])) continue;
     if (out.size() == k) {
       if (similarity[row] == bar) continue;

@@ -1,14 +1,15 @@
 // live: latency and failure share as recent traffic shows them.
 //
-// Formula: latency_ms = ttft + ms_per_token * out, with out the expected answer length (option output_tokens, capped by the
-// request and the card); p_fail = the decayed share of failed calls. Right because the exponentially weighted means of the
-// fleet (fleet/live.h) follow a provider's state within about ten calls. Cost: O(candidates), no probing: it reads the copy
-// of the table that belongs to the decision, so a replay sees the same numbers.
-// Unknown: everything below min_calls effective observations, and latency when time to first token or per token was never
-// seen. latency_p95_ms stays NaN always: means alone do not say it. Loses after an idle hour: the numbers do not age by
-// time, only by calls; and it does not look at requests in flight. Source: vLLM-SR's latency-aware selector
-// (request-routing.md 4.1), in absolute units. Deviation: unknown stays unknown instead of dropping the model.
-// Test: live_test.cc.
+// Formula: latency_ms = ttft + ms_per_token * out, with out the expected answer length (option
+// output_tokens, capped by the request and the card); p_fail = the decayed share of failed calls.
+// Right because the exponentially weighted means of the fleet (fleet/live.h) follow a provider's
+// state within about ten calls. Cost: O(candidates), no probing: it reads the copy of the table
+// that belongs to the decision, so a replay sees the same numbers. Unknown: everything below
+// min_calls effective observations, and latency when time to first token or per token was never
+// seen. latency_p95_ms stays NaN always: means alone do not say it. Loses after an idle hour: the
+// numbers do not age by time, only by calls; and it does not look at requests in flight. Source:
+// vLLM-SR's latency-aware selector (request-routing.md 4.1), in absolute units. Deviation: unknown
+// stays unknown instead of dropping the model. Test: live_test.cc.
 #include "route/estimator/expected_output.h"
 #include "switchyard/registry.h"
 

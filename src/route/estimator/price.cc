@@ -1,13 +1,14 @@
 // price: what the call is expected to cost: tokens times the card's price.
 //
-// Formula: cost_micro = tokens_in * input + n * out * output, where out = min(output_tokens, max_tokens of the request,
-// max_output of the card) and n the choices asked for. USD per million tokens is micro-USD per token, so no unit changes.
-// Right up to the guess of the answer's length, which is the same for all candidates; `knn` knows better where it has seen
-// similar prompts and comes before it. Always the last of every estimator chain. Cost: one token estimate per work, then
-// O(candidates). Loses where models differ in verbosity (reasoning models), and with prompt caches: cached_input is not
-// used here because nobody knows before the call what the provider has cached.
-// Unknown: a card without input or output price stays NaN, never 0 (request-routing.md section 6, pitfall 9).
-// Test: price_test.cc.
+// Formula: cost_micro = tokens_in * input + n * out * output, where out = min(output_tokens,
+// max_tokens of the request, max_output of the card) and n the choices asked for. USD per million
+// tokens is micro-USD per token, so no unit changes. Right up to the guess of the answer's length,
+// which is the same for all candidates; `knn` knows better where it has seen similar prompts and
+// comes before it. Always the last of every estimator chain. Cost: one token estimate per work,
+// then O(candidates). Loses where models differ in verbosity (reasoning models), and with prompt
+// caches: cached_input is not used here because nobody knows before the call what the provider has
+// cached. Unknown: a card without input or output price stays NaN, never 0 (request-routing.md
+// section 6, pitfall 9). Test: price_test.cc.
 #include "route/estimator/expected_output.h"
 #include "switchyard/registry.h"
 

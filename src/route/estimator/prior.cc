@@ -1,14 +1,15 @@
 // prior: the quality that the model's card declares, per domain.
 //
-// Formula: of the card's domains that apply to the request, the mean of their declared qualities weighted by the
-// confidence of the fact that made them apply; "default" when none applies. A domain applies when a signal of its name is
-// true, or when one of the signals listed in `domains` has its name as label (a classifier's or a language's name).
-// quality_var = q (1 - q) / (evidence + 1): the variance of a Beta whose weight is the option `evidence` (a pseudo-count;
+// Formula: of the card's domains that apply to the request, the mean of their declared qualities
+// weighted by the confidence of the fact that made them apply; "default" when none applies. A
+// domain applies when a signal of its name is true, or when one of the signals listed in `domains`
+// has its name as label (a classifier's or a language's name). quality_var = q (1 - q) / (evidence
+// + 1): the variance of a Beta whose weight is the option `evidence` (a pseudo-count;
 // request-routing.md 3.1 uses the same form for counted outcomes).
-// Right as far as the declared numbers are: it is the operator's belief, to be put behind `knn` in a chain. Cost: the facts
-// it needs, then O(candidates * domains). Loses as soon as outcomes exist. A card without an applying domain and without
-// "default" stays unknown. Source: section 1, "two-step category" routing with declared instead of measured tables.
-// Test: prior_test.cc.
+// Right as far as the declared numbers are: it is the operator's belief, to be put behind `knn` in
+// a chain. Cost: the facts it needs, then O(candidates * domains). Loses as soon as outcomes exist.
+// A card without an applying domain and without "default" stays unknown. Source: section 1,
+// "two-step category" routing with declared instead of measured tables. Test: prior_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -27,8 +28,7 @@ struct Options {
 
   void bind(base::OptionBinder& binder) {
     binder.field("domains", domains, "signals whose label names a domain of the cards");
-    binder.field("evidence", evidence, {.min = 0},
-                 "observations that a declared quality is worth");
+    binder.field("evidence", evidence, {.min = 0}, "observations that a declared quality is worth");
   }
 };
 
@@ -39,7 +39,7 @@ struct Domain {
 };
 
 struct Declared {
-  double fallback = kUnknown;
+  double fallback = kUnknownNumber;
   std::vector<Domain> domains;
 };
 

@@ -1,14 +1,14 @@
-// cheapest_passing: the cheapest candidate whose expected quality reaches a bar; when none does, the best.
+// cheapest_passing: the cheapest candidate whose expected quality reaches a bar; when none does,
+// the best.
 //
-// Formula: pass_i = q_i - margin * sqrt(var_i) >= quality; choose argmin cost among the passing. Right when "good enough"
-// is what the caller wants and the price of more is not worth stating; BEST-Route's rule (request-routing.md 5.3).
-// Cost: O(candidates), no allocation. Loses to `utility` near the bar: a model just below it is refused however cheap,
-// one just above is taken however dear.
-// Unknown quality never passes; with a margin, unknown variance does not pass either (it cannot be shown). Unknown cost is
-// dearer than every known one.
-// Score, for ranking: passing 2 + 1/(1 + cost in cents), others their quality.
-// Propensity: deterministic, 1. Deviations: one bar for all models, none fitted. Tests: cheapest_passing_test.cc,
-// conformance_test.cc.
+// Formula: pass_i = q_i - margin * sqrt(var_i) >= quality; choose argmin cost among the passing.
+// Right when "good enough" is what the caller wants and the price of more is not worth stating;
+// BEST-Route's rule (request-routing.md 5.3). Cost: O(candidates), no allocation. Loses to
+// `utility` near the bar: a model just below it is refused however cheap, one just above is taken
+// however dear. Unknown quality never passes; with a margin, unknown variance does not pass either
+// (it cannot be shown). Unknown cost is dearer than every known one. Score, for ranking: passing 2
+// + 1/(1 + cost in cents), others their quality. Propensity: deterministic, 1. Deviations: one bar
+// for all models, none fitted. Tests: cheapest_passing_test.cc, conformance_test.cc.
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -32,8 +32,7 @@ class CheapestPassing final : public Policy {
  public:
   explicit CheapestPassing(const Options& o) : bar_(o.quality), margin_(o.margin) {}
 
-  void weigh(const Question& q, std::span<const Belief> beliefs,
-             Distribution& out) const override {
+  void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     for (std::size_t i = 0; i < beliefs.size(); ++i) {
       if (q.masked(i)) continue;
       const double cost = beliefs[i].cost_micro;

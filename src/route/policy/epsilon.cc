@@ -1,11 +1,14 @@
-// epsilon: another policy, and a small share of uniform exploration so that every candidate keeps being observed.
+// epsilon: another policy, and a small share of uniform exploration so that every candidate keeps
+// being observed.
 //
-// Formula: p_i = (1 - epsilon) * inner_i + epsilon / n over the n unmasked candidates. Right because off-policy estimates
-// (IPS, doubly robust: request-routing.md 3.9) need every action to have probability at least some known floor: epsilon / n.
-// Cost: the inner policy's plus O(candidates). Loses epsilon times the mean regret of a uniform draw: the price of knowing.
-// Propensity: exactly p_i, which the core draws from; also candidates of unknown quality are explored, on purpose.
-// Scores and reason are the inner policy's. Put it outside `sticky` to explore within sessions, inside to keep them whole.
-// Deviations: none. Tests: epsilon_test.cc, conformance_test.cc.
+// Formula: p_i = (1 - epsilon) * inner_i + epsilon / n over the n unmasked candidates. Right
+// because off-policy estimates (IPS, doubly robust: request-routing.md 3.9) need every action to
+// have probability at least some known floor: epsilon / n. Cost: the inner policy's plus
+// O(candidates). Loses epsilon times the mean regret of a uniform draw: the price of knowing.
+// Propensity: exactly p_i, which the core draws from; also candidates of unknown quality are
+// explored, on purpose. Scores and reason are the inner policy's. Put it outside `sticky` to
+// explore within sessions, inside to keep them whole. Deviations: none. Tests: epsilon_test.cc,
+// conformance_test.cc.
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -27,8 +30,7 @@ class Epsilon final : public Policy {
   Epsilon(double epsilon, std::unique_ptr<Policy> inner)
       : epsilon_(epsilon), inner_(std::move(inner)) {}
 
-  void weigh(const Question& q, std::span<const Belief> beliefs,
-             Distribution& out) const override {
+  void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     inner_->weigh(q, beliefs, out);
     const double share = epsilon_ / static_cast<double>(count_unmasked(q));
     for (std::size_t i = 0; i < out.probability.size(); ++i) {

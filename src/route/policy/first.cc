@@ -1,10 +1,11 @@
 // first: the first candidate that no guard forbids, in the order in which the rule lists them.
 //
-// Formula: p(first unmasked) = 1. Right when the rule itself has already decided and the rest of the list is a fallback
-// for what guards forbid. Cost: O(candidates), reads no belief. Loses whenever quality or price should count.
-// Propensity: deterministic, 1. Deviation from the invariants of request-routing.md section 2: the order of the list is the
-// policy, so permuting it changes the choice; an unknown quality is no obstacle because quality is not read.
-// Tests: first_test.cc, conformance_test.cc.
+// Formula: p(first unmasked) = 1. Right when the rule itself has already decided and the rest of
+// the list is a fallback for what guards forbid. Cost: O(candidates), reads no belief. Loses
+// whenever quality or price should count. Propensity: deterministic, 1. Deviation from the
+// invariants of request-routing.md section 2: the order of the list is the policy, so permuting it
+// changes the choice; an unknown quality is no obstacle because quality is not read. Tests:
+// first_test.cc, conformance_test.cc.
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 

@@ -1,5 +1,6 @@
-// What policies share: the house tie-break, the best of a list of scores, and the two ends of a deterministic choice
-// (all probability on one candidate; nothing known). For the files of this folder only.
+// What policies share: the house tie-break, the best of a list of scores, and the two ends of a
+// deterministic choice (all probability on one candidate; nothing known). For the files of this
+// folder only.
 //
 // Threading: pure functions. Ownership: everything borrowed for the call. No allocation.
 #pragma once
@@ -27,7 +28,8 @@ inline bool wins_tie(const Question& q, std::span<const Belief> beliefs, std::si
   return q.candidates[a] < q.candidates[b];
 }
 
-// The unmasked candidate of the highest known score, ties by wins_tie; `except` is passed over. kNobody when none is known.
+// The unmasked candidate of the highest known score, ties by wins_tie; `except` is passed over.
+// kNobody when none is known.
 inline std::size_t best_by(const Question& q, std::span<const Belief> beliefs,
                            std::span<const double> score, std::size_t except = kNobody) {
   std::size_t best = kNobody;
@@ -54,7 +56,8 @@ inline std::size_t count_unmasked(const Question& q) {
   return n;
 }
 
-// The end of a policy that knows nothing of any candidate: the first one in the order of the configuration.
+// The end of a policy that knows nothing of any candidate: the first one in the order of the
+// configuration.
 inline void choose_unknowing(const Question& q, std::string_view what, Distribution& out) {
   const std::size_t first = first_unmasked(q);
   out.probability[first] = 1;

@@ -1,16 +1,18 @@
-// sticky: stay with the model that served the session before, unless the inner policy sees clearly more in another one.
+// sticky: stay with the model that served the session before, unless the inner policy sees clearly
+// more in another one.
 //
-// Formula: with previous model p unmasked and b the unmasked candidate of the highest inner score s:
-// p keeps the session unless s_b - s_p > margin; otherwise, and without a session, the inner policy's distribution.
-// Right because a switch loses the provider's prefix cache and the conversation's voice; the margin is what that is worth,
-// in the unit of the inner policy's score (utility: points of quality at weight 1). It is useful around policies whose
-// scores measure worth, such as utility; around `first` the scores are list positions and only margin: inf (always keep)
-// makes sense. Cost: the inner policy's plus O(candidates). Loses when the topic changes within a session by less than the
-// margin shows. A previous model whose score is unknown is left, unless nothing is known of any candidate or the margin is
-// infinite: then it stays.
-// Propensity: 1 when it stays, else the inner policy's. A guard that forbids the previous model ends the stay.
-// Deviation from vLLM-SR's session rules (request-routing.md 4.1): one margin instead of eight additive terms.
-// Tests: sticky_test.cc, conformance_test.cc.
+// Formula: with previous model p unmasked and b the unmasked candidate of the highest inner score
+// s: p keeps the session unless s_b - s_p > margin; otherwise, and without a session, the inner
+// policy's distribution. Right because a switch loses the provider's prefix cache and the
+// conversation's voice; the margin is what that is worth, in the unit of the inner policy's score
+// (utility: points of quality at weight 1). It is useful around policies whose scores measure
+// worth, such as utility; around `first` the scores are list positions and only margin: inf (always
+// keep) makes sense. Cost: the inner policy's plus O(candidates). Loses when the topic changes
+// within a session by less than the margin shows. A previous model whose score is unknown is left,
+// unless nothing is known of any candidate or the margin is infinite: then it stays. Propensity: 1
+// when it stays, else the inner policy's. A guard that forbids the previous model ends the stay.
+// Deviation from vLLM-SR's session rules (request-routing.md 4.1): one margin instead of eight
+// additive terms. Tests: sticky_test.cc, conformance_test.cc.
 #include <algorithm>
 
 #include "route/policy/pick.h"
@@ -35,8 +37,7 @@ class Sticky final : public Policy {
   Sticky(double margin, std::unique_ptr<Policy> inner)
       : margin_(margin), inner_(std::move(inner)) {}
 
-  void weigh(const Question& q, std::span<const Belief> beliefs,
-             Distribution& out) const override {
+  void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     inner_->weigh(q, beliefs, out);
     const std::size_t previous = find_previous(q);
     if (previous == kNobody) return;

@@ -1,19 +1,20 @@
 // threshold: a strong and a weak model, and a bar on how much the strong one is expected to gain.
 //
-// Formula: score = q_strong - q_weak (or q_strong alone, with score: strong); the strong model when score >= threshold.
-// With `share` the threshold is the (1 - share) quantile of the scores on the prompts of the `calibrate` tables, so that
-// this share of such traffic goes to the strong model (request-routing.md 3.5; RouteLLM, arXiv 2406.18665). Between two
-// distinct scores the middle is taken; among equal ones the side that comes nearer to the share.
-// Right because ranking prompts by gain and cutting anywhere is optimal for two models at fixed prices.
-// Cost: two look-ups. Calibration asks the rule's estimator for at most 2,000 prompts, evenly spaced through the tables and
-// never learning from the row that is asked; it happens while the configuration is read.
-// Loses when traffic drifts: a threshold belongs to one estimator, one pair and one traffic (section 6, pitfall 10), and with
-// an estimator that says the same of every prompt no share but 0 and 1 can be met (a warning says what it will be).
-// Strong and weak default to the dearest and the cheapest candidate by output price. A masked or unknown one leaves the
-// other; when neither can be chosen the best known of the remaining candidates is.
-// Score, for ranking: strong score - threshold, weak 0. Propensity: deterministic, 1.
-// Deviation from RouteLLM: any estimator, and a difference of qualities instead of a win probability.
-// Tests: threshold_test.cc, conformance_test.cc.
+// Formula: score = q_strong - q_weak (or q_strong alone, with score: strong); the strong model when
+// score >= threshold. With `share` the threshold is the (1 - share) quantile of the scores on the
+// prompts of the `calibrate` tables, so that this share of such traffic goes to the strong model
+// (request-routing.md 3.5; RouteLLM, arXiv 2406.18665). Between two distinct scores the middle is
+// taken; among equal ones the side that comes nearer to the share. Right because ranking prompts by
+// gain and cutting anywhere is optimal for two models at fixed prices. Cost: two look-ups.
+// Calibration asks the rule's estimator for at most 2,000 prompts, evenly spaced through the tables
+// and never learning from the row that is asked; it happens while the configuration is read. Loses
+// when traffic drifts: a threshold belongs to one estimator, one pair and one traffic (section 6,
+// pitfall 10), and with an estimator that says the same of every prompt no share but 0 and 1 can be
+// met (a warning says what it will be). Strong and weak default to the dearest and the cheapest
+// candidate by output price. A masked or unknown one leaves the other; when neither can be chosen
+// the best known of the remaining candidates is. Score, for ranking: strong score - threshold, weak
+// 0. Propensity: deterministic, 1. Deviation from RouteLLM: any estimator, and a difference of
+// qualities instead of a win probability. Tests: threshold_test.cc, conformance_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,8 +33,8 @@ struct Options {
   std::string strong;
   std::string weak;
   std::string score = "gain";
-  double threshold = kUnknown;
-  double share = kUnknown;
+  double threshold = kUnknownNumber;
+  double share = kUnknownNumber;
   std::vector<std::string> calibrate;
 
   void bind(base::OptionBinder& binder) {
@@ -57,8 +58,7 @@ class Threshold final : public Policy {
   Threshold(Pair pair, bool gain, double threshold)
       : pair_(pair), gain_(gain), threshold_(threshold) {}
 
-  void weigh(const Question& q, std::span<const Belief> beliefs,
-             Distribution& out) const override {
+  void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     const std::size_t strong = usable(q, beliefs, pair_.strong);
     const std::size_t weak = usable(q, beliefs, pair_.weak);
     if (strong == kNobody && weak == kNobody) return choose_other(q, beliefs, out);
@@ -108,7 +108,8 @@ class Threshold final : public Policy {
   double threshold_;
 };
 
-// ---- making one ------------------------------------------------------------------------------------------------------
+// ---- making one
+// ------------------------------------------------------------------------------------------------------
 
 // The candidate of highest (or lowest) output price, then input price, then lowest id.
 std::optional<ExpertId> by_price(BuildContext& ctx, bool dearest) {
@@ -160,7 +161,8 @@ std::optional<Pair> resolve_pair(const Options& options, base::Mark mark, BuildC
   return Pair{*strong, *weak};
 }
 
-// Scores of the calibration prompts, where both qualities are known. nullopt: an error was reported.
+// Scores of the calibration prompts, where both qualities are known. nullopt: an error was
+// reported.
 std::optional<std::vector<double>> score_prompts(const record::OutcomeTable& table, Pair pair,
                                                  bool gain, base::Mark mark, BuildContext& ctx) {
   const auto candidates = ctx.candidates();
@@ -193,7 +195,8 @@ double share_at(const std::vector<double>& sorted, double threshold) {
   return static_cast<double>(sorted.end() - first) / static_cast<double>(sorted.size());
 }
 
-// The threshold at which `score >= threshold` holds for the wanted share of the scores. REQUIRES: scores not empty, sorted.
+// The threshold at which `score >= threshold` holds for the wanted share of the scores. REQUIRES:
+// scores not empty, sorted.
 double threshold_for(const std::vector<double>& sorted, double share) {
   const std::size_t n = sorted.size();
   const auto calls = static_cast<std::size_t>(std::lround(share * static_cast<double>(n)));

@@ -1,16 +1,19 @@
-// utility: the candidate with the highest quality minus the price of its cost, latency and risk, in absolute units.
+// utility: the candidate with the highest quality minus the price of its cost, latency and risk, in
+// absolute units.
 //
-// Formula: U = quality*q - cost*c/cost_unit - latency*l/latency_unit - risk*p_fail, with the weights and units as options
-// (defaults 1, 0.3, 0, 0; one cent; ten seconds): at cost 0.3 one cent is worth 0.3 of quality. Maximising q - lambda c
-// request by request is the optimal policy for a mean budget, up to mixing at the breakpoint (request-routing.md 3.7), so
-// sweeping `cost` from 0 (best quality) to infinity (cheapest) draws the whole cost-quality curve. Units are absolute,
-// never min-max over the candidates, so that adding a dominated candidate cannot change a choice (section 6, vLLM-SR and
-// Avengers pitfalls).
-// Cost: O(candidates), no allocation. Loses when beliefs are badly calibrated: a quality that is 0.1 too high buys 0.1.
-// Unknown quality: never chosen, unless the quality weight is 0. Unknown cost, latency or risk under a positive weight:
-// counted as the worst that is known among the unmasked candidates, and the reason says so; when no candidate's is known
-// the term drops for all. (So a dominated candidate is harmless among known costs only: a dearer one moves the stand-in.)
-// Propensity: deterministic, 1. Tests: utility_test.cc (3.7 on the T4 fixture, units, unknowns), conformance_test.cc.
+// Formula: U = quality*q - cost*c/cost_unit - latency*l/latency_unit - risk*p_fail, with the
+// weights and units as options (defaults 1, 0.3, 0, 0; one cent; ten seconds): at cost 0.3 one cent
+// is worth 0.3 of quality. Maximising q - lambda c request by request is the optimal policy for a
+// mean budget, up to mixing at the breakpoint (request-routing.md 3.7), so sweeping `cost` from 0
+// (best quality) to infinity (cheapest) draws the whole cost-quality curve. Units are absolute,
+// never min-max over the candidates, so that adding a dominated candidate cannot change a choice
+// (section 6, vLLM-SR and Avengers pitfalls). Cost: O(candidates), no allocation. Loses when
+// beliefs are badly calibrated: a quality that is 0.1 too high buys 0.1. Unknown quality: never
+// chosen, unless the quality weight is 0. Unknown cost, latency or risk under a positive weight:
+// counted as the worst that is known among the unmasked candidates, and the reason says so; when no
+// candidate's is known the term drops for all. (So a dominated candidate is harmless among known
+// costs only: a dearer one moves the stand-in.) Propensity: deterministic, 1. Tests:
+// utility_test.cc (3.7 on the T4 fixture, units, unknowns), conformance_test.cc.
 #include <array>
 
 #include "route/policy/pick.h"
@@ -42,7 +45,7 @@ struct Options {
 // One term that counts against a candidate.
 struct Term {
   double per_unit;  // utility lost per unit of the belief
-  double Belief::*value;
+  double Belief::* value;
   std::string_view name;
 };
 
@@ -54,14 +57,13 @@ class Utility final : public Policy {
                Term{o.latency / (o.latency_unit * 1e3), &Belief::latency_ms, "latency"},
                Term{o.risk, &Belief::p_fail, "risk"}} {}
 
-  void weigh(const Question& q, std::span<const Belief> beliefs,
-             Distribution& out) const override {
+  void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     for (std::size_t i = 0; i < beliefs.size(); ++i) {
       if (!q.masked(i)) out.score[i] = quality_ > 0 ? quality_ * beliefs[i].quality : 0.0;
     }
     std::array<double, 3> worst{};
     for (std::size_t t = 0; t < terms_.size(); ++t) {
-      worst[t] = terms_[t].per_unit > 0 ? worst_known(q, beliefs, terms_[t].value) : kUnknown;
+      worst[t] = terms_[t].per_unit > 0 ? worst_known(q, beliefs, terms_[t].value) : kUnknownNumber;
       if (std::isnan(worst[t])) continue;
       for (std::size_t i = 0; i < beliefs.size(); ++i) {
         const double value = beliefs[i].*terms_[t].value;
@@ -76,8 +78,8 @@ class Utility final : public Policy {
 
  private:
   static double worst_known(const Question& q, std::span<const Belief> beliefs,
-                            double Belief::*value) {
-    double worst = kUnknown;
+                            double Belief::* value) {
+    double worst = kUnknownNumber;
     for (std::size_t i = 0; i < beliefs.size(); ++i) {
       const double v = beliefs[i].*value;
       if (!q.masked(i) && !std::isnan(v) && !(worst >= v)) worst = v;

@@ -1,11 +1,12 @@
 // weighted: a random split by fixed shares, for canaries and for comparing models on live traffic.
 //
-// Formula: p_i = w_i / sum of w over unmasked candidates; w from the option `weights` by model name. Without `weights`
-// every candidate counts 1; with it, a candidate that is not named gets 0. Right because the shares among the candidates
-// that remain keep their ratios whichever others a guard forbids. Cost: O(candidates), reads no belief.
-// Loses against any policy that reads the prompt, by design: it is the control group.
-// Propensity: exactly p_i. When every unmasked candidate has weight 0 they share equally, and the reason says so.
-// Deviation: none. Tests: weighted_test.cc, conformance_test.cc.
+// Formula: p_i = w_i / sum of w over unmasked candidates; w from the option `weights` by model
+// name. Without `weights` every candidate counts 1; with it, a candidate that is not named gets 0.
+// Right because the shares among the candidates that remain keep their ratios whichever others a
+// guard forbids. Cost: O(candidates), reads no belief. Loses against any policy that reads the
+// prompt, by design: it is the control group. Propensity: exactly p_i. When every unmasked
+// candidate has weight 0 they share equally, and the reason says so. Deviation: none. Tests:
+// weighted_test.cc, conformance_test.cc.
 #include <fmt/format.h>
 
 #include "route/policy/pick.h"
