@@ -17,6 +17,12 @@
 #include <limits>
 
 namespace swy::route {
+namespace {
+
+// A posting list this short costs less than a microsecond, so small tables keep all their words.
+constexpr double kNeverCommon = 100;
+
+}  // namespace
 
 void RowIndex::add(std::span<const text::Feature> features) {
   features_.insert(features_.end(), features.begin(), features.end());
@@ -27,7 +33,7 @@ void RowIndex::finish(double max_share) {
   const std::size_t n = rows();
   std::vector<std::uint32_t> df(text::kSketchBuckets, 0);
   for (const text::Feature& f : features_) ++df[f.id];
-  const double most = std::max(1.0, max_share * static_cast<double>(n));
+  const double most = std::max(kNeverCommon, max_share * static_cast<double>(n));
   idf_.resize(text::kSketchBuckets);
   start_.assign(text::kSketchBuckets + 1, 0);
   for (std::size_t f = 0; f < idf_.size(); ++f) {

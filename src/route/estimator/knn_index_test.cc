@@ -92,7 +92,7 @@ struct BruteForce {
     }
     const auto n = static_cast<double>(rows.size());
     for (std::size_t f = 0; f < idf.size(); ++f) {
-      idf[f] = df[f] <= std::max(1.0, max_share * n) ? std::log((1 + n) / (1 + df[f])) + 1 : 0;
+      idf[f] = df[f] <= std::max(100.0, max_share * n) ? std::log((1 + n) / (1 + df[f])) + 1 : 0;
     }
   }
   double norm(const text::Sketch& s) const {
@@ -130,14 +130,14 @@ TEST_P(KnnIndex, EqualsBruteForce) {
   base::Rng rng(11, 2, 0);
   std::vector<text::Sketch> rows;
   RowIndex index;
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 400; ++i) {
     rows.push_back(text::make_sketch(random_text(rng)));
     index.add(rows.back().features());
   }
   index.finish(GetParam());
   const BruteForce brute(rows, GetParam());
   std::vector<float> similarity(rows.size());
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 25; ++i) {
     const auto query = text::make_sketch(random_text(rng) + " zz strange");
     index.similarities(query.features(), similarity);
     for (std::size_t r = 0; r < rows.size(); ++r) {

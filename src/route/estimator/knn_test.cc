@@ -135,7 +135,6 @@ TEST_F(Knn, NamesWhatItLearnedByContent) {
   };
   EXPECT_EQ(version("table: t.jsonl"), version("table: t.jsonl"));
   EXPECT_NE(version("table: t.jsonl"), version("table: t.jsonl, part: train"));
-  EXPECT_NE(version("table: t.jsonl"), version("table: t.jsonl, names: [new=small]"));
 }
 
 }  // namespace
