@@ -10,7 +10,14 @@ namespace {
 TEST(JsonWriter, WritesCanonicalTextWithNullForUnknownNumbers) {
   std::string out;
   JsonWriter w(out);
-  w.begin_object().field("a", 1).field("b", 0.1).key("c").begin_array().string("x\n\"").null().end_array();
+  w.begin_object()
+      .field("a", 1)
+      .field("b", 0.1)
+      .key("c")
+      .begin_array()
+      .string("x\n\"")
+      .null()
+      .end_array();
   w.field("d", std::numeric_limits<double>::quiet_NaN()).field("e", true).end_object();
   EXPECT_EQ(out, R"({"a":1,"b":0.1,"c":["x\n\"",null],"d":null,"e":true})");
 }
@@ -42,7 +49,8 @@ TEST(JsonDoc, RefusesWhatIsNotJsonAndWhatIsTooDeep) {
   JsonDoc doc(16);
   EXPECT_EQ(doc.parse("{\"a\":").error().code, ErrorCode::kParse);
   EXPECT_EQ(doc.parse("").error().code, ErrorCode::kParse);
-  EXPECT_EQ(doc.parse(std::string(40, '[') + std::string(40, ']')).error().code, ErrorCode::kTooLarge);
+  EXPECT_EQ(doc.parse(std::string(40, '[') + std::string(40, ']')).error().code,
+            ErrorCode::kTooLarge);
   EXPECT_TRUE(doc.parse("[[[]]]"));
 }
 

@@ -29,7 +29,8 @@ Sample read(std::string_view yaml, Diagnostics& diag) {
 
 TEST(DocBinder, ReadsValuesAndKeepsDefaults) {
   Diagnostics diag("f");
-  const Sample s = read("{ type: knn, neighbours: 7, any: [a, b], weights: { x: 1, y: 2.5 } }", diag);
+  const Sample s =
+      read("{ type: knn, neighbours: 7, any: [a, b], weights: { x: 1, y: 2.5 } }", diag);
   EXPECT_TRUE(diag.ok()) << diag.to_text();
   EXPECT_EQ(s.neighbours, 7);
   EXPECT_DOUBLE_EQ(s.cost, 0.5);

@@ -3,12 +3,14 @@
 
 #include <string>
 
+#include "base/testing/allocations.h"
 #include "chat/answer.h"
 #include "chat/openai.h"
-#include "chat/testing/count_new.h"
 
 namespace swy::chat {
 namespace {
+
+using base::testing::allocation_count;
 
 TEST(RequestDoc, DecodesWithoutAllocatingOnceWarm) {
   const std::string large =
@@ -18,10 +20,10 @@ TEST(RequestDoc, DecodesWithoutAllocatingOnceWarm) {
   const std::string small = R"({"model":"m","messages":[{"role":"user","content":"x"}]})";
   RequestDoc doc;
   ASSERT_TRUE(doc.decode(large));
-  const std::size_t before = allocations();
+  const std::size_t before = allocation_count();
   bool ok = true;
   for (int i = 0; i < 10; ++i) ok = doc.decode(i % 2 == 0 ? large : small) && ok;
-  EXPECT_EQ(allocations() - before, 0U);
+  EXPECT_EQ(allocation_count() - before, 0U);
   EXPECT_TRUE(ok);
 }
 
@@ -31,9 +33,9 @@ TEST(StreamScan, ScansChunksWithoutAllocatingOnceWarm) {
   base::JsonDoc parser;
   StreamScan scan;
   scan.feed(parser, "", chunk);
-  const std::size_t before = allocations();
+  const std::size_t before = allocation_count();
   for (int i = 0; i < 10; ++i) scan.feed(parser, "", chunk);
-  EXPECT_EQ(allocations() - before, 0U);
+  EXPECT_EQ(allocation_count() - before, 0U);
   EXPECT_EQ(scan.chunks(), 11U);
 }
 

@@ -93,6 +93,7 @@ class StreamScan {
  private:
   StreamStep broken(std::string why);
   StreamStep read_error(const base::Json& root);
+  StreamStep read_chunk(const base::Json& root);
   bool read_choice(const base::Json& choice);  // false: a wrong type
   bool read_delta(const base::Json& delta);    // true: it carries output
 

@@ -18,22 +18,22 @@ std::string body_of(std::size_t bytes) {
   return body;
 }
 
-void BM_Decode(benchmark::State& state) {
+void decode_body(benchmark::State& state) {
   const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
   RequestDoc doc;
   for (auto _ : state) benchmark::DoNotOptimize(doc.decode(body).has_value());
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(body.size()));
 }
-BENCHMARK(BM_Decode)->Arg(1'024)->Arg(32'768)->Arg(1'048'576);
+BENCHMARK(decode_body)->Arg(1'024)->Arg(32'768)->Arg(1'048'576);
 
-void BM_Splice(benchmark::State& state) {
+void splice_body(benchmark::State& state) {
   const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) benchmark::DoNotOptimize(splice_model(body, "qwen3-4b"));
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(body.size()));
 }
-BENCHMARK(BM_Splice)->Arg(1'024)->Arg(32'768)->Arg(1'048'576);
+BENCHMARK(splice_body)->Arg(1'024)->Arg(32'768)->Arg(1'048'576);
 
-void BM_StreamScan(benchmark::State& state) {
+void scan_chunk(benchmark::State& state) {
   std::string frame;
   append_content_chunk(
       frame, {"chatcmpl-C4HqHBe4xca0k0EzsCnf1t6V3YFXp", "gpt-5-nano-2025-08-07", 1'755'137'933},
@@ -44,9 +44,9 @@ void BM_StreamScan(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(scan.feed(parser, "", data));
   state.counters["chunk_bytes"] = static_cast<double>(data.size());
 }
-BENCHMARK(BM_StreamScan)->Arg(8)->Arg(200);
+BENCHMARK(scan_chunk)->Arg(8)->Arg(200);
 
-void BM_ContentChunk(benchmark::State& state) {
+void write_chunk(benchmark::State& state) {
   std::string out;
   for (auto _ : state) {
     out.clear();
@@ -54,7 +54,7 @@ void BM_ContentChunk(benchmark::State& state) {
     benchmark::DoNotOptimize(out.data());
   }
 }
-BENCHMARK(BM_ContentChunk);
+BENCHMARK(write_chunk);
 
 }  // namespace
 }  // namespace swy::chat

@@ -2,7 +2,7 @@
 //
 // Every payload is parsed whole (simdjson): cheaper shortcuts that look for substrings cannot tell
 // "error" as a key from "error" as content, and would let malformed JSON pass. Cost per chunk of
-// 250 bytes: see BM_StreamScan in chat_bench.cc. States: open -> (every started choice finished) ->
+// 250 bytes: see scan_chunk in chat_bench.cc. States: open -> (every started choice finished) ->
 // [DONE]; error and broken are final. Test: stream_scan_test.cc.
 #include <fmt/format.h>
 
@@ -118,13 +118,17 @@ StreamStep StreamScan::feed(base::JsonDoc& parser, std::string_view event, std::
   const auto root = parser.parse(data);
   if (event == "error") {
     if (root) return read_error(*root);
-    error_.emplace().message = std::string(data.substr(0, 2'048));
+    error_.emplace().message = std::string(data.substr(0, kMaxErrorText));
     return StreamStep::kError;
   }
   if (!root) return broken("an event of the upstream's stream is " + root.error().message);
   if (!root->is_object()) return broken("an event of the upstream's stream is no JSON object");
-  const Members m = members_of(*root);
-  if ((m.error && !m.error->is_null()) || m.old_error) return read_error(*root);
+  return read_chunk(*root);
+}
+
+StreamStep StreamScan::read_chunk(const Json& root) {
+  const Members m = members_of(root);
+  if ((m.error && !m.error->is_null()) || m.old_error) return read_error(root);
   const bool has_usage = m.usage && !m.usage->is_null();
   if (has_usage) {
     if (const auto usage = usage_in(*m.usage)) usage_ = usage;

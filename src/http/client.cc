@@ -83,11 +83,22 @@ std::unique_ptr<ClientPool::Link> ClientPool::take_idle(const Origin& origin) {
 }
 
 base::Task<Result<std::unique_ptr<ClientPool::Link>>> ClientPool::open(const Origin& origin) {
-  auto stream = co_await net::connect_tcp(loop_, origin.host, origin.port,
-                                          loop_.after(options_.connect_timeout_ns));
+  const std::int64_t due_ns = loop_.after(options_.connect_timeout_ns);
+  auto stream = co_await net::connect_tcp(loop_, origin.host, origin.port, due_ns);
+  if (stream && origin.tls) {
+    SWY_CO_TRY(net::TlsContext * context, tls());
+    stream = co_await net::tls_connect(*context, std::move(*stream), origin.host, due_ns);
+  }
   if (!stream) co_return tl::unexpected<Error>(std::move(stream).error());
   ++counts_.opened;
   co_return std::make_unique<Link>(*this, origin, std::move(*stream));
+}
+
+Result<net::TlsContext*> ClientPool::tls() {
+  if (!tls_) {
+    SWY_TRY(tls_, net::TlsContext::client(options_.tls));
+  }
+  return tls_.get();
 }
 
 void ClientPool::give_back(std::unique_ptr<Link> link) {

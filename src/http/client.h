@@ -20,6 +20,7 @@
 #include "base/task.h"
 #include "net/loop.h"
 #include "net/stream.h"
+#include "net/tls.h"
 #include "switchyard/result.h"
 #include "wire/http.h"
 
@@ -42,6 +43,7 @@ struct ClientOptions {
   std::int64_t pool_idle_ns =
       50'000 * net::kMillisecond;  // below the 60 to 75 s after which servers close
   std::size_t max_idle = 256;      // per origin
+  net::TlsClientOptions tls;
 };
 
 struct ClientCounts {
@@ -76,11 +78,13 @@ class ClientPool {
   friend class Call;
   std::unique_ptr<Link> take_idle(const Origin& origin);
   base::Task<Result<std::unique_ptr<Link>>> open(const Origin& origin);
+  Result<net::TlsContext*> tls();  // made when first needed
   void give_back(std::unique_ptr<Link> link);
   void forget(Link& link);  // an idle connection died
 
   net::Loop& loop_;
   ClientOptions options_;
+  std::unique_ptr<net::TlsContext> tls_;
   std::map<Origin, std::vector<std::unique_ptr<Link>>> idle_;
   ClientCounts counts_;
 };

@@ -203,10 +203,10 @@ Server::Server(net::Loop& loop, Handler& handler, const ServerOptions& options)
 
 Server::~Server() = default;
 
-Status Server::listen(const net::ListenOptions& options) {
+Status Server::listen(const net::ListenOptions& options, net::TlsContext* tls) {
   SWY_TRY(auto listener, net::Listener::listen(loop_, options));
   listeners_.push_back(std::move(listener));
-  tasks_.spawn(accept_all(*listeners_.back()));
+  tasks_.spawn(accept_all(*listeners_.back(), tls));
   return {};
 }
 
@@ -219,12 +219,22 @@ ServerCounts Server::counts() const {
   return c;
 }
 
-base::Task<void> Server::accept_all(net::Listener& listener) {
+base::Task<void> Server::accept_all(net::Listener& listener, net::TlsContext* tls) {
   for (;;) {
     auto stream = co_await listener.accept();
     if (!stream) co_return;  // closed
-    serve(std::move(*stream));
+    if (tls != nullptr) {
+      tasks_.spawn(shake(std::move(*stream), *tls));
+    } else {
+      serve(std::move(*stream));
+    }
   }
+}
+
+base::Task<void> Server::shake(std::unique_ptr<net::Stream> stream, net::TlsContext& tls) {
+  auto secured =
+      co_await net::tls_accept(tls, std::move(stream), loop_.after(options_.head_timeout_ns));
+  if (secured) serve(std::move(*secured));
 }
 
 void Server::serve(std::unique_ptr<net::Stream> stream) {

@@ -18,6 +18,7 @@
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/tcp.h"
+#include "net/tls.h"
 #include "switchyard/result.h"
 #include "wire/http.h"
 
@@ -137,8 +138,10 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  Status listen(const net::ListenOptions& options);  // any number of times
-  void serve(std::unique_ptr<net::Stream> stream);   // a connection from elsewhere (TLS, tests)
+  // Any number of times. With a context (borrowed for the Server's life) every connection there
+  // speaks TLS.
+  Status listen(const net::ListenOptions& options, net::TlsContext* tls = nullptr);
+  void serve(std::unique_ptr<net::Stream> stream);  // a connection from elsewhere (TLS, tests)
   // Stops accepting, ends idle connections, lets busy ones finish their response. Then
   // Loop::drain().
   void drain();
@@ -146,7 +149,8 @@ class Server {
   [[nodiscard]] ServerCounts counts() const;
 
  private:
-  base::Task<void> accept_all(net::Listener& listener);
+  base::Task<void> accept_all(net::Listener& listener, net::TlsContext* tls);
+  base::Task<void> shake(std::unique_ptr<net::Stream> stream, net::TlsContext& tls);
   base::Task<void> run(std::unique_ptr<net::Stream> stream);
   base::Task<void> refuse(ServerConnection& connection, const Error& error);
 

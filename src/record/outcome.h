@@ -70,9 +70,9 @@ class OutcomeTable {
     return {cells_.data() + i * models_.size(), models_.size()};
   }
   [[nodiscard]] const Cell& cell(std::size_t i, std::size_t model) const { return cells(i)[model]; }
-  // Index of a model or row by name; nullopt-like npos when absent.
-  static constexpr std::size_t npos =
-      static_cast<std::size_t>(-1);  // NOLINT(readability-identifier-naming): as in std
+  // Index of a model by name, npos when the table does not have it.
+  // NOLINTNEXTLINE(readability-identifier-naming): the name std::string has for it
+  static constexpr std::size_t npos = static_cast<std::size_t>(-1);
   [[nodiscard]] std::size_t model_index(std::string_view name) const;
 
   // Only these models (in the order asked), datasets and domains; rows without a cell for any of

@@ -42,6 +42,8 @@ TEST(OutcomeTable, HoldsWhatTheRowsSay) {
   const OutcomeTable t = table(kTwoRows);
   ASSERT_EQ(t.rows(), 2U);
   EXPECT_EQ(t.models(), (std::vector<std::string>{"small", "large", "third"}));
+  EXPECT_EQ(t.model_index("large"), 1U);
+  EXPECT_EQ(t.model_index("larg"), OutcomeTable::npos);
   const OutcomeRow r = t.row(0);
   EXPECT_EQ(r.id, "q1");
   EXPECT_EQ(r.dataset, "d");

@@ -10,7 +10,8 @@ namespace swy::text {
 
 struct Language {
   std::string_view code =
-      "und";  // ISO 639-1 where there is one ("en", "zh", "zh-Hant"), else 639-2/3; "und": unknown
+      "und";  // ISO 639-1 where there is one ("en", "zh", "zh-Hant"), else 639-2/3; "und": unknown.
+              // Hebrew is "iw", Javanese "jw", Norwegian "no", as CLD2 names them
   float confidence = 0;  // 0..1, an estimate of the probability that `code` is right; 0 for "und"
 };
 

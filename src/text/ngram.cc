@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "text/base64.h"
 #include "text/utf8.h"
@@ -104,6 +105,31 @@ void radix_sort(std::span<Feature> f, std::size_t n) {
   for (std::size_t i = n; i < 2 * n; ++i) f[at[1][f[i].id >> 9U]++].id = f[i].id;
 }
 
+// Keeps the `limit` features with the highest counts, of equal ones those with the lowest ids.
+// `counts` is scratch as well.
+void keep_strongest(std::vector<Feature>& f, std::vector<std::uint32_t>& counts,
+                    std::size_t limit) {
+  const std::size_t all = counts.size();
+  if (all <= limit) return;
+  counts.resize(2 * all);
+  std::copy_n(counts.begin(), all, counts.begin() + static_cast<std::ptrdiff_t>(all));
+  const auto first = counts.begin() + static_cast<std::ptrdiff_t>(all);
+  const auto nth = first + static_cast<std::ptrdiff_t>(limit - 1);
+  std::nth_element(first, nth, counts.end(), std::greater<>());
+  const std::uint32_t least = *nth;
+  std::size_t ties = limit - static_cast<std::size_t>(std::count_if(
+                                 first, nth, [&](std::uint32_t c) { return c > least; }));
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < all; ++i) {
+    if (counts[i] < least || (counts[i] == least && ties == 0)) continue;
+    if (counts[i] == least) --ties;
+    f[kept].id = f[i].id;
+    counts[kept++] = counts[i];
+  }
+  f.resize(kept);
+  counts.resize(kept);
+}
+
 void put_number(std::string& out, std::uint32_t v) {
   for (; v >= 0x80; v >>= 7U)
     out.push_back(static_cast<char>(static_cast<unsigned char>(v | 0x80U)));
@@ -164,32 +190,7 @@ void sketch_into(std::string_view text, Sketch& out, SketchOptions options) {
     }
   }
   f.resize(kinds);
-  const std::size_t limit = std::max<std::size_t>(1, options.max_features);
-  if (kinds > limit) {
-    // The smallest count that is kept, and how many of that count are kept (those with the lowest
-    // ids).
-    std::vector<std::uint32_t>& order = counts;
-    const std::size_t all = counts.size();
-    order.resize(2 * all);
-    std::copy_n(order.begin(), all, order.begin() + static_cast<std::ptrdiff_t>(all));
-    const auto first = order.begin() + static_cast<std::ptrdiff_t>(all);
-    const auto nth = first + static_cast<std::ptrdiff_t>(limit - 1);
-    std::nth_element(first, nth, order.end(), std::greater<>());
-    const std::uint32_t least = *nth;
-    const auto above = static_cast<std::size_t>(
-        std::count_if(first, nth, [&](std::uint32_t c) { return c > least; }));
-    std::size_t ties = limit - above;
-    order.resize(all);
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < all; ++i) {
-      if (counts[i] < least || (counts[i] == least && ties == 0)) continue;
-      if (counts[i] == least) --ties;
-      f[kept].id = f[i].id;
-      counts[kept++] = counts[i];
-    }
-    f.resize(kept);
-    counts.resize(kept);
-  }
+  keep_strongest(f, counts, std::max<std::size_t>(1, options.max_features));
   out.weigh();
 }
 

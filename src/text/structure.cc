@@ -44,14 +44,15 @@ bool starts_with_any(std::string_view s, const std::array<std::string_view, N>& 
 }
 
 // Words that belong to mathematics problems. Sorted.
-constexpr std::array<std::string_view, 44> kMathWords = {
-    "algebra",   "angle",      "arithmetic",   "calculate",   "circle",   "coefficient", "compute",
-    "cosine",    "derivative", "digit",        "digits",      "divided",  "divisible",   "equation",
-    "equations", "evaluate",   "expression",   "factor",      "fraction", "function",    "graph",
-    "group",     "hexagon",    "homomorphism", "integer",     "integers", "integral",    "matrix",
-    "modulo",    "polynomial", "prime",        "probability", "product",  "radius",      "real",
-    "remainder", "roots",      "sequence",     "solve",       "square",   "sum",         "triangle",
-    "vector",    "vertices"};
+constexpr std::array<std::string_view, 48> kMathWords = {
+    "abelian",     "algebra",   "angle",    "arithmetic",  "calculate",  "circle",
+    "coefficient", "compute",   "cosine",   "cyclic",      "degrees",    "derivative",
+    "deviation",   "dice",      "digit",    "digits",      "divided",    "divisible",
+    "equation",    "equations", "evaluate", "fraction",    "hexagon",    "homomorphism",
+    "integer",     "integers",  "integral", "matrix",      "maximum",    "median",
+    "minimum",     "modulo",    "percent",  "permutation", "polynomial", "prime",
+    "probability", "product",   "radius",   "remainder",   "roots",      "sequence",
+    "solve",       "square",    "sum",      "theorem",     "triangle",   "vertices"};
 
 // Which lengths occur among the math words with this first letter: spares most look-ups.
 constexpr std::array<std::uint32_t, 26> kMathLengths = [] {
@@ -134,6 +135,8 @@ class Analysis {
     const std::string_view w = text_.substr(from, to - from);
     if (is_digit(w.front())) ++numbers_;
     if (is_math_word(w)) ++math_words_;
+    if (after_how_ && (w == "many" || w == "much")) asks_quantity_ = true;
+    after_how_ = w == "how" || w == "How";
   }
 
   void mark(char32_t c, std::size_t next, char32_t last) {
@@ -260,8 +263,7 @@ class Analysis {
       e += 1;
     if (definition(s)) e += 2;
     if (ends_open) e += 0.6F;
-    if (s.ends_with(';') && indent + 1 > 0 && s.find_first_of("=(") != std::string_view::npos)
-      e += 0.6F;
+    if (s.ends_with(';') && s.find_first_of("=(") != std::string_view::npos) e += 0.6F;
     e += operators(s);
     if (indent >= 2 && e > 0) e += 0.2F;
     return e;
@@ -409,13 +411,15 @@ class Analysis {
     // evidence.
     const float lines = code_ * std::min(1.0F, 0.35F + 3.0F * f(out_.code_lines) / plain);
     out_.has_code = likely(6.0F * f(out_.code_fences) + lines * 0.9F + 0.35F * f(out_.inline_code));
-    const float words = std::min(f(math_words_) * 0.3F, 0.9F);
+    const float words = std::min(f(math_words_) * 0.3F, 1.2F);
     const bool word_problem = numbers_ >= 2 && out_.questions > 0 && out_.sentences >= 2 &&
                               out_.digits * 3 < out_.letters;
     out_.has_math = likely(1.2F * std::min(f(out_.latex_commands), 5.0F) +
                            1.2F * std::min(f(out_.dollar_math), 3.0F) +
                            0.45F * std::min(f(out_.equations), 6.0F) + words +
-                           (word_problem ? 0.4F : 0.0F) - std::min(lines, 1.0F) * 0.3F * 0.0F);
+                           (!word_problem    ? 0.0F
+                            : asks_quantity_ ? 1.0F
+                                             : 0.4F));
     const float rows = f(out_.table_rows);
     out_.has_table = likely(rows < 2 ? rows * 0.3F : rows * (ruled_ ? 1.5F : 0.6F));
     json();
@@ -446,6 +450,8 @@ class Analysis {
   float code_ = 0;
   std::uint32_t numbers_ = 0;
   std::uint32_t math_words_ = 0;
+  bool after_how_ = false;  // the word before was "how"
+  bool asks_quantity_ = false;
   std::size_t run_width_ = 0;
   std::uint32_t run_rows_ = 0;
 };

@@ -33,6 +33,7 @@ constexpr Table kUpper = {0,   100, 101, 121, 145, 140, 141, 165, 230, 255,
 constexpr Table kMarks = {0,   100, 103, 141, 191, 238, 282, 300, 340, 400,
                           440, 470, 500, 520, 540, 550, 560, 565, 570, 575};  // mixed punctuation
 constexpr std::uint32_t kPerLetter = 30;
+constexpr std::uint32_t kAfterAccent = 28;  // per ASCII letter that follows an accented one
 
 std::uint32_t look_up(const Table& t, std::size_t n, std::uint32_t each = kPerLetter) {
   if (n < t.size()) return t[n];
@@ -41,30 +42,65 @@ std::uint32_t look_up(const Table& t, std::size_t n, std::uint32_t each = kPerLe
 
 // Hundredths per code point above U+007F.
 std::uint32_t script_cost(char32_t cp) {
-  if (cp < 0x250) return 75;    // accented Latin: it also splits the word it is in
-  if (cp < 0x370) return 80;    // phonetic letters, loose accents
-  if (cp < 0x400) return 40;    // Greek
-  if (cp < 0x530) return 34;    // Cyrillic
-  if (cp < 0x590) return 40;    // Armenian
-  if (cp < 0x600) return 46;    // Hebrew
-  if (cp < 0x780) return 39;    // Arabic
-  if (cp < 0x900) return 120;   // Syriac, Thaana, NKo
-  if (cp < 0xE00) return 43;    // India and Sri Lanka
-  if (cp < 0xF00) return 46;    // Thai, Lao
-  if (cp < 0x1000) return 145;  // Tibetan
-  if (cp < 0x10A0) return 53;   // Burmese
-  if (cp < 0x1100) return 40;   // Georgian
+  if (cp < 0x250) return cp < 0xC0 ? 100 : 74;  // signs; accented Latin
+  if (cp < 0x370) return 80;                    // phonetic letters, loose accents
+  if (cp < 0x400) return 40;                    // Greek
+  if (cp < 0x530) return 32;                    // Cyrillic
+  if (cp < 0x590) return 40;                    // Armenian
+  if (cp < 0x600) return 46;                    // Hebrew
+  if (cp < 0x780) return 39;                    // Arabic
+  if (cp < 0x900) return 120;                   // Syriac, Thaana, NKo
+  if (cp < 0xE00) return 40;                    // India and Sri Lanka
+  if (cp < 0xF00) return 42;                    // Thai, Lao
+  if (cp < 0x1000) return 145;                  // Tibetan
+  if (cp < 0x10A0) return 53;                   // Burmese
+  if (cp < 0x1100) return 40;                   // Georgian
   if (cp < 0x1780) return 120;
   if (cp < 0x1800) return 55;                   // Khmer
-  if (cp >= 0x1E00 && cp < 0x1F00) return 60;   // Vietnamese
+  if (cp >= 0x1E00 && cp < 0x1F00) return 30;   // Vietnamese
   if (cp >= 0x2000 && cp < 0x2070) return 100;  // dashes and quotes
   if (cp < 0x3000) return 150;
   if (cp < 0x3040) return 80;                  // CJK punctuation
-  if (cp < 0x3100) return 55;                  // kana
-  if (cp < 0xA000) return 75;                  // Han
-  if (cp >= 0xAC00 && cp < 0xD7B0) return 62;  // hangul
+  if (cp < 0x3100) return 60;                  // kana
+  if (cp < 0xA000) return 74;                  // Han
+  if (cp >= 0xAC00 && cp < 0xD7B0) return 67;  // hangul
   if (cp >= 0xFF00 && cp < 0xFFF0) return 85;  // full-width forms
   return 250;                                  // emoji and rare scripts
+}
+
+bool is_latin(char32_t cp) { return cp < 0x250 ? cp >= 0xC0 : cp >= 0x1E00 && cp < 0x1F00; }
+
+// One mark right before a letter, with no space before it, is often part of the word's token
+// (".get", "_id", "'s").
+std::uint32_t join_cost(char mark) {
+  switch (mark) {
+    case '\'':
+      return 0;
+    case '.':
+    case '_':
+      return 3;
+    case '(':
+      return 11;
+    case '#':
+      return 13;
+    case '*':
+      return 26;
+    case ',':
+    case '-':
+    case '/':
+    case '=':
+    case '@':
+    case '+':
+      return 35;
+    case '[':
+    case '\\':
+    case '"':
+      return 52;
+    case '<':
+      return 69;
+    default:
+      return 90;
+  }
 }
 
 enum class Kind : std::uint8_t { kLower, kCapital, kDigit, kSpace, kBreak, kMark, kHigh };
@@ -122,6 +158,7 @@ class Estimator {
     }
   }
   void leave() { after_space_ = false; }
+  static bool is_letter(Kind k) { return k == Kind::kLower || k == Kind::kCapital; }
 
   void word() {
     const std::size_t capitals = skip(Kind::kCapital);
@@ -143,7 +180,6 @@ class Estimator {
     const bool joins = pos_ < text_.size() && kind(pos_) != Kind::kDigit &&
                        kind(pos_) != Kind::kBreak && text_[pos_ - 1] == ' ';
     if (pos_ < text_.size() && kind(pos_) == Kind::kBreak) {  // spaces before a line end go with it
-      cost_ += 20;
       return leave();
     }
     if (n > (joins ? 1U : 0U)) cost_ += 100 + n / 64 * 100;
@@ -154,18 +190,34 @@ class Estimator {
     const std::size_t from = pos_;
     const std::size_t n = skip(Kind::kMark);
     const char first = text_[from];
+    if (n == 1 && !after_space_ && pos_ < text_.size() && is_letter(kind(pos_))) {
+      cost_ += join_cost(first);
+      return leave();
+    }
     const bool same = text_.substr(from, n).find_first_not_of(first) == std::string_view::npos;
     cost_ += same ? 100 + n / 16 * 100 : look_up(kMarks, n, 6);
-    // One line end after a mark is mostly part of its token (".\n", "}\n").
-    if (skip(Kind::kBreak) > 0) cost_ += n == 1 ? 10 : 50;
+    // Line ends after a mark are mostly part of its token (".\n", "}\n\n").
+    if (const std::size_t breaks = skip(Kind::kBreak); breaks > 0 && n > 1) {
+      cost_ += breaks == 1 ? 8 : n == 2 ? 10 : 45;
+    }
     leave();
   }
 
+  // A code point above U+007F. Latin letters make the word they are in dearer, also for the ASCII
+  // letters after them.
   void high() {
     const Decoded d = decode_multibyte(text_, pos_);
-    cost_ += d.valid ? script_cost(d.cp) : 100;
     pos_ += d.size;
-    after_space_ = d.valid && is_word(d.cp);  // letters after an accented one continue its word
+    if (!d.valid) {
+      cost_ += 100;
+      return leave();
+    }
+    cost_ += script_cost(d.cp);
+    if (is_latin(d.cp)) {
+      const std::size_t tail = skip(Kind::kLower);
+      cost_ += tail * kAfterAccent;
+    }
+    leave();
   }
 
   std::string_view text_;

@@ -178,16 +178,12 @@ std::string_view clip(std::string_view s, std::size_t max_bytes) {
   return s.substr(0, max_bytes);
 }
 
-bool is_space(char32_t cp) {
-  if (cp < 0x80) return cp == ' ' || in(cp, 9, 13);
+bool is_space_beyond_ascii(char32_t cp) {
   return cp == 0x85 || cp == 0xA0 || in(cp, 0x2000, 0x200A) || cp == 0x2028 || cp == 0x2029 ||
          cp == 0x202F || cp == 0x205F || cp == 0x3000 || cp == 0xFEFF;
 }
 
-bool is_word(char32_t cp) {
-  if (cp < 0x80) return is_ascii_alpha(cp) || is_ascii_digit(cp) || cp == '_';
-  return !within(kNotWord, cp);
-}
+bool is_word_beyond_ascii(char32_t cp) { return !within(kNotWord, cp); }
 
 bool is_cjk(char32_t cp) {
   if (cp < 0x1100) return false;
@@ -197,8 +193,7 @@ bool is_cjk(char32_t cp) {
          in(cp, 0x3005, 0x3007) || in(cp, 0x20000, 0x3FFFF);
 }
 
-char32_t fold(char32_t cp) {
-  if (cp < 0x80) return in(cp, 'A', 'Z') ? cp + 32 : cp;
+char32_t fold_beyond_ascii(char32_t cp) {
   if (cp < 0x370) return fold_latin(cp);
   if (cp < 0x530) return fold_greek_cyrillic(cp);
   if (in(cp, 0x1E00, 0x1EFF)) return fold_latin(cp);

@@ -56,14 +56,24 @@ inline bool is_ascii_digit(char32_t c) { return c >= '0' && c <= '9'; }
 inline bool is_ascii_alpha(char32_t c) { return (c | 0x20U) >= 'a' && (c | 0x20U) <= 'z'; }
 // Space, tab, line ends, and the Unicode spaces (U+00A0, U+2000..200A, U+2028, U+2029, U+202F,
 // U+205F, U+3000, U+FEFF).
-bool is_space(char32_t cp);
+bool is_space_beyond_ascii(char32_t cp);
+inline bool is_space(char32_t cp) {
+  return cp < 0x80 ? cp == ' ' || (cp >= 9 && cp <= 13) : is_space_beyond_ascii(cp);
+}
 // Letter, digit, mark or underscore of any script.
-bool is_word(char32_t cp);
+bool is_word_beyond_ascii(char32_t cp);
+inline bool is_word(char32_t cp) {
+  return cp < 0x80 ? is_ascii_alpha(cp) || is_ascii_digit(cp) || cp == '_'
+                   : is_word_beyond_ascii(cp);
+}
 // Han, kana, hangul: scripts in which a word may touch the next one, so that every code point
 // counts as a word of its own.
 bool is_cjk(char32_t cp);
 // Simple case fold; fold(fold(x)) == fold(x).
-char32_t fold(char32_t cp);
+char32_t fold_beyond_ascii(char32_t cp);
+inline char32_t fold(char32_t cp) {
+  return cp < 0x80 ? (cp >= 'A' && cp <= 'Z' ? cp + 32 : cp) : fold_beyond_ascii(cp);
+}
 
 // True unless a word goes on from `left` to `right`: both are word characters and neither is CJK.
 bool is_boundary(char32_t left, char32_t right);

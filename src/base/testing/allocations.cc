@@ -13,6 +13,8 @@ void* operator new(std::size_t n) {
   if (void* p = std::malloc(n == 0 ? 1 : n)) return p;
   std::abort();
 }
+// Without this one the address sanitizer's own would be paired with the delete below.
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return operator new(n); }
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 

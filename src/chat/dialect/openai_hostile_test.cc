@@ -109,7 +109,8 @@ TEST(RequestDoc, WordsItsErrorsAsTheProviderDoes) {
 
 TEST(RequestDoc, RefusesIntegersThatNoParserHereCanHold) {
   RequestDoc doc;
-  EXPECT_EQ(doc.decode(body_with(R"("seed":99999999999999999999)")).error().code, ErrorCode::kParse);
+  EXPECT_EQ(doc.decode(body_with(R"("seed":99999999999999999999)")).error().code,
+            ErrorCode::kParse);
   EXPECT_TRUE(doc.decode(body_with(R"("seed":18446744073709551615)")));
 }
 

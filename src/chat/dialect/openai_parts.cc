@@ -11,10 +11,6 @@ using base::JsonIter;
 
 namespace {
 
-// Longest text kept from an upstream's error: enough for a person, too little to fill a record
-// with.
-constexpr std::size_t kMaxErrorText = 2'048;
-
 std::string text_of(const Json& object, std::string_view key) {
   const auto v = object.find(key);
   if (!v || v->is_null()) return "";

@@ -10,6 +10,9 @@
 
 namespace swy::chat {
 
+// Longest text kept from an upstream's error: enough for a person, too little to fill a record.
+inline constexpr std::size_t kMaxErrorText = 2'048;
+
 // A usage object; nullopt when it is not one or its counts are missing or negative.
 [[nodiscard]] std::optional<Usage> usage_in(const base::Json& usage);
 // The error that a "error" member (an object, or just a text) reports; nullopt for null.
