@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "chat/answer.h"
 #include "chat/error.h"
 #include "gateway/snapshot.h"
 #include "record/record_id.h"
