@@ -10,9 +10,14 @@
 // constants were fitted on English user queries (CLINC150, BANKING77, SNIPS) and program messages
 // in other languages; language_test.cc checks order and bounds, not the constants. Cost: about 30
 // ns a byte, at most kMaxBytes. CLD2 is stateless, writes no log, and its tables are constants.
-// When it loses: short texts (under five words), names, transliterated and closely related
-// languages (Danish and Norwegian, Serbian and Croatian), mixed prompts whose instruction is
-// shorter than the material it is about.
+// Measured: English user queries (CLINC150, BANKING77, SNIPS) 0.97 to 0.999 right, the rest
+// unknown, one of 4,500 wrong. Program messages of 30 letters and more in 40 languages, which quote
+// much English: 0.94 of those given a language are right; where the confidence was 0.8 to 0.9 (mean
+// 0.87) 0.94, above (mean 0.92) 0.96, below 0.4 (mean 0.3) 0.9: it is too low rather than too high.
+// Worst: Croatian (0.45 right, taken for Bosnian), Indonesian and Danish (0.66). When it loses:
+// short texts (under five words), names, transliterated and closely related languages (Danish and
+// Norwegian, Serbian and Croatian), mixed prompts whose instruction is shorter than the material it
+// is about.
 #include "text/language.h"
 
 #include <cld2/public/compact_lang_det.h>
