@@ -112,7 +112,8 @@ Result<RegexSet> RegexSet::compile(std::span<const std::string> patterns, RegexO
     SWY_TRY(auto re, compile_one(p, options));
     std::string error;
     if (impl->set.Add(wrapped(p, options), &error) < 0) {
-      return fail(ErrorCode::kInvalidArgument, "pattern \"" + p + "\": " + error);
+      return fail(ErrorCode::kInvalidArgument,
+                  std::string("pattern \"").append(p).append("\": ").append(error));
     }
     impl->each.push_back(std::move(re));
   }

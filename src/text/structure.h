@@ -3,6 +3,17 @@
 //
 // When to use: structure signals and as features of difficulty. Threading: pure function, any
 // thread. Ownership: a value; no allocation.
+//
+// Measured at confidence 0.5 (the thresholds were tuned on these sets, so expect less elsewhere),
+// share of prompts marked:
+//   has_code: CRUXEval 1.00, SWE-bench issues 0.77 (many quote no code), MATH level 5 0.07 (drawing
+//   programs, rightly); GSM8K,
+//     CLINC150, BANKING77, SNIPS, BFCL 0.000. CRUXEval against those five: recall 1.00,
+//     precision 1.00.
+//   has_math: MATH level 5 0.90, GSM8K 0.74, MMLU-Pro mathematics 0.63, physics 0.52; history 0.02,
+//   psychology 0.02, intents 0.000.
+//     MATH + GSM8K against the three intent sets: recall 0.79, precision 1.00.
+//   has_table: no labelled set has tables; false marks are below 0.01 everywhere.
 #pragma once
 
 #include <cstdint>

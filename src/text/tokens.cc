@@ -40,32 +40,47 @@ std::uint32_t look_up(const Table& t, std::size_t n, std::uint32_t each = kPerLe
   return t.back() + static_cast<std::uint32_t>(n - (t.size() - 1)) * each;
 }
 
-// Hundredths per code point above U+007F.
+// Hundredths of a token per code point below `end`, from the row before on. Sorted.
+struct Script {
+  char32_t end;
+  std::uint16_t cost;
+};
+constexpr std::array kScripts = {
+    Script{0xC0, 100},      // Latin-1 signs
+    Script{0x250, 74},      // accented Latin: it also splits the word it is in
+    Script{0x370, 80},      // phonetic letters, loose accents
+    Script{0x400, 40},      // Greek
+    Script{0x530, 32},      // Cyrillic
+    Script{0x590, 40},      // Armenian
+    Script{0x600, 46},      // Hebrew
+    Script{0x780, 39},      // Arabic
+    Script{0x900, 120},     // Syriac, Thaana, NKo
+    Script{0xE00, 40},      // India and Sri Lanka
+    Script{0xF00, 42},      // Thai, Lao
+    Script{0x1000, 145},    // Tibetan
+    Script{0x10A0, 53},     // Burmese
+    Script{0x1100, 40},     // Georgian
+    Script{0x1780, 120},    // jamo, Ethiopic, Cherokee and others
+    Script{0x1800, 55},     // Khmer
+    Script{0x1E00, 120},    // Mongolian and others
+    Script{0x1F00, 30},     // Vietnamese
+    Script{0x2000, 120},    // Greek with old accents
+    Script{0x2070, 100},    // dashes and quotes
+    Script{0x3000, 150},    // signs
+    Script{0x3040, 80},     // CJK punctuation
+    Script{0x3100, 60},     // kana
+    Script{0xA000, 74},     // Han
+    Script{0xAC00, 250},    // rare scripts
+    Script{0xD7B0, 67},     // hangul
+    Script{0xFF00, 250},    // private use, presentation forms
+    Script{0xFFF0, 85},     // full-width forms
+    Script{0x110000, 250},  // emoji and rare scripts
+};
+
 std::uint32_t script_cost(char32_t cp) {
-  if (cp < 0x250) return cp < 0xC0 ? 100 : 74;  // signs; accented Latin
-  if (cp < 0x370) return 80;                    // phonetic letters, loose accents
-  if (cp < 0x400) return 40;                    // Greek
-  if (cp < 0x530) return 32;                    // Cyrillic
-  if (cp < 0x590) return 40;                    // Armenian
-  if (cp < 0x600) return 46;                    // Hebrew
-  if (cp < 0x780) return 39;                    // Arabic
-  if (cp < 0x900) return 120;                   // Syriac, Thaana, NKo
-  if (cp < 0xE00) return 40;                    // India and Sri Lanka
-  if (cp < 0xF00) return 42;                    // Thai, Lao
-  if (cp < 0x1000) return 145;                  // Tibetan
-  if (cp < 0x10A0) return 53;                   // Burmese
-  if (cp < 0x1100) return 40;                   // Georgian
-  if (cp < 0x1780) return 120;
-  if (cp < 0x1800) return 55;                   // Khmer
-  if (cp >= 0x1E00 && cp < 0x1F00) return 30;   // Vietnamese
-  if (cp >= 0x2000 && cp < 0x2070) return 100;  // dashes and quotes
-  if (cp < 0x3000) return 150;
-  if (cp < 0x3040) return 80;                  // CJK punctuation
-  if (cp < 0x3100) return 60;                  // kana
-  if (cp < 0xA000) return 74;                  // Han
-  if (cp >= 0xAC00 && cp < 0xD7B0) return 67;  // hangul
-  if (cp >= 0xFF00 && cp < 0xFFF0) return 85;  // full-width forms
-  return 250;                                  // emoji and rare scripts
+  return std::upper_bound(kScripts.begin(), kScripts.end(), cp,
+                          [](char32_t c, const Script& s) { return c < s.end; })
+      ->cost;
 }
 
 bool is_latin(char32_t cp) { return cp < 0x250 ? cp >= 0xC0 : cp >= 0x1E00 && cp < 0x1F00; }
