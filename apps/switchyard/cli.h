@@ -16,7 +16,7 @@ class App;
 }
 
 // In the order of the help.
-#define SWY_COMMANDS(X) X(upstream)
+#define SWY_COMMANDS(X) X(serve) X(route) X(check) X(keys) X(upstream)
 
 namespace swy::app {
 
