@@ -299,6 +299,7 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
     }
     if (relay.over()) {  // [DONE] or an error event: settle before the client can see the end
       if (!relay.ok()) x.fail_with(broken_stream(x, relay.why()));
+      x.finish_reason = relay.scan().finish_reason();
       settle(x, relay.scan().usage_or_estimate(x.tokens_in));
       finish(x);
       (void)co_await connection.finish(ready);
