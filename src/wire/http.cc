@@ -63,24 +63,19 @@ class Parser final : public http::basic_parser<kRequest> {
   }
 
   void on_request_impl(http::verb /*verb*/, BeastView method, BeastView target, int version,
-                       BeastError& ec) override {
+                       BeastError& /*ec*/) override {
     if constexpr (kRequest) {
       head_.method.assign(method.data(), method.size());
       head_.target.assign(target.data(), target.size());
-      set_version(version, ec);
+      head_.minor = version % 10;  // Beast takes 1.0 and 1.1 only
     }
   }
-  void on_response_impl(int code, BeastView reason, int version, BeastError& ec) override {
+  void on_response_impl(int code, BeastView reason, int version, BeastError& /*ec*/) override {
     if constexpr (!kRequest) {
       head_.status = code;
       head_.reason.assign(reason.data(), reason.size());
-      set_version(version, ec);
+      head_.minor = version % 10;  // Beast takes 1.0 and 1.1 only
     }
-  }
-  void set_version(int version, BeastError& ec) {
-    if (version != 10 && version != 11)
-      refuse(ec, ErrorCode::kUnsupported, "only HTTP/1.0 and HTTP/1.1 are spoken");
-    head_.minor = version % 10;
   }
 
   void on_field_impl(http::field name, BeastView text, BeastView value, BeastError& ec) override {
@@ -154,6 +149,7 @@ struct Machine {
     if (kRequest && !consumed_any) {
       // RFC 9112 2.2: empty lines before a request line are passed over.
       while (input.substr(step.consumed).starts_with("\r\n")) step.consumed += 2;
+      if (input.substr(step.consumed) == "\r") return step;
     }
     for (;;) {
       if (!head_told && parser->is_header_done()) {
