@@ -97,6 +97,25 @@ TEST(HttpRequest, what_can_be_read_in_two_ways_is_refused) {
   expect_request("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "error parse_error");
 }
 
+TEST(HttpRequest, an_empty_chunked_body_may_come_byte_by_byte) {
+  const std::string_view bytes =
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  RequestParser parser;
+  std::string buffer;
+  Event last = Event::kNeedMore;
+  for (const char c : bytes) {
+    buffer += c;
+    for (;;) {
+      const auto step = parser.next(buffer);
+      ASSERT_TRUE(step) << step.error().message;
+      buffer.erase(0, step->consumed);
+      last = step->event;
+      if (last != Event::kHead) break;
+    }
+  }
+  EXPECT_EQ(last, Event::kEnd);
+}
+
 TEST(HttpRequest, limits_hold) {
   const std::string post = "POST / HTTP/1.1\r\nHost: a\r\n";
   expect_request(post + "X: " + std::string(300, 'x') + "\r\n\r\n", "error too_large");
