@@ -114,7 +114,7 @@ class Conversation final : public Signal {
       return {plugin::truth(bounds_.hold(n)), 1, n, {}};
     });
   }
-  [[nodiscard]] double cost_us() const override { return 0.05; }
+  [[nodiscard]] double cost_us() const override { return 0.01; }
   // A record keeps the number of messages and attachments, not the roles.
   [[nodiscard]] bool reads_text() const override {
     return feature_ != Feature::kMessages && feature_ != Feature::kImages &&
