@@ -66,8 +66,8 @@ std::size_t with_role(const chat::Request& r, Role role) {
 std::size_t tool_loop(const chat::Request& r) {
   std::size_t n = 0;
   if (r.messages.empty() || r.messages.back().role != Role::kTool) return n;
-  for (std::size_t i = r.messages.size(); i-- > 0 && r.messages[i].role != Role::kUser;) {
-    n += r.messages[i].role == Role::kTool ? 1U : 0U;
+  for (auto m = r.messages.rbegin(); m != r.messages.rend() && m->role != Role::kUser; ++m) {
+    n += m->role == Role::kTool ? 1U : 0U;
   }
   return n;
 }
