@@ -168,6 +168,12 @@ void ServerConnection::abort() {
   stream_->close();
 }
 
+void ServerConnection::reset() {
+  keep_alive_ = false;
+  end_message();
+  stream_->reset();
+}
+
 base::Task<void> ServerConnection::linger() {
   stream_->shutdown_write();
   stream_->set_read_deadline(loop_.after(kLingerNs));

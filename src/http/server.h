@@ -68,6 +68,7 @@ class ServerConnection {
   // The stream cannot be ended honestly: closes the connection in the middle, so that the client
   // sees a broken response.
   void abort();
+  void reset();  // the same, with a TCP reset: for scripted faults
 
   // fn is called once, from the loop, when the client goes away before the response is complete; at
   // once if it already has. Pass {} to forget it. It must not destroy the connection.

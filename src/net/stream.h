@@ -73,6 +73,8 @@ class Stream {
   virtual void shutdown_write() = 0;  // the peer sees the end of stream; reading goes on
   virtual void
   close() = 0;  // outstanding operations finish with kCancelled; later ones with kClosed
+  // close(), and the peer sees a reset where the transport has one (TCP), instead of an end.
+  virtual void reset() { close(); }
   [[nodiscard]] virtual std::string peer() const = 0;  // "203.0.113.7:4242"; "" when not known
   [[nodiscard]] virtual std::string local() const = 0;
 };

@@ -290,6 +290,12 @@ class TcpStream final : public Stream {
     conn_->socket().shutdown(Socket::shutdown_send, ec);
   }
   void close() override { conn_->close(); }
+  void reset() override {
+    const linger discard{1, 0};
+    (void)setsockopt(conn_->socket().native_handle(), SOL_SOCKET, SO_LINGER, &discard,
+                     sizeof discard);
+    conn_->close();
+  }
   [[nodiscard]] std::string peer() const override { return name(getpeername); }
   [[nodiscard]] std::string local() const override { return name(getsockname); }
 
