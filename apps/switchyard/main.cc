@@ -34,7 +34,7 @@ std::string hints(const CLI::App& app, const std::vector<std::string>& unknown) 
   for (const std::string& word : unknown) {
     if (word.substr(0, 2) != "--") continue;
     const std::string hint = base::did_you_mean(word.substr(0, word.find('=')), known);
-    if (!hint.empty()) out += "\n" + word + ": " + hint;
+    if (!hint.empty()) out += "\n" + word + hint;
   }
   return out;
 }
@@ -54,7 +54,7 @@ int check_command(CLI::App& app, int argc, char** argv) {
   }
   const std::string hint = base::did_you_mean(word, known);
   return complain(kUsage, "unknown command \"" + word + "\"" +
-                              (hint.empty() ? "; switchyard --help lists them" : ", " + hint));
+                              (hint.empty() ? "; switchyard --help lists them" : hint));
 }
 
 int run(int argc, char** argv) {

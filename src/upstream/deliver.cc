@@ -1,4 +1,5 @@
 // One coroutine per answer. Every pause is a Nap, so an answer ends as soon as its client goes.
+// No co_await stands inside && or ?: here: g++ 12 evaluates such operands wrongly.
 // Tests: faults_test.cc, upstream_test.cc.
 #include "upstream/private/deliver.h"
 
@@ -93,17 +94,20 @@ class Delivery {
         co_return gone ? Next::kGone : Next::kGoOn;
       }
       case FaultKind::kMalformed:
-        co_return co_await put("data: {\"id\":\"broken\",\"choices\":[{]\n\n") ? Next::kGoOn
-                                                                           : Next::kGone;
+        if (!co_await put("data: {\"id\":\"broken\",\"choices\":[{]\n\n")) co_return Next::kGone;
+        co_return Next::kGoOn;
       case FaultKind::kError: {
         const std::string event =
             chat::sse_error_event("injected fault", "server_error", "", "injected_fault");
-        co_return co_await put(event) && (co_await connection_.finish()) ? Next::kEnd : Next::kGone;
+        if (!co_await put(event)) co_return Next::kGone;
+        break;
       }
       default:  // kUndone
         begin();
-        co_return (co_await connection_.finish()) ? Next::kEnd : Next::kGone;
+        break;
     }
+    if (!co_await connection_.finish()) co_return Next::kGone;
+    co_return Next::kEnd;
   }
 
   void begin() {
@@ -168,7 +172,9 @@ class Delivery {
       case FaultKind::kStall: {
         // After the first byte means: in the middle of the body.
         const std::size_t half = reply_.fault.first > 0 ? body.size() / 2 : 0;
-        if (half > 0 && !co_await put(std::string_view(body).substr(0, half))) co_return false;
+        if (half > 0) {
+          if (!co_await put(std::string_view(body).substr(0, half))) co_return false;
+        }
         const Next next = co_await strike();
         if (next != Next::kGoOn) co_return next == Next::kEnd;
         if (!co_await put(std::string_view(body).substr(half))) co_return false;

@@ -152,8 +152,7 @@ Result<Fault> parse_fault(std::string_view text) {
   std::vector<std::string> names;
   for (const FaultName& known : kFaults) names.emplace_back(known.name);
   std::string message = "unknown fault \"" + std::string(words[0]) + "\"";
-  const std::string hint = base::did_you_mean(words[0], names);
-  if (!hint.empty()) message += ", " + hint;
+  message += base::did_you_mean(words[0], names);
   return fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
