@@ -42,6 +42,8 @@ struct Options {
   bool fast = false;
   bool json = false;
   std::string api_key;
+  std::string tls_cert;
+  std::string tls_key;
 };
 
 // The script file first; what the command line gives wins over it.
@@ -85,11 +87,21 @@ void announce(const Options& o, const std::string& address, const upstream::Scri
                script.book().rows(), o.workers);
   } else {
     fmt::print("listening on {}:{}\n", address, port);
-    fmt::print("{} recorded prompts of {} models, seed {}, {} fault rules\n",
-               script.book().rows(), script.book().models().size(), script.options().seed,
+    fmt::print("{} recorded prompts of {} models, seed {}, {} fault rules\n", script.book().rows(),
+               script.book().models().size(), script.options().seed,
                script.options().faults.size());
   }
   std::fflush(stdout);
+}
+
+int read_tls(const Options& o, net::TlsServerOptions& out) {
+  if (o.tls_cert.empty()) return kOk;
+  auto certificate = base::read_file(o.tls_cert);
+  auto key = base::read_file(o.tls_key);
+  if (!certificate) return complain(kEnvironment, certificate.error().message);
+  if (!key) return complain(kEnvironment, key.error().message);
+  out = {std::move(*certificate), std::move(*key)};
+  return kOk;
 }
 
 int serve(const Options& o, upstream::ScriptOptions options) {
@@ -98,6 +110,8 @@ int serve(const Options& o, upstream::ScriptOptions options) {
   if (!parse_address(o.listen, address, port)) {
     return complain(kUsage, "--listen " + o.listen + ": expected ADDRESS:PORT");
   }
+  net::TlsServerOptions tls;
+  if (const int code = read_tls(o, tls); code != kOk) return code;
   auto book = upstream::AnswerBook::load(o.data);
   if (!book) return complain(kEnvironment, book.error().message);
   upstream::Script script(std::move(options), std::move(*book));
@@ -108,7 +122,9 @@ int serve(const Options& o, upstream::ScriptOptions options) {
     listen.address = address;
     listen.port = port;
     listen.share_port = o.workers > 1;
-    if (const Status s = worker->server.listen(listen); !s) {
+    const Status s = tls.key_pem.empty() ? worker->server.listen(listen)
+                                         : worker->server.listen_tls(listen, tls);
+    if (!s) {
       return complain(kEnvironment, s.error().message);
     }
     port = worker->server.port();  // of port 0: the same for all
@@ -153,6 +169,10 @@ void add_upstream(CLI::App& app, int& exit_code) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   c->add_option("--api-key", o->api_key, "answer 401 to other keys");
+  CLI::Option* cert = c->add_option("--tls-cert", o->tls_cert, "PEM file; serve over TLS");
+  CLI::Option* key = c->add_option("--tls-key", o->tls_key, "PEM file of its key");
+  cert->needs(key);
+  key->needs(cert);
   c->add_flag("--fast", o->fast, "no pacing");
   c->add_flag("--json", o->json, "print the address as JSON");
   c->callback([o, c, &exit_code] {

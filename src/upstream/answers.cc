@@ -97,8 +97,8 @@ Recorded AnswerBook::find(std::string_view prompt, std::string_view model) const
     if (!exact && fold_space(row.prompt) != folded) continue;
     Recorded found{row.id, {}, {}, {}};
     const std::size_t column = source.table.model_index(model);
-    const bool asked = column != record::OutcomeTable::npos &&
-                       source.table.cell(it->second.row, column).present;
+    const bool asked =
+        column != record::OutcomeTable::npos && source.table.cell(it->second.row, column).present;
     if (asked) {
       const record::Cell& cell = source.table.cell(it->second.row, column);
       found.tokens_in = count(cell.tokens_in);

@@ -56,8 +56,8 @@ class Delivery {
 
   net::Loop& loop() { return connection_.loop(); }
   Nap until(double ms) {
-    return {connection_, start_ns_ + static_cast<std::int64_t>(ms * net::kMillisecond) -
-                             loop().now_ns()};
+    return {connection_,
+            start_ns_ + static_cast<std::int64_t>(ms * net::kMillisecond) - loop().now_ns()};
   }
   wire::Headers headers(std::string_view content_type) {
     const bool lie = reply_.fault.kind == FaultKind::kContentType;
@@ -71,9 +71,9 @@ class Delivery {
     const int status = static_cast<int>(reply_.fault.first);
     wire::Headers h = headers(kJson);
     if (reply_.fault.second > 0) h.add("retry-after", std::to_string(reply_.fault.second));
-    const std::string body = chat::openai_error(
-        "injected fault " + to_string(reply_.fault), chat::error_type(status), "",
-        status == 429 ? "rate_limit_exceeded" : "injected_fault");
+    const std::string body =
+        chat::openai_error("injected fault " + to_string(reply_.fault), chat::error_type(status),
+                           "", status == 429 ? "rate_limit_exceeded" : "injected_fault");
     script_.count_bytes(body.size());
     co_return (co_await connection_.respond(status, h, body)).has_value();
   }

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "chat/error.h"
 #include "text/tokens.h"
 
 namespace swy::upstream {
@@ -45,9 +46,9 @@ std::string simulated(std::string_view model, std::string_view prompt,
   out += prompt.substr(0, cut);
   if (cut < prompt.size()) out += "...";
   out += "\"]";
-  const auto wanted = static_cast<std::size_t>(
-                          std::clamp<std::int64_t>(tokens.value_or(0), 0, kLongestText)) *
-                      kBytesPerToken;
+  const auto wanted =
+      static_cast<std::size_t>(std::clamp<std::int64_t>(tokens.value_or(0), 0, kLongestText)) *
+      kBytesPerToken;
   while (out.size() < wanted) out += " simulated";
   return out;
 }
@@ -58,6 +59,15 @@ void stretch(std::string& text, std::int64_t n) {
   if (text.empty()) text = "simulated ";
   const std::size_t once = text.size();
   while (text.size() < wanted) text += text.substr(0, once);
+}
+
+chat::Usage stated_usage(const Reply& reply) {
+  chat::Usage usage = reply.usage;
+  if (reply.fault.kind == FaultKind::kWrongUsage) {
+    usage.prompt = -1;
+    usage.completion = 1'000'000'000'000;
+  }
+  return usage;
 }
 
 }  // namespace
@@ -85,8 +95,8 @@ Reply make_reply(const Script& script, const chat::Request& request, std::uint64
   if (request.max_tokens && *request.max_tokens > 0 && *request.max_tokens < r.usage.completion) {
     const double share =
         static_cast<double>(*request.max_tokens) / static_cast<double>(r.usage.completion);
-    r.text.resize(boundary(
-        r.text, static_cast<std::size_t>(static_cast<double>(r.text.size()) * share)));
+    r.text.resize(
+        boundary(r.text, static_cast<std::size_t>(static_cast<double>(r.text.size()) * share)));
     r.usage.completion = *request.max_tokens;
     r.finish = "length";
   }
@@ -111,12 +121,7 @@ void make_huge(Reply& reply, std::int64_t bytes) {
 
 std::string plain_body(const Reply& reply) {
   std::string out;
-  chat::Usage usage = reply.usage;
-  if (reply.fault.kind == FaultKind::kWrongUsage) {
-    usage.prompt = -1;
-    usage.completion = 1'000'000'000'000;
-  }
-  chat::append_completion(out, reply.head(), reply.text, reply.finish, usage);
+  chat::append_completion(out, reply.head(), reply.text, reply.finish, stated_usage(reply));
   switch (reply.fault.kind) {
     case FaultKind::kNoUsage: {
       // The writer always states usage, as the last field.
@@ -125,7 +130,11 @@ std::string plain_body(const Reply& reply) {
       break;
     }
     case FaultKind::kMalformed:
+    case FaultKind::kUndone:
       out.resize(out.size() / 2);
+      break;
+    case FaultKind::kError:
+      out = chat::openai_error("injected fault", "server_error", "", "injected_fault");
       break;
     case FaultKind::kEmpty:
       out.clear();
@@ -167,16 +176,10 @@ void Events::append_next(std::string& out) {
       chat::append_finish_chunk(out, head, reply_.finish, with_usage);
       phase_ = with_usage ? Phase::kUsage : Phase::kDone;
       return;
-    case Phase::kUsage: {
-      chat::Usage usage = reply_.usage;
-      if (reply_.fault.kind == FaultKind::kWrongUsage) {
-        usage.prompt = -1;
-        usage.completion = 1'000'000'000'000;
-      }
-      chat::append_usage_chunk(out, head, usage);
+    case Phase::kUsage:
+      chat::append_usage_chunk(out, head, stated_usage(reply_));
       phase_ = Phase::kDone;
       return;
-    }
     case Phase::kDone:
       chat::append_done(out);
       phase_ = Phase::kEnd;

@@ -63,8 +63,8 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 }
 
 tl::unexpected<Error> wrong_fault(std::string_view text, const FaultName& known) {
-  std::string message = "fault \"" + std::string(text) + "\": write it as " +
-                        std::string(known.usage);
+  std::string message =
+      "fault \"" + std::string(text) + "\": write it as " + std::string(known.usage);
   if (known.allowed > 0) {
     message += ", with " + std::to_string(known.min) + " to " + std::to_string(known.max);
   }

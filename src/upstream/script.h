@@ -50,7 +50,7 @@ std::string to_string(const Fault& fault);
 // A fault and the requests it meets. The first rule that applies decides.
 struct FaultRule {
   Fault fault;
-  std::string model;         // "": every model
+  std::string model = {};    // "": every model
   double probability = 1.0;  // drawn from (seed, request number, place of the rule)
   std::int64_t every = 1;    // only every n-th request for the model
   std::int64_t times = 0;    // stop after so many faults; 0: never
@@ -58,21 +58,21 @@ struct FaultRule {
 
 struct ModelScript {
   std::string name;
-  double ttft_ms = 0;       // from the request to the first content
-  double tokens_per_s = 0;  // 0: all at once
-  double jitter = 0;        // share of ttft_ms by which it varies up and down, 0 to 1
-  std::string recorded_as;  // name of the model in the outcome tables; "": the same
+  double ttft_ms = 0;            // from the request to the first content
+  double tokens_per_s = 0;       // 0: all at once
+  double jitter = 0;             // share of ttft_ms by which it varies up and down, 0 to 1
+  std::string recorded_as = {};  // name of the model in the outcome tables; "": the same
 };
 
 struct ScriptOptions {
   std::uint64_t seed = 1;
-  std::vector<ModelScript> models;  // "*" as name: every model that is not listed
-  std::vector<FaultRule> faults;
-  bool only_listed = false;   // answer 404 to models that are neither listed nor in the tables
-  bool fast = false;          // no pacing at all
-  std::int64_t chunks = 0;    // content events of every stream; 0: one a token
+  std::vector<ModelScript> models = {};  // "*" as name: every model that is not listed
+  std::vector<FaultRule> faults = {};
+  bool only_listed = false;    // answer 404 to models that are neither listed nor in the tables
+  bool fast = false;           // no pacing at all
+  std::int64_t chunks = 0;     // content events of every stream; 0: one a token
   std::int64_t remember = 64;  // how many of the last requests /script/requests shows
-  std::string api_key;        // "": any or none is accepted
+  std::string api_key = {};    // "": any or none is accepted
 };
 
 // "name=ttft_ms:tokens_per_s[:jitter]".

@@ -15,6 +15,8 @@
 namespace swy::upstream {
 namespace {
 
+constexpr std::int64_t kHandshakeNs = 10'000 * net::kMillisecond;
+
 struct Simple {  // a whole answer
   int status = 200;
   std::string body;
@@ -69,7 +71,41 @@ Simple set_faults(Script& script, std::string_view body) {
 }  // namespace
 
 ScriptedUpstream::ScriptedUpstream(net::Loop& loop, Script& script)
-    : script_(script), server_(loop, *this, {}) {}
+    : loop_(loop), script_(script), server_(loop, *this, {}), tasks_(loop) {}
+
+Status ScriptedUpstream::listen(const net::ListenOptions& options) {
+  SWY_DO(server_.listen(options));
+  port_ = server_.port();
+  return {};
+}
+
+Status ScriptedUpstream::listen_tls(const net::ListenOptions& options,
+                                    const net::TlsServerOptions& tls) {
+  SWY_TRY(tls_, net::TlsContext::server(tls));
+  SWY_TRY(tls_listener_, net::Listener::listen(loop_, options));
+  port_ = tls_listener_->port();
+  tasks_.spawn(accept_tls());
+  return {};
+}
+
+base::Task<void> ScriptedUpstream::accept_tls() {
+  for (;;) {
+    auto stream = co_await tls_listener_->accept();
+    if (!stream) co_return;  // closed
+    tasks_.spawn(shake_hands(std::move(*stream)));
+  }
+}
+
+base::Task<void> ScriptedUpstream::shake_hands(std::unique_ptr<net::Stream> stream) {
+  const std::int64_t due = loop_.after(kHandshakeNs);
+  auto secure = co_await net::tls_accept(*tls_, std::move(stream), due);
+  if (secure) server_.serve(std::move(*secure));  // else the client's problem, and it knows
+}
+
+void ScriptedUpstream::drain() {
+  if (tls_listener_) tls_listener_->close();
+  server_.drain();
+}
 
 std::string ScriptedUpstream::error_body(int status, const Error& error) {
   return chat::openai_error(error.message, chat::error_type(status), "", "");
@@ -135,8 +171,7 @@ base::Task<void> ScriptedUpstream::handle(http::Request request,
   (void)co_await connection.respond(answer.status, json_headers(), answer.body);
 }
 
-base::Task<void> ScriptedUpstream::chat(http::Request request,
-                                        http::ServerConnection& connection) {
+base::Task<void> ScriptedUpstream::chat(http::Request request, http::ServerConnection& connection) {
   const std::uint64_t number = script_.begin_request();
   const ActiveCount active(script_);
   Simple answer;
@@ -146,8 +181,8 @@ base::Task<void> ScriptedUpstream::chat(http::Request request,
     answer = {e.status, e.body};
   } else if (const std::string_view model = doc_.request().model;
              script_.options().only_listed && !script_.listed(model)) {
-    answer = refusal(404, "The model '" + std::string(model) + "' does not exist.",
-                     "model_not_found");
+    answer =
+        refusal(404, "The model '" + std::string(model) + "' does not exist.", "model_not_found");
   } else if (const auto fault = fault_for(script_, request, number, model); !fault) {
     answer = refusal(400, fault.error().message, "invalid_fault");
   } else {
