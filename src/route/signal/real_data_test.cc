@@ -41,16 +41,21 @@ class SignalsOnRealPrompts : public ::testing::Test {
   std::optional<std::string> data_;
 };
 
-TEST_F(SignalsOnRealPrompts, StructureTellsCodeAndMathematicsFromWordProblems) {
+// School word problems are mathematics to src/text/structure.h when they speak of it, so they are
+// negatives for code only.
+TEST_F(SignalsOnRealPrompts, StructureTellsCodeAndMathematicsFromOtherPrompts) {
   constexpr std::string_view kCode = "{ type: structure, feature: code }";
   constexpr std::string_view kMath = "{ type: structure, feature: math }";
   const auto functions = load("zeroeval/zeroeval-crux.jsonl.gz");
   const auto formulas = load("zeroeval/zeroeval-math-l5.jsonl.gz");
   const auto words = load("zeroeval/zeroeval-gsm.jsonl.gz");
+  const auto instructions = load("alpaca_eval");
   EXPECT_GT(tally(kCode, functions).true_share, 0.98);
   EXPECT_LT(tally(kCode, words).true_share, 0.01);
+  EXPECT_LT(tally(kCode, instructions).true_share, 0.02);
   EXPECT_GT(tally(kMath, formulas).true_share, 0.8);
-  EXPECT_LT(tally(kMath, words).true_share, 0.1);
+  EXPECT_LT(tally(kMath, functions).true_share, 0.1);
+  EXPECT_LT(tally(kMath, instructions).true_share, 0.05);
 }
 
 TEST_F(SignalsOnRealPrompts, LanguageFindsEnglish) {
