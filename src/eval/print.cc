@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "base/json.h"
 #include "base/terminal.h"
+#include "eval/plot.h"
 
 namespace swy::eval {
 namespace {
@@ -266,6 +269,23 @@ std::string to_csv(const Report& r) {
     }
   }
   return out;
+}
+
+Result<std::vector<std::string>> write_files(const Report& report, const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", directory, error.message()));
+  std::vector<std::pair<std::string, std::string>> files{{"points.csv", to_csv(report)}, {"report.json", to_json(report)}};
+  if (report.priced) files.emplace_back("plot.svg", to_svg(report));
+  std::vector<std::string> written;
+  for (const auto& [name, text] : files) {
+    written.push_back((std::filesystem::path(directory) / name).string());
+    std::ofstream file(written.back(), std::ios::binary);
+    file << text;
+    file.close();
+    if (!file) return fail(ErrorCode::kIo, fmt::format("cannot write {}", written.back()));
+  }
+  return written;
 }
 
 }  // namespace swy::eval
