@@ -43,7 +43,7 @@ struct ClientOptions {
   std::int64_t pool_idle_ns =
       50'000 * net::kMillisecond;  // below the 60 to 75 s after which servers close
   std::size_t max_idle = 256;      // per origin
-  net::TlsClientOptions tls;
+  net::TlsClientOptions tls = {};
 };
 
 struct ClientCounts {

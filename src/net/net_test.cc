@@ -1,9 +1,17 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "net/loop.h"
 #include "net/tcp.h"
+#include "net/threads.h"
 
 namespace swy::net {
 namespace {
@@ -36,6 +44,53 @@ base::Task<void> say_and_hear(Loop& loop, std::uint16_t port, std::string& heard
   }
 }
 
+base::Task<void> sleep_and_note(Loop& loop, std::int64_t ns, char name, std::string& order) {
+  co_await loop.sleep_for(ns);
+  order += name;
+}
+
+base::Task<void> cancel_later(Loop& loop, Stream& stream) {
+  co_await loop.sleep_for(5 * kMillisecond);
+  stream.cancel();
+}
+
+base::Task<void> read_and_cancel(Loop& loop, std::uint16_t port, Result<std::size_t>& timed,
+                                 Result<std::size_t>& cancelled) {
+  auto stream = co_await connect_tcp(loop, "127.0.0.1", port, kNever);
+  if (!stream) co_return;
+  std::array<char, 8> buffer;
+  (*stream)->set_read_deadline(loop.after(20 * kMillisecond));
+  timed = co_await (*stream)->read_some(buffer);
+  (*stream)->set_read_deadline(kNever);
+  loop.spawn(cancel_later(loop, **stream));
+  cancelled = co_await (*stream)->read_some(buffer);
+}
+
+base::Task<void> pour(Stream& stream, const std::string& bytes) {
+  EXPECT_TRUE(co_await stream.write_all(bytes));
+  stream.shutdown_write();
+}
+
+base::Task<void> pour_and_hear(Loop& loop, std::uint16_t port, const std::string& bytes,
+                               std::string& heard) {
+  auto stream = co_await connect_tcp(loop, "127.0.0.1", port, kNever);
+  if (!stream) co_return;
+  TaskSet tasks(loop);
+  tasks.spawn(pour(**stream, bytes));
+  std::vector<char> buffer(100'000);
+  for (;;) {
+    const auto n = co_await (*stream)->read_some(buffer);
+    if (!n || *n == 0) co_return;
+    heard.append(buffer.data(), *n);
+  }
+}
+
+std::int64_t cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return t.tv_sec * 1'000'000'000 + t.tv_nsec;
+}
+
 TEST(Tcp, bytes_go_to_the_peer_and_back) {
   Loop loop;
   auto listener = Listener::listen(loop, {});
@@ -44,6 +99,163 @@ TEST(Tcp, bytes_go_to_the_peer_and_back) {
   loop.spawn(echo_once(**listener));
   loop.spawn(say_and_hear(loop, (*listener)->port(), heard));
   ASSERT_TRUE(loop.drain(5000 * kMillisecond));
+  EXPECT_EQ(heard, "<hello");
+}
+
+TEST(Loop, sleeps_end_in_the_order_of_their_times_and_a_destroyed_one_never_does) {
+  Loop loop;
+  std::string order;
+  loop.spawn(sleep_and_note(loop, 20 * kMillisecond, 'c', order));
+  loop.spawn(sleep_and_note(loop, 2 * kMillisecond, 'a', order));
+  loop.spawn(sleep_and_note(loop, 10 * kMillisecond, 'b', order));
+  {
+    TaskSet tasks(loop);
+    tasks.spawn(sleep_and_note(loop, 5 * kMillisecond, 'x', order));
+  }
+  EXPECT_EQ(loop.tasks(), 3u);
+  const std::int64_t start = loop.now_ns();
+  EXPECT_TRUE(loop.drain(5000 * kMillisecond));
+  EXPECT_EQ(order, "abc");
+  EXPECT_GE(loop.now_ns() - start, 20 * kMillisecond);
+}
+
+TEST(Loop, draining_gives_up_at_its_deadline_and_the_rest_dies_with_the_loop) {
+  std::string order;
+  Loop loop;
+  loop.spawn(sleep_and_note(loop, 100'000 * kMillisecond, 'x', order));
+  EXPECT_FALSE(loop.drain(5 * kMillisecond));
+  EXPECT_EQ(loop.tasks(), 1u);
+}
+
+TEST(Loop, a_stop_before_run_is_not_lost) {
+  Loop loop;
+  loop.stop();
+  loop.run();
+  SUCCEED() << "run() came back";
+}
+
+struct Fired {
+  Fired(Loop& l, std::int64_t ms)
+      : loop(l), deadline([](void* self) { static_cast<Fired*>(self)->note(); }, this) {
+    deadline.arm(loop, loop.now_ns() + ms * kMillisecond);
+  }
+  void note() {
+    at_ns = loop.now_ns();
+    ++count;
+  }
+  Loop& loop;
+  std::int64_t at_ns = 0;
+  int count = 0;
+  Deadline deadline;
+};
+
+TEST(Deadline, fires_once_not_early_and_at_most_a_tick_and_a_bit_late) {
+  Loop loop;
+  const std::int64_t start = loop.now_ns();
+  Fired soon(loop, 1);
+  Fired later(loop, 200);
+  Fired moved(loop, 50);
+  moved.deadline.arm(loop, start + 300 * kMillisecond);
+  Fired sooner(loop, 10'000);
+  sooner.deadline.arm(loop, start + 100 * kMillisecond);
+  Fired off(loop, 50);
+  off.deadline.disarm();
+  auto gone = std::make_unique<Fired>(loop, 50);
+  gone.reset();
+  loop.run_for(500 * kMillisecond);
+  for (const auto& [f, ms] : {std::pair{&soon, 1}, {&later, 200}, {&moved, 300}, {&sooner, 100}}) {
+    EXPECT_EQ(f->count, 1) << ms;
+    EXPECT_GE(f->at_ns - start, ms * kMillisecond);
+    EXPECT_LE(f->at_ns - start, (ms + 64 + 100) * kMillisecond) << "100 ms for a busy machine";
+  }
+  EXPECT_EQ(off.count, 0);
+}
+
+TEST(Deadline, beyond_one_turn_of_the_wheel_is_kept) {
+  Loop loop;
+  Fired far(loop,
+            100'000);  // the wheel turns once in 16 s: the same slot comes up six times before
+  loop.run_for(100 * kMillisecond);
+  EXPECT_EQ(far.count, 0);
+  EXPECT_NE(far.deadline.due_ns(), kNever);
+}
+
+TEST(Loop, a_signal_becomes_a_call) {
+  Loop loop;
+  int heard = 0;
+  loop.on_signal(SIGHUP, [&] {
+    if (++heard == 2) return loop.stop();
+    raise(SIGHUP);
+  });
+  raise(SIGHUP);
+  EXPECT_TRUE(loop.run_for(5000 * kMillisecond));
+  EXPECT_EQ(heard, 2);
+}
+
+TEST(LoopThreads, each_loop_runs_on_its_own_thread_and_takes_posts_from_others) {
+  LoopThreads threads(3);
+  std::set<std::thread::id> ids;
+  for (std::size_t i = 0; i < threads.size(); ++i) {
+    threads.call(i, [&] { ids.insert(std::this_thread::get_id()); });
+  }
+  EXPECT_EQ(ids.size(), 3u);
+  EXPECT_FALSE(ids.contains(std::this_thread::get_id()));
+  threads.stop();
+}
+
+TEST(Tcp, a_read_gives_up_at_its_deadline_and_a_cancelled_one_says_so) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  Result<std::size_t> timed{0};
+  Result<std::size_t> cancelled{0};
+  loop.spawn(read_and_cancel(loop, (*listener)->port(), timed, cancelled));
+  ASSERT_TRUE(loop.drain(5000 * kMillisecond));
+  ASSERT_FALSE(timed);
+  EXPECT_EQ(timed.error().code, ErrorCode::kTimeout);
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().code, ErrorCode::kCancelled);
+}
+
+TEST(Tcp, bytes_larger_than_the_kernel_takes_arrive_whole_while_reading_at_the_same_time) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  loop.spawn(echo_once(**listener));
+  std::string heard;
+  const std::string big(8 * 1024 * 1024, 'y');
+  loop.spawn(pour_and_hear(loop, (*listener)->port(), big, heard));
+  ASSERT_TRUE(loop.drain(20'000 * kMillisecond));
+  EXPECT_EQ(std::count(heard.begin(), heard.end(), 'y'), static_cast<std::ptrdiff_t>(big.size()));
+}
+
+TEST(Tcp, a_closed_listener_ends_its_accept) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  loop.spawn(echo_once(**listener));
+  (*listener)->close();
+  EXPECT_TRUE(loop.drain(5000 * kMillisecond));
+}
+
+TEST(Tcp, running_out_of_descriptors_pauses_accepting_and_is_counted) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  std::string heard;
+  loop.spawn(say_and_hear(loop, (*listener)->port(), heard));
+  std::vector<int> hoard;
+  for (int fd = dup(0); fd >= 0; fd = dup(0)) hoard.push_back(fd);
+  ASSERT_FALSE(hoard.empty());
+  loop.spawn(echo_once(**listener));
+  const std::int64_t cpu = cpu_ns();
+  loop.run_for(300 * kMillisecond);
+  EXPECT_EQ(heard, "");
+  EXPECT_GE((*listener)->starved(), 1u);
+  EXPECT_LE((*listener)->starved(), 5u) << "it spins";
+  EXPECT_LT(cpu_ns() - cpu, 100 * kMillisecond) << "it spins";
+  for (const int fd : hoard) close(fd);
+  EXPECT_TRUE(loop.drain(5000 * kMillisecond));
   EXPECT_EQ(heard, "<hello");
 }
 

@@ -1,13 +1,15 @@
-// The parsers are Beast's basic_parser (RFC 9112 grammar) with our own storage, our own limits and
-// the checks that a gateway needs on top. Beast is put to work one step at a time (not eager), so
-// that every piece of body comes out as a view into the caller's bytes. Cost: one pass over the
-// head. Tests: http_test.cc; fuzz: http_request, http_response.
+// Heads are parsed by Beast's basic_parser (RFC 9112 grammar) into our own flat storage, with our
+// own limits and the checks that a gateway needs on top; bodies are read by private/body.h. Cost:
+// one pass to find the end of the head, one over it. Tests: http_test.cc; fuzz: http_request,
+// http_response.
 #include "wire/http.h"
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
 #include <utility>
+
+#include "wire/private/body.h"
 
 namespace swy::wire {
 namespace {
@@ -20,10 +22,6 @@ using BeastError = beast::error_code;
 std::string_view view(BeastView s) { return {s.data(), s.size()}; }
 
 Error error_of(const BeastError& ec) {
-  if (ec == http::error::header_limit || ec == http::error::body_limit) {
-    return {ErrorCode::kTooLarge, ec == http::error::body_limit ? "the body passes its limit"
-                                                                : "the head passes its limit"};
-  }
   return {ErrorCode::kParse, "malformed HTTP: " + ec.message()};
 }
 
@@ -43,15 +41,10 @@ class Parser final : public http::basic_parser<kRequest> {
  public:
   Parser(const Limits& limits, Head& head) : limits_(limits), head_(head) {
     this->eager(false);
-    this->header_limit(static_cast<std::uint32_t>(limits.head_bytes));
-    if (limits.body_bytes == UINT64_MAX) {
-      this->body_limit(boost::none);
-    } else {
-      this->body_limit(limits.body_bytes);
-    }
+    this->header_limit(UINT32_MAX);  // ours is checked before Beast sees the head
+    this->body_limit(boost::none);
   }
 
-  BeastView body;                // of this step
   std::optional<Error> refused;  // our own reason, better than Beast's
 
  private:
@@ -63,28 +56,22 @@ class Parser final : public http::basic_parser<kRequest> {
   }
 
   void on_request_impl(http::verb /*verb*/, BeastView method, BeastView target, int version,
-                       BeastError& ec) override {
+                       BeastError& /*ec*/) override {
     if constexpr (kRequest) {
       head_.method.assign(method.data(), method.size());
       head_.target.assign(target.data(), target.size());
-      set_version(version, ec);
+      head_.minor = version % 10;  // Beast takes 1.0 and 1.1 only
     }
   }
-  void on_response_impl(int code, BeastView reason, int version, BeastError& ec) override {
+  void on_response_impl(int code, BeastView reason, int version, BeastError& /*ec*/) override {
     if constexpr (!kRequest) {
       head_.status = code;
       head_.reason.assign(reason.data(), reason.size());
-      set_version(version, ec);
+      head_.minor = version % 10;  // Beast takes 1.0 and 1.1 only
     }
-  }
-  void set_version(int version, BeastError& ec) {
-    if (version != 10 && version != 11)
-      refuse(ec, ErrorCode::kUnsupported, "only HTTP/1.0 and HTTP/1.1 are spoken");
-    head_.minor = version % 10;
   }
 
   void on_field_impl(http::field name, BeastView text, BeastView value, BeastError& ec) override {
-    if (in_trailer_) return;  // trailers are read and dropped
     if (head_.headers.size() == limits_.fields)
       return refuse(ec, ErrorCode::kTooLarge, "too many header fields");
     if (name == http::field::content_length) {
@@ -102,7 +89,6 @@ class Parser final : public http::basic_parser<kRequest> {
   }
 
   void on_header_impl(BeastError& ec) override {
-    in_trailer_ = true;
     head_.chunked = this->chunked();
     head_.keep_alive = this->keep_alive();
     if (const auto length = this->content_length(); length && !head_.chunked)
@@ -115,14 +101,13 @@ class Parser final : public http::basic_parser<kRequest> {
       head_.expect_continue = head_.minor == 1 && head_.headers.has_token("expect", "100-continue");
     }
   }
-  void on_body_init_impl(const Optional&, BeastError&) override {}
-  std::size_t on_body_impl(BeastView piece, BeastError&) override {
-    body = piece;
-    return piece.size();
-  }
-  void on_chunk_header_impl(std::uint64_t, BeastView, BeastError&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, BeastView piece, BeastError&) override {
-    body = piece;
+  // Never called: Beast is given the head alone.
+  void on_body_init_impl(const Optional& /*size*/, BeastError& /*ec*/) override {}
+  std::size_t on_body_impl(BeastView piece, BeastError& /*ec*/) override { return piece.size(); }
+  void on_chunk_header_impl(std::uint64_t /*size*/, BeastView /*ext*/,
+                            BeastError& /*ec*/) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t /*left*/, BeastView piece,
+                                 BeastError& /*ec*/) override {
     return piece.size();
   }
   void on_finish_impl(BeastError&) override {}
@@ -131,78 +116,86 @@ class Parser final : public http::basic_parser<kRequest> {
   Head& head_;
   int content_lengths_ = 0;
   int hosts_ = 0;
-  bool in_trailer_ = false;
 };
 
-// One message at a time: the parser is made anew for each, which Beast wants.
+// One message at a time: Beast wants a new parser for each.
 template <bool kRequest, typename Head>
 struct Machine {
-  explicit Machine(const Limits& l) : limits(l) { parser.emplace(limits, head); }
+  explicit Machine(const Limits& l) : limits(l), body(l.head_bytes, l.body_bytes) {}
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
   void reset() {
     head.headers.clear();
     head.content_length.reset();
-    head.chunked = head_told = false;
-    consumed_any = false;
-    parser.emplace(limits, head);
+    head.chunked = head_done = false;
+    scanned = 0;
   }
 
   Result<Step> next(std::string_view input) {
+    if (head_done) return body.next(input);
     Step step;
-    if (kRequest && !consumed_any) {
+    if (kRequest) {
       // RFC 9112 2.2: empty lines before a request line are passed over.
       while (input.substr(step.consumed).starts_with("\r\n")) step.consumed += 2;
     }
-    for (;;) {
-      if (!head_told && parser->is_header_done()) {
-        head_told = true;
-        step.event = Event::kHead;
-        return step;
-      }
-      if (parser->is_done()) {
-        step.event = Event::kEnd;
-        return step;
-      }
-      const std::string_view rest = input.substr(step.consumed);
-      if (rest.empty()) return step;
-      SWY_TRY(const std::size_t n, put(rest));
-      if (!parser->body.empty()) {
-        step.event = Event::kBody;
-        step.body = view(std::exchange(parser->body, BeastView{}));
-        step.consumed += n;
-        return step;
-      }
-      step.consumed += n;
-      if (starving) return step;
-    }
+    SWY_TRY(const std::size_t size, whole_head(input.substr(step.consumed)));
+    if (size == 0) return step;
+    SWY_DO(read_head(input.substr(step.consumed, size)));
+    head_done = true;
+    step.event = Event::kHead;
+    step.consumed += size;
+    return step;
   }
 
-  // One step of Beast; starving is set when it wants more input.
-  Result<std::size_t> put(std::string_view rest) {
-    BeastError ec;
-    const bool in_head = !parser->is_header_done();
-    const std::size_t n = parser->put({rest.data(), rest.size()}, ec);
-    starving = ec == http::error::need_more;
-    if (starving && rest.size() - n > limits.head_bytes) {
-      return fail(ErrorCode::kTooLarge,
-                  in_head ? "the head passes its limit" : "a chunk line passes its limit");
+  // The size of the head at the front of `rest`; 0: its end has not come. Beast gets a head only
+  // when it is whole: then an error in it is the same however it came in, and nothing is read
+  // twice.
+  Result<std::size_t> whole_head(std::string_view rest) {
+    const std::size_t end = rest.substr(0, limits.head_bytes).find("\r\n\r\n", scanned);
+    if (end == std::string_view::npos) {
+      if (rest.size() >= limits.head_bytes)
+        return fail(ErrorCode::kTooLarge, "the head passes its limit");
+      scanned = rest.size() < 3 ? 0 : rest.size() - 3;
+      return std::size_t{0};
     }
-    if (ec && !starving)
-      return tl::unexpected<Error>(parser->refused ? *parser->refused : error_of(ec));
-    if (in_head && has_folded_line(rest.substr(0, n)))
-      return fail(ErrorCode::kParse, "folded header line");
-    consumed_any = consumed_any || n > 0;
-    return n;
+    return end + 4;
+  }
+
+  Status read_head(std::string_view text) {
+    if (has_folded_line(text)) return fail(ErrorCode::kParse, "folded header line");
+    Parser<kRequest, Head> parser(limits, head);
+    BeastError ec;
+    const std::size_t n = parser.put({text.data(), text.size()}, ec);
+    if (ec) return tl::unexpected<Error>(parser.refused ? *parser.refused : error_of(ec));
+    if (n != text.size() || !parser.is_header_done())
+      return fail(ErrorCode::kParse, "malformed HTTP head");
+    return start_body();
+  }
+
+  Status start_body() {
+    if constexpr (!kRequest) {
+      if (no_body || head.status / 100 == 1 || head.status == 204 || head.status == 304) {
+        body.start_none();
+        return {};
+      }
+    }
+    if (head.chunked) {
+      body.start_chunked();
+    } else if (head.content_length || kRequest) {
+      return body.start_length(head.content_length.value_or(0));
+    } else {
+      body.start_until_close();
+    }
+    return {};
   }
 
   Limits limits;
   Head head;
-  std::optional<Parser<kRequest, Head>> parser;
-  bool head_told = false;
-  bool consumed_any = false;
-  bool starving = false;
+  BodyReader body;
+  bool head_done = false;
+  bool no_body = false;     // a response to HEAD
+  std::size_t scanned = 0;  // so many bytes of an unfinished head hold no end
 };
 
 }  // namespace
@@ -218,7 +211,6 @@ RequestParser::RequestParser(const Limits& limits) : impl_(std::make_unique<Impl
 RequestParser::~RequestParser() = default;
 Result<Step> RequestParser::next(std::string_view input) { return impl_->next(input); }
 RequestHead& RequestParser::head() { return impl_->head; }
-bool RequestParser::started() const { return impl_->consumed_any; }
 void RequestParser::reset() { impl_->reset(); }
 
 ResponseParser::ResponseParser(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}
@@ -228,17 +220,12 @@ ResponseHead& ResponseParser::head() { return impl_->head; }
 
 void ResponseParser::reset(bool request_was_head) {
   impl_->reset();
-  impl_->parser->skip(request_was_head);
+  impl_->no_body = request_was_head;
 }
 
 Status ResponseParser::finish_at_close() {
-  if (impl_->parser->is_done()) return {};
-  if (!impl_->parser->is_header_done() || !impl_->parser->need_eof()) {
-    return fail(ErrorCode::kClosed, "the peer closed before the message was complete");
-  }
-  BeastError ec;
-  impl_->parser->put_eof(ec);
-  return {};
+  if (impl_->head_done && (impl_->body.done() || impl_->body.until_close())) return {};
+  return fail(ErrorCode::kClosed, "the peer closed before the message was complete");
 }
 
 std::string_view reason_phrase(int status) {

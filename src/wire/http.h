@@ -69,8 +69,7 @@ class RequestParser {
   ~RequestParser();
   Result<Step> next(std::string_view input);
   RequestHead& head();
-  [[nodiscard]] bool started() const;  // something of the message has been consumed
-  void reset();                        // for the next message
+  void reset();  // for the next message
 
  private:
   struct Impl;

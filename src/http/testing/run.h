@@ -19,12 +19,13 @@ base::Task<void> keep(net::Loop& loop, base::Task<T> task, std::optional<T>& out
 }
 }  // namespace detail
 
-// nullopt: not done after `ms`.
+// nullopt: not done after `ms`; the task is destroyed.
 template <typename T>
 std::optional<T> run(net::Loop& loop, base::Task<T> task, std::int64_t ms = 10'000) {
   std::optional<T> out;
-  loop.spawn(detail::keep(loop, std::move(task), out));
-  if (!out) loop.run_for(ms * net::kMillisecond);
+  net::TaskSet tasks(loop);
+  tasks.spawn(detail::keep(loop, std::move(task), out));
+  loop.run_for(ms * net::kMillisecond);  // returns at once when the task has already ended
   return out;
 }
 
