@@ -243,9 +243,7 @@ Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& sc
   if (!sketch_.empty()) {
     SWY_TRY(const text::Sketch sketch, text::Sketch::parse(sketch_));
     scratch.reading.preset_sketch(sketch);
-  } else {
-    scratch.reading.preset_sketch({});
-  }
+  }  // else the sketch of no text, and sketch_was_read() tells a replay whether it mattered
   const auto facts = decision.find("facts");
   if (!facts) return fail(ErrorCode::kParse, "the record has no facts");
   facts->each([&](const Json& j) {

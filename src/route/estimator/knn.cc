@@ -223,6 +223,7 @@ void group_models(Learned& learned) {
   std::vector<std::vector<bool>> seen;
   for (Model& model : learned.models) {
     std::vector<bool> rows;
+    rows.reserve(model.quality.value.size());
     for (const float y : model.quality.value) rows.push_back(!std::isnan(y));
     const auto it = std::find(seen.begin(), seen.end(), rows);
     model.group = static_cast<std::size_t>(it - seen.begin());

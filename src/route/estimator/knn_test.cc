@@ -46,14 +46,14 @@ class Knn : public ::testing::Test {
 TEST_F(Knn, BelievesWhatHappenedOnTheNearestRows) {
   auto k = lab("table: t.jsonl, neighbours: 2, weights: uniform, shrink: 0");
   Prompt cat("a cat on a mat");
-  const auto b = k.believe(cat.work, 100);
+  const auto b = k.believe(cat.work, {.tokens = 100});
   EXPECT_DOUBLE_EQ(b[0].quality, 1);
   EXPECT_DOUBLE_EQ(b[0].evidence, 2);
   EXPECT_DOUBLE_EQ(b[0].cost_micro, 100 * 1 + 15 * 2);  // priced: mean length at the card's price
   EXPECT_NEAR(b[1].cost_micro, 10'000, 1e-2);           // not priced: mean cost of the table
   EXPECT_NEAR(b[1].latency_ms, 2'000, 1e-3);
   Prompt tensor("the metric tensor of a surface");
-  const auto t = k.believe(tensor.work, 100);
+  const auto t = k.believe(tensor.work, {.tokens = 100});
   EXPECT_DOUBLE_EQ(t[0].quality, 0);
   EXPECT_DOUBLE_EQ(t[1].quality, 0.5);
   EXPECT_DOUBLE_EQ(t[1].quality_var, 0.25 / 3);

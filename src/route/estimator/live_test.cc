@@ -19,7 +19,7 @@ TEST(Live, AddsFirstTokenAndTheTokensThatFollow) {
   Prompt p("hello");
   std::vector<fleet::LiveStats> stats(2);
   stats[1] = {.ttft_ms = 200, .ms_per_token = 10, .fail_share = 0.125, .calls = 3, .in_flight = 0};
-  const auto b = lab.believe(p.work, 10, stats);
+  const auto b = lab.believe(p.work, {.tokens = 10, .live = stats});
   EXPECT_DOUBLE_EQ(b[1].latency_ms, 700);
   EXPECT_DOUBLE_EQ(b[1].p_fail, 0.125);
   EXPECT_TRUE(std::isnan(b[1].latency_p95_ms));
@@ -31,9 +31,9 @@ TEST(Live, BelievesNothingOnFewCallsOrWithoutAView) {
   Prompt p("hello");
   std::vector<fleet::LiveStats> stats(2);
   stats[0] = {.ttft_ms = 200, .ms_per_token = 10, .fail_share = 0, .calls = 2.9, .in_flight = 0};
-  EXPECT_TRUE(std::isnan(lab.believe(p.work, 10, stats)[0].latency_ms));
-  EXPECT_TRUE(std::isnan(lab.believe(p.work, 10, stats)[0].p_fail));
-  EXPECT_TRUE(std::isnan(lab.believe(p.work, 10)[0].latency_ms));
+  EXPECT_TRUE(std::isnan(lab.believe(p.work, {.tokens = 10, .live = stats})[0].latency_ms));
+  EXPECT_TRUE(std::isnan(lab.believe(p.work, {.tokens = 10, .live = stats})[0].p_fail));
+  EXPECT_TRUE(std::isnan(lab.believe(p.work, {.tokens = 10})[0].latency_ms));
 }
 
 TEST(Live, LeavesLatencyUnknownWhenAPartWasNeverSeen) {
@@ -43,7 +43,7 @@ TEST(Live, LeavesLatencyUnknownWhenAPartWasNeverSeen) {
   stats[0].calls = 9;
   stats[0].ttft_ms = 100;
   stats[0].fail_share = 0.5;
-  const auto b = lab.believe(p.work, 10, stats);
+  const auto b = lab.believe(p.work, {.tokens = 10, .live = stats});
   EXPECT_TRUE(std::isnan(b[0].latency_ms));
   EXPECT_DOUBLE_EQ(b[0].p_fail, 0.5);
 }

@@ -16,24 +16,27 @@ std::string config(const std::string& price, const std::string& more = "") {
 TEST(PriceEstimator, MultipliesTokensByTheCard) {
   EstimatorLab lab(config("{ type: price, output_tokens: 100 }"));
   Prompt p("hello");
-  EXPECT_DOUBLE_EQ(lab.believe(p.work, 1000)[0].cost_micro, 1000 * 2 + 100 * 8);
+  EXPECT_DOUBLE_EQ(lab.believe(p.work, {.tokens = 1000})[0].cost_micro, 1000 * 2 + 100 * 8);
 }
 
 TEST(PriceEstimator, CapsTheAnswerByTheRequestAndTheCard) {
   Prompt p("hello");
-  EXPECT_DOUBLE_EQ(EstimatorLab(config("price")).believe(p.work, 0)[0].cost_micro, 400 * 8);
-  EXPECT_DOUBLE_EQ(
-      EstimatorLab(config("price", ", max_output: 50")).believe(p.work, 0)[0].cost_micro, 50 * 8);
+  EXPECT_DOUBLE_EQ(EstimatorLab(config("price")).believe(p.work, {.tokens = 0})[0].cost_micro,
+                   400 * 8);
+  EXPECT_DOUBLE_EQ(EstimatorLab(config("price", ", max_output: 50"))
+                       .believe(p.work, {.tokens = 0})[0]
+                       .cost_micro,
+                   50 * 8);
   p.request.max_tokens = 10;
   p.request.n = 3;
-  EXPECT_DOUBLE_EQ(EstimatorLab(config("price")).believe(p.work, 5)[0].cost_micro,
+  EXPECT_DOUBLE_EQ(EstimatorLab(config("price")).believe(p.work, {.tokens = 5})[0].cost_micro,
                    5 * 2 + 3 * 10 * 8);
 }
 
 TEST(PriceEstimator, LeavesACardWithoutPriceUnknown) {
   EstimatorLab lab(config("price"));
   Prompt p("hello");
-  EXPECT_TRUE(std::isnan(lab.believe(p.work, 1000)[1].cost_micro));
+  EXPECT_TRUE(std::isnan(lab.believe(p.work, {.tokens = 1000})[1].cost_micro));
 }
 
 }  // namespace

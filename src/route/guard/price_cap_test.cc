@@ -74,7 +74,7 @@ TEST(PriceCapGuard, AbsurdNumbersAreDeniedNotWrapped) {
   EXPECT_FALSE(check("{ type: price_cap, request: 100 }", card(1, 1), a).allow);
   EXPECT_FALSE(check("{ type: price_cap, request: 100 }", card(1000, 1000), a).allow);
   EXPECT_TRUE(check("{ type: price_cap, request: 0 }", card(0, 0), a).allow);
-  a.tokens(-1).max_tokens(-1);
+  a.tokens(0).max_tokens(-1);
   a.request.n = -1;
   EXPECT_TRUE(check("{ type: price_cap, request: 0 }", card(1, 1), a).allow);
 }

@@ -34,7 +34,7 @@ class Context final : public Signal {
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](Reading& r) { return fact(r); });
   }
-  [[nodiscard]] double cost_us() const override { return 1; }
+  [[nodiscard]] double cost_us() const override { return 2; }
   [[nodiscard]] bool reads_text() const override { return false; }
 
  private:

@@ -66,8 +66,8 @@ std::size_t with_role(const chat::Request& r, Role role) {
 std::size_t tool_loop(const chat::Request& r) {
   std::size_t n = 0;
   if (r.messages.empty() || r.messages.back().role != Role::kTool) return n;
-  for (std::size_t i = r.messages.size(); i-- > 0 && r.messages[i].role != Role::kUser;) {
-    n += r.messages[i].role == Role::kTool ? 1U : 0U;
+  for (auto m = r.messages.rbegin(); m != r.messages.rend() && m->role != Role::kUser; ++m) {
+    n += m->role == Role::kTool ? 1U : 0U;
   }
   return n;
 }
@@ -114,7 +114,7 @@ class Conversation final : public Signal {
       return {plugin::truth(bounds_.hold(n)), 1, n, {}};
     });
   }
-  [[nodiscard]] double cost_us() const override { return 0.05; }
+  [[nodiscard]] double cost_us() const override { return 0.01; }
   // A record keeps the number of messages and attachments, not the roles.
   [[nodiscard]] bool reads_text() const override {
     return feature_ != Feature::kMessages && feature_ != Feature::kImages &&

@@ -40,7 +40,7 @@ class Fuzzy final : public Signal {
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](Reading& r) { return fact(r.text(scope_)); });
   }
-  [[nodiscard]] double cost_us() const override { return 20; }
+  [[nodiscard]] double cost_us() const override { return 12; }
 
  private:
   [[nodiscard]] Fact fact(std::string_view text) const {

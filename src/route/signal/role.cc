@@ -27,7 +27,7 @@ class RoleSignal final : public Signal {
       return {plugin::truth(in), 1, plugin::kNaN, plugin::label(role)};
     });
   }
-  [[nodiscard]] double cost_us() const override { return 0.02; }
+  [[nodiscard]] double cost_us() const override { return 0.01; }
   [[nodiscard]] bool reads_text() const override { return false; }
 
  private:

@@ -25,7 +25,7 @@ class Session final : public Signal {
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](const Reading& r) { return fact(r.work()); });
   }
-  [[nodiscard]] double cost_us() const override { return 0.02; }
+  [[nodiscard]] double cost_us() const override { return 0.01; }
   [[nodiscard]] bool reads_text() const override { return false; }
 
  private:

@@ -64,7 +64,7 @@ class StructureSignal final : public Signal {
       return scope_ == chat::Scope::kLastUser ? fact(r.structure()) : fact(text::analyse(text));
     });
   }
-  [[nodiscard]] double cost_us() const override { return 5; }
+  [[nodiscard]] double cost_us() const override { return 13; }
 
  private:
   [[nodiscard]] Fact fact(const Structure& s) const {

@@ -49,7 +49,7 @@ class Tools final : public Signal {
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](const Reading& r) { return fact(r.request()); });
   }
-  [[nodiscard]] double cost_us() const override { return 0.05; }
+  [[nodiscard]] double cost_us() const override { return 0.02; }
   [[nodiscard]] bool reads_text() const override { return false; }
 
  private:

@@ -122,6 +122,13 @@ inline Belief belief(double quality, double cost_micro = kUnknownNumber) {
   return b;
 }
 
+struct Ask {
+  std::int64_t tokens = -1;  // of the prompt, if not to be estimated
+  fleet::LiveView live = {};
+  std::vector<ExpertId> candidates = {};  // the rule's when empty
+  std::vector<bool> masked = {};          // by candidate
+};
+
 // The estimator chain (price included) of the first rule of a configuration.
 class EstimatorLab {
  public:
@@ -131,14 +138,17 @@ class EstimatorLab {
   [[nodiscard]] bool made() const { return plan_ != nullptr; }
   [[nodiscard]] const Rule& rule() const { return plan_->rule_sets[0].rules[0]; }
 
-  // tokens: of the prompt, if not to be estimated.
-  std::vector<Belief> believe(Work& work, std::int64_t tokens = -1, fleet::LiveView live = {}) {
+  std::vector<Belief> believe(const Work& work, const Ask& ask = {}) {
     scratch_.begin(work, plan_->signals.size());
-    if (tokens >= 0) scratch_.reading.preset_tokens(tokens);
+    if (ask.tokens >= 0) scratch_.reading.preset_tokens(ask.tokens);
     compute_facts(*plan_, rule().needs, scratch_);
-    scratch_.masked_by.assign(rule().candidates.size(), -1);
-    const Question q{plan_->catalogue, scratch_.reading, rule().candidates, live, scratch_};
-    std::vector<Belief> out(rule().candidates.size());
+    const auto& candidates = ask.candidates.empty() ? rule().candidates : ask.candidates;
+    scratch_.masked_by.assign(candidates.size(), -1);
+    for (std::size_t i = 0; i < ask.masked.size(); ++i) {
+      scratch_.masked_by[i] = ask.masked[i] ? 0 : -1;
+    }
+    const Question q{plan_->catalogue, scratch_.reading, candidates, ask.live, scratch_};
+    std::vector<Belief> out(candidates.size());
     rule().estimator->estimate(q, out);
     return out;
   }

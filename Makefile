@@ -1,0 +1,53 @@
+# The three commands: make demo, make test, make bench. Each installs what is missing (tools/packages.txt), configures and
+# builds incrementally, then does its work. A second call installs nothing.
+.DEFAULT_GOAL := build
+JOBS ?= $(shell nproc)
+DEV := build/dev
+RELEASE := build/release
+
+.PHONY: setup build release demo test unit e2e fuzz asan tsan tidy format bench soak clean
+
+setup:
+	@tools/bootstrap.sh
+
+build: setup
+	@mkdir -p build && (test -f $(DEV)/build.ninja || cmake --preset dev >/dev/null)
+	@ninja -C $(DEV) -j$(JOBS) --quiet
+
+release: setup
+	@mkdir -p build && (test -f $(RELEASE)/build.ninja || cmake --preset release -DSWY_TESTS=OFF -DSWY_BENCHMARKS=OFF >/dev/null)
+	@ninja -C $(RELEASE) -j$(JOBS) --quiet switchyard
+
+# Real prompts routed between models, one line each. Stays up until Ctrl-C; ONCE=1 ends by itself.
+demo: release
+	@$(RELEASE)/bin/switchyard demo $(if $(ONCE),--once)
+
+# What CI runs: unit, conformance, layering, end to end, decoders under the fuzzer for FUZZ_SECONDS each.
+test: build
+	@ctest --test-dir $(DEV) --output-on-failure -j$(JOBS)
+	@$(MAKE) --no-print-directory fuzz
+
+unit: build
+	@ctest --test-dir $(DEV) --output-on-failure -j$(JOBS) -L unit
+e2e: build
+	@ctest --test-dir $(DEV) --output-on-failure -L e2e
+
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	@tools/fuzz.sh $(FUZZ_SECONDS)
+
+asan tsan: setup
+	@cmake --preset $@ >/dev/null && ninja -C build/$@ -j$(JOBS) --quiet && ctest --preset $@ -j$(JOBS)
+
+tidy: setup
+	@tools/tidy.sh
+
+format: setup
+	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
+
+# Both sides in one run; raw numbers under out/bench. docs/guide/benchmarks.md explains them.
+bench: release
+	@tools/bench.sh
+
+clean:
+	@rm -rf build out

@@ -1,0 +1,63 @@
+// Line: how one router did on every test question, at each of its settings.
+//
+// References (single models, random mixture, oracle, prompt length) are computed from the table
+// alone; plug-in routers and configurations run the same compiled Plan and the same decide() that
+// serve requests. All values are expectations over the probabilities a policy states, so there is no
+// sampling noise in them. Threading: none shared. Ownership: a Line owns its numbers.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "eval/pool.h"
+#include "eval/spec.h"
+#include "switchyard/registry.h"
+
+namespace swy::eval {
+
+struct Setting {
+  std::string knob;            // "cost=12.5"; "" when there is only one
+  std::vector<float> quality;  // by test question
+  std::vector<float> cost;     // USD; NaN when the pool is not priced
+  std::vector<double> share;   // by model: how often it was chosen
+  double mean_quality = 0;
+  double mean_cost = 0;
+};
+
+struct Line {
+  enum class Kind { kSingle, kRandom, kOracle, kRouter };
+  std::string name;
+  Kind kind = Kind::kRouter;
+  std::vector<Setting> settings;
+  double decide_us = std::numeric_limits<double>::quiet_NaN();  // mean time of one decision
+  double refused = 0;                                           // share of questions refused
+  std::vector<std::string> notes;
+};
+
+Line single_line(const Pool& pool, std::size_t model);
+Line random_line(const Pool& pool);
+// The cheapest of the best models for every question, and what a perfect predictor would choose at a
+// price on money (the same sweep as the routers').
+Line oracle_line(const Pool& pool, std::size_t points);
+// The longest prompts to the model that is stronger on the train part. REQUIRES: two models.
+Line length_line(const Pool& pool, std::size_t points);
+
+// A plug-in router or a configuration. Learns from the train part only, through a table file in a
+// temporary directory that is gone when this returns.
+Result<Line> routed_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry,
+                         std::size_t points);
+
+// The model of highest mean quality on the train part; ties to the cheaper, then the first.
+std::size_t best_single(const Pool& pool);
+double train_mean(const Pool& pool, std::size_t model, const std::vector<double>& values);
+
+// Worth of quality per USD at which a sweep asks: from caring (nearly) for quality alone to (nearly)
+// for cost alone. Not including 0 and infinity. REQUIRES: priced.
+std::vector<double> price_grid(const Pool& pool, std::size_t points);
+
+// Adds test question t, routed with these probabilities, to a setting. REQUIRES: questions in order.
+void add_routed(const Pool& pool, std::size_t t, const std::vector<double>& probability, Setting& out);
+void finish_setting(Setting& setting);
+
+}  // namespace swy::eval
