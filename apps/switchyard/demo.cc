@@ -136,6 +136,7 @@ class Show {
     Line l;
     l.model = answer.headers.find("x-switchyard-model").value_or("");
     l.reason = answer.headers.find("x-switchyard-reason").value_or("");
+    if (l.reason.rfind(l.model + " ", 0) == 0) l.reason.erase(0, l.model.size() + 1);  // the line names it already
     l.facts = facts_that_mattered(record);
     base::JsonDoc doc;
     if (const auto j = doc.parse(record)) {
@@ -165,7 +166,7 @@ class Show {
     const std::string model = pad(base::fit_columns(l.model, 27), 27);
     fmt::print("{} {:<9} {} {:>10.6f} {:>5.0f}% {:>5}  {}\n", prompt, base::fit_columns(l.facts, 9),
                base::styled(model, l.model == stage_.strongest ? "magenta" : "green", color_), l.cost, 100 * saved,
-               l.quality >= 0.5F ? "yes" : "no", base::styled(base::fit_columns(l.reason, width > 112 ? width - 104 : 8), "dim", color_));
+               l.quality >= 0.5F ? "yes" : "no", base::styled(base::fit_columns(l.reason, width > 116 ? width - 106 : 10), "dim", color_));
     std::fflush(stdout);
   }
 

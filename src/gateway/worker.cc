@@ -108,9 +108,10 @@ base::Task<void> Worker::reply(http::ServerConnection& connection, int status, s
   (void)co_await connection.respond(status, headers, body);
 }
 
-base::Task<void> Worker::reply_error(http::ServerConnection& connection, Error error, std::string param) {
-  const chat::HttpError e = chat::http_error(error.code);
-  return reply(connection, e.status, chat::openai_error(error.message, e.type, param, e.code));
+// Not a coroutine: the arguments are used before it returns.
+base::Task<void> Worker::reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param) {
+  const chat::HttpError e = chat::http_error(code);
+  return reply(connection, e.status, chat::openai_error(message, e.type, param, e.code));
 }
 
 std::optional<const Key*> Worker::authenticate(const http::Request& request) const {

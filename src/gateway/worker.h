@@ -95,7 +95,7 @@ class Worker final : public http::Handler {
   base::Task<void> ready(http::ServerConnection& connection);
   base::Task<void> metrics_page(http::ServerConnection& connection);
   base::Task<void> reply(http::ServerConnection& connection, int status, std::string body);
-  base::Task<void> reply_error(http::ServerConnection& connection, Error error, std::string param);
+  base::Task<void> reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param);
   // The caller's key; an error reply is due when nullopt. nullptr: no keys are configured.
   std::optional<const Key*> authenticate(const http::Request& request) const;
   std::string find_route_answer(const http::Request& request, const Key* key, int& status);

@@ -16,7 +16,7 @@ namespace swy::gateway {
 namespace {
 
 constexpr std::size_t kMaxComment = 4096;
-const Error kNoKey{ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"};
+constexpr std::string_view kNoKey = "missing or unknown API key; send Authorization: Bearer KEY";
 
 // The record, if this caller may see it: its own, or any for an admin or an open gateway. A foreign one does not exist.
 Result<std::string> find_record(const std::string& dir, const std::string& id, bool all, const std::string& caller) {
@@ -34,7 +34,7 @@ Result<std::string> find_record(const std::string& dir, const std::string& id, b
 }  // namespace
 
 base::Task<void> Worker::models(http::Request request, http::ServerConnection& connection, std::string name) {
-  if (!authenticate(request)) co_return co_await reply_error(connection, kNoKey, "");
+  if (!authenticate(request)) co_return co_await reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   std::vector<chat::ModelEntry> entries;
   const auto snapshot = snapshot_;
   for (const std::string& n : snapshot->names) {
@@ -44,8 +44,8 @@ base::Task<void> Worker::models(http::Request request, http::ServerConnection& c
   if (name.empty()) {
     chat::append_model_list(body, entries);
   } else if (entries.empty()) {
-    co_return co_await reply_error(connection, {ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", name.substr(0, 200),
-                                                                                   base::did_you_mean(name, snapshot->names))}, "model");
+    co_return co_await reply_error(connection, ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", name.substr(0, 200),
+                                                                                   base::did_you_mean(name, snapshot->names)), "model");
   } else {
     base::JsonWriter(body).begin_object().field("id", name).field("object", "model").field("created", 0).field("owned_by", "switchyard").end_object();
   }
@@ -84,7 +84,7 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
 
 base::Task<void> Worker::route(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) co_return co_await reply_error(connection, kNoKey, "");
+  if (!key) co_return co_await reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   int status = 200;
   std::string body = find_route_answer(request, *key, status);
   co_await reply(connection, status, std::move(body));
@@ -92,24 +92,26 @@ base::Task<void> Worker::route(http::Request request, http::ServerConnection& co
 
 base::Task<void> Worker::records(http::Request request, http::ServerConnection& connection, std::string id) {
   const auto key = authenticate(request);
-  if (!key) co_return co_await reply_error(connection, kNoKey, "");
+  if (!key) co_return co_await reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   const std::string dir = snapshot_->config->records.path;
-  if (dir.empty()) co_return co_await reply_error(connection, {ErrorCode::kNotFound, "records are off: configure records.path"}, "");
+  if (dir.empty()) co_return co_await reply_error(connection, ErrorCode::kNotFound, "records are off: configure records.path", "");
   const bool all = *key == nullptr || (*key)->role == "admin";
   const std::string caller = *key == nullptr ? "" : (*key)->name;
-  auto line = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, [=] { return find_record(dir, id, all, caller); });
-  if (!line) co_return co_await reply_error(connection, std::move(line).error(), "");
+  // A named function object: g++ 12 destroys a lambda temporary of a co_await expression twice.
+  std::function<Result<std::string>()> search = [=] { return find_record(dir, id, all, caller); };
+  auto line = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, std::move(search));
+  if (!line) co_return co_await reply_error(connection, line.error().code, line.error().message, "");
   co_await reply(connection, 200, std::move(*line));
 }
 
 base::Task<void> Worker::feedback(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) co_return co_await reply_error(connection, kNoKey, "");
-  if (log_ == nullptr) co_return co_await reply_error(connection, {ErrorCode::kNotFound, "records are off: configure records.path"}, "");
+  if (!key) co_return co_await reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  if (log_ == nullptr) co_return co_await reply_error(connection, ErrorCode::kNotFound, "records are off: configure records.path", "");
   base::JsonDoc doc;
   const auto j = doc.parse(request.body);
   if (!j || !j->is_object()) {
-    co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message}, "");
+    co_return co_await reply_error(connection, ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message, "");
   }
   const std::string record(j->string_or("record", ""));
   std::optional<double> score;
@@ -118,19 +120,20 @@ base::Task<void> Worker::feedback(http::Request request, http::ServerConnection&
     if (const auto b = s->as_bool()) score = *b ? 1.0 : 0.0;
   }
   const std::string comment(j->string_or("comment", "").substr(0, kMaxComment));
-  if (record.empty()) co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record"}, "record");
+  if (record.empty()) co_return co_await reply_error(connection, ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record", "record");
   if (!score || !(*score >= 0 && *score <= 1)) {
-    co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false"}, "score");
+    co_return co_await reply_error(connection, ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false", "score");
   }
   const std::string dir = snapshot_->config->records.path;
   const bool all = *key == nullptr || (*key)->role == "admin";
   const std::string caller = *key == nullptr ? "" : (*key)->name;
-  const auto known = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, [=] { return find_record(dir, record, all, caller); });
-  if (!known) co_return co_await reply_error(connection, known.error(), "record");
+  std::function<Result<std::string>()> search = [=] { return find_record(dir, record, all, caller); };
+  const auto known = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, std::move(search));
+  if (!known) co_return co_await reply_error(connection, known.error().code, known.error().message, "record");
   const auto written = log_->append(feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()));
   if (!written) {
     shared_.records_dropped.add();
-    co_return co_await reply_error(connection, {ErrorCode::kExhausted, written.error().message}, "");
+    co_return co_await reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
   }
   shared_.records_written.add();
   std::string body;
