@@ -1,4 +1,4 @@
-// Parses the command line and runs one sub-command. Tests: tests/cli.
+// Parses the command line and runs one sub-command. Tests: cli_test.py.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
