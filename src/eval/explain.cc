@@ -196,8 +196,11 @@ class Explainer {
   void paid(const Json& outcome, const Json& decision) {
     std::string text(outcome.string_or("status", ""));
     if (text.empty()) text = fmt::format("{}", outcome.integer_or("status", 0));
-    if (const auto error = outcome.string_or("error", ""); !error.empty())
-      text += fmt::format(": {}", error);
+    for (const std::string_view key : {"error", "message", "finish_reason"}) {
+      if (const auto more = outcome.string_or(key, ""); !more.empty())
+        text += fmt::format(", {}", more);
+    }
+    if (outcome.bool_or("aborted", false)) text += ", the client went away";
     line("outcome", text);
     const std::int64_t cached = outcome.integer_or("tokens_cached", 0);
     line("tokens", fmt::format("{} in{}, {} out", outcome.integer_or("tokens_in", 0),

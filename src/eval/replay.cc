@@ -62,12 +62,12 @@ class Again {
     if (record_.integer_or("v", 0) > kVersion)
       return skip("written by a newer version of this program");
     const auto decision = record_.find("decision");
-    if (!decision || !decision->is_object()) return skip("the record has no decision");
+    if (!decision || !decision->is_object()) return skip("refused before a decision was made");
     decision_ = *decision;
     one_.before = decision_.string_or("choice", "");
     const bool same_plan = record_.string_or("plan", "") == plan_.version;
     if (!same_plan && !options_.what_if)
-      return skip("decided by another plan version; compare with --config, or see --what-if");
+      return skip("decided by another plan version; its choice can be compared, not its bytes");
     if (!decision_.find("set")) return named(same_plan);
     return routed(same_plan);
   }
@@ -104,6 +104,7 @@ class Again {
     if (!work_id || !seed) return skip("the record has no seed or work_id");
     const auto work = record_.find("work");
     if (!work) return skip("the record has no work");
+    keeps_sketch_ = work->find("sketch").has_value();
     if (const Status s = recorded_.read(*work, plan_); !s) return skip(s.error().message);
     if (const std::string trouble = prepare(); !trouble.empty()) return skip(trouble);
     std::vector<fleet::LiveStats> live;
@@ -175,7 +176,7 @@ class Again {
     if (was != now || !prove_work) return one_;
     std::string work;
     base::JsonWriter w(work);
-    route::write_work(w, plan_, scratch_.reading, true);
+    route::write_work(w, plan_, scratch_.reading, keeps_sketch_);
     const std::string_view was_work = raw_value(line_, "work");
     if (was_work == work) return one_;
     one_.verdict = ReplayVerdict::kDifferent;
@@ -204,6 +205,7 @@ class Again {
   route::Work work_;
   route::Scratch scratch_;
   bool has_body_ = false;
+  bool keeps_sketch_ = false;
   ReplayOne one_;
 };
 
