@@ -95,8 +95,9 @@ PairCurve pair_curve(std::span<const double> share, std::span<const double> qual
                      double strong) {
   std::vector<std::size_t> order(share.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return share[a] < share[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return share[a] != share[b] ? share[a] < share[b] : a < b;
+  });
   PairCurve c{{0}, {weak}};
   for (const std::size_t i : order) {
     if (share[i] <= c.share.back() || share[i] >= 1) continue;

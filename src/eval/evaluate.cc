@@ -130,6 +130,7 @@ class Reporter {
 
   [[nodiscard]] std::vector<std::size_t> settings_of(std::size_t line) const {
     std::vector<std::size_t> out;
+    out.reserve(lines_[line].settings.size());
     for (std::size_t s = 0; s < lines_[line].settings.size(); ++s)
       out.push_back(layout_.first[line] + s);
     return out;
@@ -274,6 +275,7 @@ Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Re
 Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& options,
                                      const route::Registry& registry) {
   std::vector<Line> lines;
+  lines.reserve(pool.models() + 3 + options.routers.size());
   for (std::size_t m = 0; m < pool.models(); ++m) lines.push_back(single_line(pool, m));
   lines.push_back(random_line(pool));
   lines.push_back(oracle_line(pool, options.points));
@@ -295,10 +297,12 @@ Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& option
 
 void sort_singles(Report& report) {
   const auto end = report.lines.begin() + static_cast<std::ptrdiff_t>(report.models.size());
-  std::stable_sort(report.lines.begin(), end, [](const LineReport& a, const LineReport& b) {
+  std::sort(report.lines.begin(), end, [](const LineReport& a, const LineReport& b) {
     const double qa = a.points[0].quality.value;
     const double qb = b.points[0].quality.value;
-    return qa != qb ? qa > qb : a.points[0].cost < b.points[0].cost;
+    if (qa != qb) return qa > qb;
+    if (a.points[0].cost != b.points[0].cost) return a.points[0].cost < b.points[0].cost;
+    return a.name < b.name;
   });
 }
 

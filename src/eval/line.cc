@@ -147,6 +147,7 @@ Line length_line(const Pool& pool, std::size_t points) {
   const std::size_t strong = best_single(pool);
   const std::size_t n = pool.test.size();
   std::vector<std::size_t> lengths;
+  lengths.reserve(n);
   for (const std::size_t row : pool.test) lengths.push_back(pool.table.row(row).prompt.size());
   std::vector<std::size_t> sorted = lengths;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());

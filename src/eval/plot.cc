@@ -314,8 +314,6 @@ class Plot {
       if (matters(report_, l))
         wanted_.push_back({c, cut(l.name, 34), best ? "#111111" : "#555555", best});
     }
-    std::stable_sort(wanted_.begin(), wanted_.end(),
-                     [](const Label& a, const Label& b) { return a.bold > b.bold; });
   }
 
   [[nodiscard]] double covered(const Box& b) const {
@@ -331,31 +329,37 @@ class Plot {
   }
 
   void labels() {
-    for (const Label& l : wanted_) {
-      const double w = kCharWidth * static_cast<double>(l.text.size()) * (l.bold ? 1.06 : 1.0);
-      Box best;
-      double least = 1e8;
-      for (const double far : {8.0, 16.0, 28.0, 42.0}) {
-        for (int turn = 0; turn < 8; ++turn) {
-          const double a = turn * std::numbers::pi / 4;
-          const double cx = l.at.x + std::cos(a) * (far + w / 2);
-          const double cy = l.at.y + std::sin(a) * (far + 3);
-          const double x = std::fabs(std::cos(a)) < 0.1 ? l.at.x : cx;
-          const Box b{x - w / 2, cy - 7, x + w / 2, cy + 7};
-          const double cost = covered(b) + far / 20 + turn * 0.01;
-          if (cost < least) {
-            least = cost;
-            best = b;
-          }
+    for (const bool bold : {true, false}) {
+      for (const Label& l : wanted_) {
+        if (l.bold == bold) place(l);
+      }
+    }
+  }
+
+  void place(const Label& l) {
+    const double w = kCharWidth * static_cast<double>(l.text.size()) * (l.bold ? 1.06 : 1.0);
+    Box best;
+    double least = 1e8;
+    for (const double far : {8.0, 16.0, 28.0, 42.0}) {
+      for (int turn = 0; turn < 8; ++turn) {
+        const double a = turn * std::numbers::pi / 4;
+        const double cx = l.at.x + std::cos(a) * (far + w / 2);
+        const double cy = l.at.y + std::sin(a) * (far + 3);
+        const double x = std::fabs(std::cos(a)) < 0.1 ? l.at.x : cx;
+        const Box b{x - w / 2, cy - 7, x + w / 2, cy + 7};
+        const double cost = covered(b) + far / 20 + turn * 0.01;
+        if (cost < least) {
+          least = cost;
+          best = b;
         }
       }
-      if (least >= 1e8) continue;
-      placed_.push_back(best);
-      words({best.x0, best.y1 - 3.4}, l.text,
-            fmt::format("class=\"label\" fill=\"{}\"{} paint-order=\"stroke\" stroke=\"#ffffff\" "
-                        "stroke-width=\"3\" stroke-linejoin=\"round\"",
-                        l.color, l.bold ? " font-weight=\"600\"" : ""));
     }
+    if (least >= 1e8) return;
+    placed_.push_back(best);
+    words({best.x0, best.y1 - 3.4}, l.text,
+          fmt::format("class=\"label\" fill=\"{}\"{} paint-order=\"stroke\" stroke=\"#ffffff\" "
+                      "stroke-width=\"3\" stroke-linejoin=\"round\"",
+                      l.color, l.bold ? " font-weight=\"600\"" : ""));
   }
 
   void legend() {
@@ -367,14 +371,14 @@ class Plot {
                       "stroke-width=\"2.2\" stroke-dasharray=\"{}\"/>",
                       x, y - 4, x + 22, y - 4, color, dash.empty() ? "none" : dash));
     };
-    std::stable_sort(legend_.begin(), legend_.end(), [](const Entry& a, const Entry& b) {
-      return a.dash.empty() > b.dash.empty();
-    });
-    for (const Entry& e : legend_) {
-      swatch(e.color, e.dash);
-      const std::string name = e.name == "mixtures" ? "random mixtures of single models" : e.name;
-      words({x + 30, y}, cut(name, kLegendChars), "fill=\"#222\"");
-      y += 20;
+    for (const bool routers : {true, false}) {
+      for (const Entry& e : legend_) {
+        if (e.dash.empty() != routers) continue;
+        swatch(e.color, e.dash);
+        const std::string name = e.name == "mixtures" ? "random mixtures of single models" : e.name;
+        words({x + 30, y}, cut(name, kLegendChars), "fill=\"#222\"");
+        y += 20;
+      }
     }
     add(fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"#8a8a8a\"/>",
                     x + 8, y - 8));

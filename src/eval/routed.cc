@@ -315,6 +315,7 @@ std::vector<Knob> utility_knobs(const Pool& pool, std::size_t points) {
 
 std::vector<Knob> bar_knobs(std::size_t points) {
   std::vector<Knob> knobs;
+  knobs.reserve(points);
   for (std::size_t i = 0; i < points; ++i) {
     const double bar = static_cast<double>(i) / static_cast<double>(points - 1);
     knobs.push_back(
@@ -329,6 +330,7 @@ std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Bel
                                   std::size_t points) {
   const std::size_t strong = best_single(pool);
   std::vector<double> gains;
+  gains.reserve(pool.test.size());
   for (std::size_t t = 0; t < pool.test.size(); ++t) {
     gains.push_back(beliefs[2 * t + strong].quality - beliefs[2 * t + 1 - strong].quality);
   }
@@ -338,6 +340,7 @@ std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Bel
   const RouterSpec::Options pair{{"strong", yaml_text(models[strong])},
                                  {"weak", yaml_text(models[1 - strong])}};
   std::vector<Knob> knobs;
+  knobs.reserve(points);
   double last = std::numeric_limits<double>::infinity();
   for (std::size_t i = 0; i < points; ++i) {
     const auto calls = static_cast<std::size_t>(
@@ -373,6 +376,7 @@ Result<std::vector<Setting>> sweep(const Pool& pool, const RouterSpec& spec,
                                    const route::Registry& registry, const std::vector<Knob>& knobs,
                                    const std::vector<route::Belief>& beliefs) {
   std::vector<RouteYaml> routes;
+  routes.reserve(knobs.size());
   for (std::size_t k = 0; k < knobs.size(); ++k) {
     RouterSpec::Options options = spec.policy_options;
     options.insert(options.end(), knobs[k].options.begin(), knobs[k].options.end());

@@ -52,6 +52,7 @@ Result<Call> parse_call(std::string_view text) {
 template <typename Map>
 std::vector<std::string> names_of(const Map& map) {
   std::vector<std::string> out;
+  out.reserve(map.size());
   for (const auto& entry : map) out.push_back(entry.first);
   return out;
 }
