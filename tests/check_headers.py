@@ -10,7 +10,7 @@ import sys
 root = pathlib.Path(__file__).resolve().parent.parent
 compiler = sys.argv[1]
 limit = 75_000
-flags = ["-std=c++20", "-DFMT_SHARED", f"-I{root}/include", f"-I{root}/src", "-Wall", "-Wextra", "-Werror", "-x", "c++"]
+flags = ["-std=c++20", f"-DSWY_SOURCE_DIR=\"{root}\"", "-DFMT_SHARED", f"-I{root}/include", f"-I{root}/src", "-Wall", "-Wextra", "-Werror", "-x", "c++"]
 headers = sorted(h for folder in ("include", "src", "apps") for h in (root / folder).rglob("*.h"))
 
 

@@ -28,6 +28,7 @@ int evaluate(Options o) {
     const bool usage = code == ErrorCode::kInvalidArgument || code == ErrorCode::kParse || code == ErrorCode::kNotFound;
     return complain(usage ? kUsage : kEnvironment, report.error().message);
   }
+  for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   if (o.json) {
     fmt::print("{}\n", eval::to_json(*report));
   } else {

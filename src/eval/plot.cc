@@ -2,7 +2,7 @@
 // on a logarithmic axis, so they are drawn through sampled mixtures. Shaded: 95 % intervals of the
 // settings on the frontier. Labels are placed greedily, the most important first, each where it
 // covers least; one that would cover another label is left out (the table has every number). Tests:
-// plot_test.cc (well-formed, no two labels overlap).
+// evaluate_test.cc (well-formed, names present; overlap is not tested).
 #include "eval/plot.h"
 
 #include <fmt/format.h>

@@ -4,7 +4,7 @@
 // A sweep does not ask the estimator again at every setting: the beliefs of a question do not
 // depend on the policy, so decide() is called once for a question (that call is what is timed) and
 // the policies of all settings weigh the beliefs that it left behind, through the same weigh() that
-// decide() calls. routed_test.cc checks against decide() at every setting.
+// decide() calls. evaluate_test.cc checks against decide() at every setting.
 // Cards get the price per token that explains the costs of the train part best (least squares on
 // tokens in and out); what a choice costs in the evaluation is the cost recorded for that question.
 #include <fmt/format.h>

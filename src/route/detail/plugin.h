@@ -5,7 +5,7 @@
 // values. Ownership: results own what they hold; nothing borrowed is kept.
 #pragma once
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <array>
 #include <cmath>
