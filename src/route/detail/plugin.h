@@ -5,7 +5,7 @@
 // values. Ownership: results own what they hold; nothing borrowed is kept.
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <cmath>
