@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -22,6 +23,16 @@ FileMark mark_of(const std::string& path) {
   if (stat(path.c_str(), &st) != 0) return {};
   return {std::int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_size, st.st_ino};
 }
+
+// The usual soft limit of 1,024 is for programs that use select(); a gateway needs two descriptors a request.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool is_loopback(std::string_view address) { return address.substr(0, 4) == "127." || address == "::1"; }
 
 }  // namespace
 
@@ -45,9 +56,11 @@ Gateway::~Gateway() {
 }
 
 Status Gateway::start(base::Diagnostics& diag) {
+  raise_descriptor_limit();
   auto config = load_config(options_.config_file, registry_, diag);
   if (config == nullptr) return fail(ErrorCode::kInvalidArgument, "the configuration has errors");
   port_ = config->port;
+  address_ = config->address;
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
   const std::uint64_t salt = record::random_salt();
   for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i) SWY_DO(start_worker(i, salt));
@@ -80,21 +93,21 @@ void Gateway::run() {
   if (options_.watch) control_.spawn(watch());
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty()) control_.spawn(sync_records());
   for (auto& t : threads_) {
-    t->thread = std::thread([w = t.get()] { w->loop.run(); });
+    t->thread = std::thread([w = t.get(), patience = options_.drain_ms * net::kMillisecond] {
+      w->loop.run();
+      (void)w->loop.drain(patience);  // what is still in flight
+    });
   }
   control_.run();
   shared_.draining.store(true);
   for (auto& t : threads_) {
-    t->loop.post([w = t.get(), this] {
+    t->loop.post([w = t.get()] {
       w->worker->drain();
       w->loop.stop();
-      (void)this;
     });
   }
   for (auto& t : threads_) {
     if (t->thread.joinable()) t->thread.join();
-    // The thread has left: what is still in flight gets its time here.
-    (void)t->loop.drain(options_.drain_ms * net::kMillisecond);
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
 }
@@ -104,6 +117,11 @@ void Gateway::stop() { control_.stop(); }
 void Gateway::reload() {
   base::Diagnostics diag(options_.config_file);
   auto config = load_config(options_.config_file, registry_, diag);
+  // Without keys everybody may call, which is why such a gateway listens on loopback. The listener stays where it is.
+  if (config != nullptr && config->keys.empty() && !is_loopback(address_)) {
+    diag.error({}, fmt::format("no keys are left, but the gateway listens on {}: restart it to serve without keys", address_));
+    config = nullptr;
+  }
   const std::lock_guard lock(shared_.reload_mutex);
   if (config == nullptr) {
     shared_.reload_failed.add();

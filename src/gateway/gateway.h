@@ -56,6 +56,7 @@ class Gateway {
   net::Loop control_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
 };
 
