@@ -11,13 +11,6 @@
 namespace swy::gateway {
 namespace {
 
-// What changes when a file is written or replaced.
-struct FileMark {
-  std::int64_t mtime_ns = 0, size = 0;
-  std::uint64_t inode = 0;
-  bool operator==(const FileMark&) const = default;
-};
-
 FileMark mark_of(const std::string& path) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0) return {};
@@ -57,6 +50,7 @@ Gateway::~Gateway() {
 
 Status Gateway::start(base::Diagnostics& diag) {
   raise_descriptor_limit();
+  seen_ = mark_of(options_.config_file);  // before it is read: a change in between is noticed later
   auto config = load_config(options_.config_file, registry_, diag);
   if (config == nullptr) return fail(ErrorCode::kInvalidArgument, "the configuration has errors");
   port_ = config->port;
@@ -64,7 +58,17 @@ Status Gateway::start(base::Diagnostics& diag) {
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
   const std::uint64_t salt = record::random_salt();
   for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i) SWY_DO(start_worker(i, salt));
+  handle_signals();  // before anybody is told that it serves
   return {};
+}
+
+void Gateway::handle_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a full disk or file limit is an error of write(2), not the end
+  if (!options_.handle_signals) return;
+  control_.on_signal(SIGINT, [this] { control_.stop(); });
+  control_.on_signal(SIGTERM, [this] { control_.stop(); });
+  control_.on_signal(SIGHUP, [this] { reload(); });
 }
 
 Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
@@ -83,13 +87,6 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
 }
 
 void Gateway::run() {
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);  // a full disk or file limit is an error of write(2), not the end
-  if (options_.handle_signals) {
-    control_.on_signal(SIGINT, [this] { control_.stop(); });
-    control_.on_signal(SIGTERM, [this] { control_.stop(); });
-    control_.on_signal(SIGHUP, [this] { reload(); });
-  }
   if (options_.watch) control_.spawn(watch());
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty()) control_.spawn(sync_records());
   for (auto& t : threads_) {
@@ -148,12 +145,11 @@ void Gateway::warn_of_fixed_settings(const Config& next) const {
 }
 
 base::Task<void> Gateway::watch() {
-  FileMark last = mark_of(options_.config_file);
   for (;;) {
     co_await control_.sleep_for(options_.watch_ms * net::kMillisecond);
     const FileMark now = mark_of(options_.config_file);
-    if (now == last || now == FileMark{}) continue;  // unchanged, or between removal and replacement
-    last = now;
+    if (now == seen_ || now == FileMark{}) continue;  // unchanged, or between removal and replacement
+    seen_ = now;
     reload();
   }
 }

@@ -154,7 +154,7 @@ bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::R
   }
   x.tokens_in = scratch_.reading.tokens_in();
   x.expected_out = std::min(request.max_tokens.value_or(kDefaultExpectedOut), kDefaultExpectedOut);
-  begin_record(x, raw, decision_text_, set);
+  begin_record(x, raw, decision_text_, set, decision_text_.empty() ? key : nullptr);
   return chosen;
 }
 
