@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import tempfile
+import threading
 import time
 import unittest
 
@@ -199,12 +200,11 @@ class Load(unittest.TestCase):
     """Parallel clients on 1, 2 and 4 workers: nothing is lost, and the counts agree."""
 
     def test_no_request_is_lost_with_one_two_or_four_workers(self):
-        import threading
         for workers in (1, 2, 4):
             with self.subTest(workers=workers):
-                self.one_load(workers, threading)
+                self.one_load(workers)
 
-    def one_load(self, workers, threading):
+    def one_load(self, workers):
         upstream = Upstream("--chunks", "5")
         gateway = Gateway(config(upstream, workers=workers))
         threads_n, each = 8, 60
