@@ -116,9 +116,10 @@ base::Task<void> Worker::refuse_method(http::ServerConnection& connection, std::
                                                    "invalid_request_error", "", "method_not_allowed"), allowed);
 }
 
-base::Task<void> Worker::reply_error(http::ServerConnection& connection, Error error, std::string param) {
-  const chat::HttpError e = chat::http_error(error.code);
-  return reply(connection, e.status, chat::openai_error(error.message, e.type, param, e.code));
+// Not a coroutine: the arguments are used before it returns.
+base::Task<void> Worker::reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param) {
+  const chat::HttpError e = chat::http_error(code);
+  return reply(connection, e.status, chat::openai_error(message, e.type, param, e.code));
 }
 
 std::optional<const Key*> Worker::authenticate(const http::Request& request) const {

@@ -102,12 +102,12 @@ class Worker final : public http::Handler {
   std::function<Result<std::string>()> finder(const Key* key, std::string id) const;
   base::Task<void> ready(http::ServerConnection& connection);
   base::Task<void> metrics_page(http::ServerConnection& connection);
-  // g++ 12 destroys the members of an aggregate twice when it is written as {...} inside a co_await expression: give such an
-  // Error a name, or return the Task unawaited. `allow` and `allowed` outlive the Task (literals).
+  // g++ 12 destroys an aggregate written as {...}, or a lambda, inside a co_await expression twice: give it a name, or return
+  // the Task unawaited. `allow` and `allowed` outlive the Task (literals).
   base::Task<void> reply(http::ServerConnection& connection, int status, std::string body, std::string_view allow = {});
   base::Task<void> refuse_method(http::ServerConnection& connection, std::string_view method, std::string_view path,
                                  std::string_view allowed);
-  base::Task<void> reply_error(http::ServerConnection& connection, Error error, std::string param);
+  base::Task<void> reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param);
   // The caller's key; an error reply is due when nullopt. nullptr: no keys are configured.
   std::optional<const Key*> authenticate(const http::Request& request) const;
   std::string find_route_answer(const http::Request& request, const Key* key, int& status);

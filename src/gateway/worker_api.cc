@@ -18,8 +18,8 @@ namespace swy::gateway {
 namespace {
 
 constexpr std::size_t kMaxComment = 4096;
-const Error kRecordsOff{ErrorCode::kNotFound, "records are off: configure records.path"};
-const Error kNoKey{ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"};
+constexpr std::string_view kRecordsOff = "records are off: configure records.path";
+constexpr std::string_view kNoKey = "missing or unknown API key; send Authorization: Bearer KEY";
 
 // The record, if this caller may see it: its own, or any for an admin or an open gateway. A foreign one does not exist.
 Result<std::string> find_record(const std::string& dir, const std::string& id, bool all, const std::string& caller) {
@@ -39,7 +39,7 @@ Result<std::string> find_record(const std::string& dir, const std::string& id, b
 }  // namespace
 
 base::Task<void> Worker::models(http::Request request, http::ServerConnection& connection, std::string name) {
-  if (!authenticate(request)) return reply_error(connection, kNoKey, "");
+  if (!authenticate(request)) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   const std::vector<std::string>& names = snapshot_->names;
   std::string body;
   if (name.empty()) {
@@ -47,9 +47,8 @@ base::Task<void> Worker::models(http::Request request, http::ServerConnection& c
     for (const std::string& n : names) entries.push_back({n, 0, "switchyard"});
     chat::append_model_list(body, entries);
   } else if (std::find(names.begin(), names.end(), name) == names.end()) {
-    return reply_error(connection,
-                       {ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", name.substr(0, 200), base::did_you_mean(name, names))},
-                       "model");
+    return reply_error(connection, ErrorCode::kNotFound,
+                       fmt::format("unknown model '{}'{}", name.substr(0, 200), base::did_you_mean(name, names)), "model");
   } else {
     base::JsonWriter(body).begin_object().field("id", name).field("object", "model").field("created", 0).field("owned_by", "switchyard").end_object();
   }
@@ -88,7 +87,7 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
 
 base::Task<void> Worker::route(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) return reply_error(connection, kNoKey, "");
+  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   int status = 200;
   std::string body = find_route_answer(request, *key, status);
   return reply(connection, status, std::move(body));
@@ -103,26 +102,26 @@ std::function<Result<std::string>()> Worker::finder(const Key* key, std::string 
 
 base::Task<void> Worker::records(http::Request request, http::ServerConnection& connection, std::string id) {
   const auto key = authenticate(request);
-  if (!key) return reply_error(connection, kNoKey, "");
-  if (snapshot_->config->records.path.empty()) return reply_error(connection, kRecordsOff, "");
+  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  if (snapshot_->config->records.path.empty()) return reply_error(connection, ErrorCode::kNotFound, kRecordsOff, "");
   return send_record(connection, finder(*key, std::move(id)));
 }
 
 base::Task<void> Worker::send_record(http::ServerConnection& connection, std::function<Result<std::string>()> find) {
   RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
   auto line = co_await search;
-  base::Task<void> answer = line ? reply(connection, 200, std::move(*line)) : reply_error(connection, std::move(line).error(), "");
+  base::Task<void> answer = line ? reply(connection, 200, std::move(*line)) : reply_error(connection, line.error().code, line.error().message, "");
   co_await std::move(answer);
 }
 
 base::Task<void> Worker::feedback(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) return reply_error(connection, kNoKey, "");
-  if (log_ == nullptr) return reply_error(connection, kRecordsOff, "");
+  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  if (log_ == nullptr) return reply_error(connection, ErrorCode::kNotFound, kRecordsOff, "");
   base::JsonDoc doc;
   const auto j = doc.parse(request.body);
   if (!j || !j->is_object()) {
-    return reply_error(connection, {ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message}, "");
+    return reply_error(connection, ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message, "");
   }
   const std::string record(j->string_or("record", ""));
   std::optional<double> score;
@@ -131,9 +130,9 @@ base::Task<void> Worker::feedback(http::Request request, http::ServerConnection&
     if (const auto b = s->as_bool()) score = *b ? 1.0 : 0.0;
   }
   const std::string comment(j->string_or("comment", "").substr(0, kMaxComment));
-  if (record.empty()) return reply_error(connection, {ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record"}, "record");
+  if (record.empty()) return reply_error(connection, ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record", "record");
   if (!score || !(*score >= 0 && *score <= 1)) {
-    return reply_error(connection, {ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false"}, "score");
+    return reply_error(connection, ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false", "score");
   }
   const std::string caller = *key == nullptr ? "" : (*key)->name;
   std::string answer;
@@ -148,10 +147,10 @@ base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::
   const auto known = co_await search;
   base::Task<void> out;
   if (!known) {
-    out = reply_error(connection, known.error(), "record");
+    out = reply_error(connection, known.error().code, known.error().message, "record");
   } else if (const auto written = log_->append(line); !written) {
     shared_.records_dropped.add();
-    out = reply_error(connection, {ErrorCode::kExhausted, written.error().message}, "");
+    out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
   } else {
     shared_.records_written.add();
     out = reply(connection, 200, std::move(answer));
