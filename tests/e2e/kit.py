@@ -96,7 +96,8 @@ class Upstream(Server):
 
     def __init__(self, *arguments, fast=True, **more):
         pace = ["--fast"] if fast else []
-        super().__init__("upstream", "--listen", "127.0.0.1:0", *pace, *arguments, **more)
+        super().__init__("upstream", "--listen", "127.0.0.1:0", "--seed", str(SEED), *pace,
+                         *arguments, **more)
 
     def call(self, path, body=None):
         with urllib.request.urlopen(self.url(path), timeout=PATIENCE,
