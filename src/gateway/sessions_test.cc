@@ -52,7 +52,7 @@ TEST(Sessions, MayBeUsedFromManyThreads) {
       for (int i = 0; i < 2000; ++i) {
         const std::string name = std::to_string((i * 7 + t) % 200);
         s.served(name, "m" + name, i);
-        if (const auto m = s.previous(name, i)) EXPECT_EQ(*m, "m" + name);
+        EXPECT_EQ(s.previous(name, i).value_or("m" + name), "m" + name);
       }
     });
   }

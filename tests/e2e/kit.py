@@ -75,8 +75,9 @@ class Server:
         self.process.send_signal(number)
 
     def stop(self, number=signal.SIGTERM):
-        """Ends it and returns the exit status."""
-        if self.process.poll() is None:
+        """Ends it and returns the exit status. One that does not end well fails the test."""
+        running = self.process.poll() is None
+        if running:
             self.process.send_signal(number)
             try:
                 self.process.wait(PATIENCE)
@@ -84,6 +85,8 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         self.process.stdout.close()
+        if running and number == signal.SIGTERM and self.process.returncode != 0:
+            raise AssertionError(f"ended with {self.process.returncode}: {self.log()}")
         return self.process.returncode
 
     def rss_kb(self):
