@@ -28,13 +28,22 @@ std::vector<std::string> feedback_on(const Options& o) {
   return out;
 }
 
+// The id of the last request among lines; feedback lines have none.
+std::string last_request(const std::vector<std::string>& lines) {
+  base::JsonDoc doc;
+  for (std::size_t i = lines.size(); i-- > 0;) {
+    const auto j = doc.parse(lines[i]);
+    if (j && j->string_or("kind", "") == "request") return std::string(j->string_or("id", ""));
+  }
+  return "";
+}
+
 int explain(Options o) {
   if (o.id == "last") {
-    const auto last = record::tail(o.records, gateway::kRecordKind, 1);
-    if (!last || last->empty()) return complain(kEnvironment, last ? "no records in " + o.records : last.error().message);
-    base::JsonDoc doc;
-    const auto j = doc.parse(last->front());
-    o.id = j ? std::string(j->string_or("id", "")) : "";
+    const auto lines = record::tail(o.records, gateway::kRecordKind, 256);
+    if (!lines) return complain(kEnvironment, lines.error().message);
+    o.id = last_request(*lines);
+    if (o.id.empty()) return complain(kEnvironment, "no records in " + o.records);
   }
   const auto line = record::find(o.records, gateway::kRecordKind, o.id);
   if (!line) {
