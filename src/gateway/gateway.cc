@@ -32,7 +32,7 @@ bool is_loopback(std::string_view address) { return address.substr(0, 4) == "127
 // A worker and the thread that runs its loop. The loop is destroyed after the worker, both after the thread has ended.
 struct Gateway::Thread {
   net::Loop loop;
-  std::unique_ptr<Worker> worker;
+  std::shared_ptr<Worker> worker;  // shared so that a posted function can tell that it is gone
   std::thread thread;
 };
 
@@ -79,7 +79,7 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
     SWY_TRY(log, record::LogWriter::open(std::move(options), clock_));
   }
   auto t = std::make_unique<Thread>();
-  t->worker = std::make_unique<Worker>(t->loop, index, shared_, snapshot_, std::move(log), salt);
+  t->worker = std::make_shared<Worker>(t->loop, index, shared_, snapshot_, std::move(log), salt);
   SWY_DO(t->worker->listen({.address = c.address, .port = port_, .share_port = c.workers > 1}));
   port_ = t->worker->port();
   threads_.push_back(std::move(t));
@@ -131,7 +131,9 @@ void Gateway::reload() {
   warn_of_fixed_settings(*config);
   snapshot_ = make_snapshot(std::move(config), snapshot_.get(), metrics_);
   for (auto& t : threads_) {
-    t->loop.post([w = t->worker.get(), s = snapshot_] { w->adopt(s); });
+    t->loop.post([weak = std::weak_ptr(t->worker), s = snapshot_] {
+      if (const auto w = weak.lock()) w->adopt(s);
+    });
   }
   base::log_info(fmt::format("configuration reloaded: plan {}, generation {}", snapshot_->plan().version, snapshot_->generation));
 }
