@@ -89,10 +89,14 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
 void Gateway::run() {
   if (options_.watch) control_.spawn(watch());
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty()) control_.spawn(sync_records());
+  const auto left = std::make_shared<std::size_t>(threads_.size());  // touched on the control loop only
   for (auto& t : threads_) {
-    t->thread = std::thread([w = t.get(), patience = options_.drain_ms * net::kMillisecond] {
+    t->thread = std::thread([w = t.get(), left, this] {
       w->loop.run();
-      (void)w->loop.drain(patience);  // what is still in flight
+      (void)w->loop.drain(options_.drain_ms * net::kMillisecond);  // what is still in flight
+      control_.post([left, this] {
+        if (--*left == 0) control_.stop();
+      });
     });
   }
   control_.run();
@@ -103,10 +107,12 @@ void Gateway::run() {
       w->loop.stop();
     });
   }
+  control_.run();  // requests in flight may still look for records; a second signal ends this at once
   for (auto& t : threads_) {
     if (t->thread.joinable()) t->thread.join();
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
+  (void)control_.run_for(net::kMillisecond);  // what was posted answers to loops that must still be there
 }
 
 void Gateway::stop() { control_.stop(); }
