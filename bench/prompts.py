@@ -38,17 +38,39 @@ Wir möchten im Herbst eine Wanderung durch den Schwarzwald machen und suchen ru
 Der Vermieter hat auf meine letzte Nachricht nicht geantwortet, und die Heizung ist immer noch kaputt.
 Bitte fasse den Bericht in fünf kurzen Sätzen zusammen und nenne die wichtigsten Zahlen am Anfang.
 Meine Tochter lernt seit einem Jahr Klavier und hat jetzt die Lust am Üben verloren.
-Welche Unterlagen brauche ich, um ein gebrauchtes Auto in einer anderen Stadt anzumelden?""".split("\n")
+Welche Unterlagen brauche ich, um ein gebrauchtes Auto in einer anderen Stadt anzumelden?
+Im Garten hinter dem Haus stehen drei alte Apfelbäume, die seit Jahren niemand mehr geschnitten hat.
+Schreibe eine höfliche Einladung zum Sommerfest, in der auch der Treffpunkt und die Uhrzeit vorkommen.
+Der neue Kollege spricht fließend Italienisch und möchte uns beim nächsten Auftrag unterstützen.
+Warum schmeckt das Brot vom Bäcker um die Ecke so viel besser als das aus dem Supermarkt?
+Nach dem Gewitter war die Straße überschwemmt, sodass wir einen großen Umweg fahren mussten.
+Ich überlege, ob sich eine eigene Solaranlage auf einem kleinen Dach überhaupt lohnt.""".split("\n")
 
 FRENCH = """Pouvez-vous m'expliquer comment préparer une bonne soupe à l'oignon pour six personnes ?
 Nous cherchons une petite maison au bord de la mer pour passer les vacances avec les enfants.
 Le rapport indique que les ventes ont baissé dans le nord alors que le sud a mieux résisté.
-J'aimerais écrire une lettre à mon voisin au sujet du bruit qu'il fait pendant la nuit.""".split("\n")
+J'aimerais écrire une lettre à mon voisin au sujet du bruit qu'il fait pendant la nuit.
+Ma sœur apprend le violon depuis trois ans et trouve encore les passages rapides difficiles.
+Quels documents faut-il présenter pour inscrire un enfant à l'école de notre quartier ?
+Le train est parti avec vingt minutes de retard et personne n'a donné la moindre explication.
+Donnez-moi trois idées de cadeaux pour une amie qui aime le jardinage et les vieux films.
+La réunion de lundi est reportée parce que la moitié de l'équipe se trouve en déplacement.
+Comment peut-on réparer une chaise dont un pied est cassé sans acheter de nouveaux outils ?
+Il fait trop chaud dans le bureau l'après-midi, surtout quand le soleil donne sur les fenêtres.
+Après la tempête, le vieux pont a été fermé et tout le monde doit passer par la colline.""".split("\n")
 
 SPANISH = """Necesito ayuda para escribir una carta a mi vecino sobre el ruido que hace por las noches.
 Queremos viajar por el norte en primavera y buscamos lugares tranquilos cerca de la costa.
 El informe dice que las ventas bajaron el año pasado, pero los clientes siguen muy contentos.
-Mi hermana empezó a estudiar piano hace un año y ahora no tiene ganas de practicar.""".split("\n")
+Mi hermana empezó a estudiar piano hace un año y ahora no tiene ganas de practicar.
+¿Qué documentos hacen falta para matricular a un niño en la escuela del barrio?
+El tren salió con veinte minutos de retraso y nadie dio ninguna explicación a los viajeros.
+Después de la tormenta cerraron el puente viejo y ahora todos tienen que rodear la colina.
+Dame tres ideas de regalo para una amiga que disfruta de la jardinería y del cine antiguo.
+La reunión del lunes se ha aplazado porque la mitad del equipo está de viaje.
+¿Cómo se puede arreglar una silla con una pata rota sin comprar herramientas nuevas?
+Por las tardes hace demasiado calor en la oficina, sobre todo cuando el sol da en las ventanas.
+Explícame con palabras sencillas por qué el pan del horno de la esquina sabe mucho mejor.""".split("\n")
 
 CODE = """```python\ndef total(rows):\n    out = {}\n    for r in rows:\n        out[r['k']] = out.get(r['k'], 0) + r['v']\n    return out\n```
 This function is slow for large inputs; the profile says that most of the time goes into the inner loop.
@@ -77,8 +99,10 @@ def body(sentences, rng, stream):
     def size():
         request["messages"][1]["content"] = text
         return len(json.dumps(request, ensure_ascii=False).encode())
+    left = []
     while size() < BODY_BYTES:
-        text += (" " if text else "") + rng.choice(sentences)
+        left = left or rng.sample(sentences, len(sentences))  # none twice before all have come
+        text += (" " if text else "") + left.pop()
     while size() > BODY_BYTES:
         text = text[:-1]
     text += "." * (BODY_BYTES - size())  # a cut letter may have had two bytes

@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,15 @@ struct FileMark {
   std::uint64_t inode = 0;
   bool operator==(const FileMark&) const = default;
 };
+
+// A worker's heap breathes with every request; left alone, the allocator gives its top back to the kernel and faults it in
+// again each time. Keeping this much costs nothing that a busy gateway does not need anyway.
+void keep_freed_memory() {
+  constexpr int kKeep = 32 * 1024 * 1024;
+  constexpr int kGrowBy = 512 * 1024;
+  (void)mallopt(M_TRIM_THRESHOLD, kKeep);
+  (void)mallopt(M_TOP_PAD, kGrowBy);
+}
 
 FileMark mark_of(const std::string& path) {
   struct stat st {};
@@ -70,6 +80,7 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
 }
 
 void Gateway::run() {
+  keep_freed_memory();
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a full disk or file limit is an error of write(2), not the end
   if (options_.handle_signals) {

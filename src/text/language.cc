@@ -6,7 +6,8 @@
 // "reliable", set when the winner's score is well above the runner-up's for that length. Neither is
 // a probability: percent is a share of the bytes of a mixed text, and reliable is a yes or no.
 // Confidence: reliable texts get 0.99 at length, unreliable ones 0.55, each shrunk for short texts
-// by letters / (letters + 4), times the share of the first language where the text is mixed. The
+// by letters / (letters + 4), times the share of the first language where the text is mixed. Text of 24 words and more that
+// is English beyond doubt does not go to CLD2 at all (plainly_english.h), at a twentieth of the price. The
 // constants were chosen by hand and then checked on the texts below; language_test.cc checks order
 // and bounds, not the constants. Cost: about 45 ns a byte, at most kMaxBytes. CLD2 is stateless,
 // writes no log, and its tables are constants. Measured: English user queries (CLINC150, BANKING77,
@@ -26,12 +27,16 @@
 #include <array>
 #include <cstddef>
 
+#include "text/plainly_english.h"
 #include "text/utf8.h"
 
 namespace swy::text {
 namespace {
 
 constexpr std::size_t kMaxBytes = 4096;
+constexpr float kReliable = 0.99F;
+constexpr float kUnreliable = 0.55F;
+constexpr float kOneLanguageShare = 0.99F;  // what CLD2 says of a text in one language
 
 struct Cleaned {
   std::array<char, kMaxBytes> bytes;
@@ -92,6 +97,10 @@ void clean(std::string_view text, Cleaned& out) {
 }  // namespace
 
 Language detect_language(std::string_view text) {
+  if (const auto letters = plainly_english(text.substr(0, kMaxBytes))) {
+    const auto n = static_cast<float>(*letters);
+    return {"en", kReliable * n / (n + 4.0F) * kOneLanguageShare};
+  }
   Cleaned cleaned;
   clean(text.substr(0, 4 * kMaxBytes), cleaned);
   // Prose has one code symbol in fifty letters or fewer, program text one in six or more.
@@ -109,7 +118,7 @@ Language detect_language(std::string_view text) {
   if (languages[0] == CLD2::UNKNOWN_LANGUAGE) return {};
   const auto letters = static_cast<float>(cleaned.letters);
   const float share = static_cast<float>(std::clamp(percents[0], 0, 100)) / 100.0F;
-  const float certain = reliable ? 0.99F : 0.55F;
+  const float certain = reliable ? kReliable : kUnreliable;
   return {CLD2::LanguageCode(languages[0]), certain * letters / (letters + 4.0F) * share};
 }
 

@@ -123,6 +123,9 @@ Result<PhraseSet> PhraseSet::build(std::span<const std::string> phrases, PhraseO
   trie.complete();
   set.next_ = std::move(trie.next);
   set.states_ = std::move(trie.states);
+  for (std::size_t b = 0; b < 256; ++b) {
+    set.begins_[b] = (b >= 0x80 && options.ignore_case) || set.next_[set.class_[b]] != 0;
+  }
   return set;
 }
 
@@ -131,6 +134,10 @@ void PhraseSet::scan(std::string_view text, Visit visit, void* self) const {
   std::uint32_t state = 0;
   std::array<char, 4> buf{};
   for (std::size_t i = 0; i < text.size();) {
+    if (state == 0) {  // nothing begun: skip to a byte that may begin a phrase
+      while (i < text.size() && !begins_[static_cast<unsigned char>(text[i])]) ++i;
+      if (i == text.size()) return;
+    }
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x80 || !options_.ignore_case) {
       state = next_[std::size_t{state & ~kEnds} * columns_ + class_[byte]];
