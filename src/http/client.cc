@@ -205,8 +205,9 @@ base::Task<Result<std::string_view>> Call::read_body() {
   }
 }
 
-// A server that writes small chunks is read many at a time: one piece to the caller, not one a chunk, saves a write each.
-// The pieces move over the framing between them, inside the inbox's buffer, whose bytes up to data() are free.
+// A server that writes small chunks is read many at a time: one piece to the caller, not one a
+// chunk, saves a write each. The pieces move over the framing between them, inside the inbox's
+// buffer, whose bytes up to data() are free.
 std::string_view Call::join_arrived(std::string_view first) {
   char* const begin = link_->inbox.writable(first);
   std::size_t size = first.size();

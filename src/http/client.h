@@ -101,9 +101,9 @@ class Call {
   // Call. Once per Call. kUnavailable, kTimeout, kClosed (before a head came), kProtocol (not
   // HTTP), kCancelled.
   base::Task<Result<const wire::ResponseHead*>> start(const Origin& origin, OutRequest request);
-  // The next piece of the body: all that has arrived of it, joined across the chunks of its framing;
-  // empty: the end. The view lives until the next read_body(). kClosed: cut short. kTimeout,
-  // kProtocol, kCancelled.
+  // The next piece of the body: all that has arrived of it, joined across the chunks of its
+  // framing; empty: the end. The view lives until the next read_body(). kClosed: cut short.
+  // kTimeout, kProtocol, kCancelled.
   base::Task<Result<std::string_view>> read_body();
   // Closes the connection at once; what is waiting in start() or read_body() ends with kCancelled.
   // A connection that is still being made is dropped as soon as that ends. From anywhere on the

@@ -6,18 +6,18 @@
 // "reliable", set when the winner's score is well above the runner-up's for that length. Neither is
 // a probability: percent is a share of the bytes of a mixed text, and reliable is a yes or no.
 // Confidence: reliable texts get 0.99 at length, unreliable ones 0.55, each shrunk for short texts
-// by letters / (letters + 4), times the share of the first language where the text is mixed. Text of 24 words and more that
-// is English beyond doubt does not go to CLD2 at all (plainly_english.h), at a twentieth of the price. The
-// constants were chosen by hand and then checked on the texts below; language_test.cc checks order
-// and bounds, not the constants. Cost: about 45 ns a byte, at most kMaxBytes. CLD2 is stateless,
-// writes no log, and its tables are constants. Measured: English user queries (CLINC150, BANKING77,
-// SNIPS) 0.97 to 0.999 right, the rest unknown, one of 4,500 wrong. Program messages of 30 letters
-// and more in 42 languages, which quote much English: 0.94 of those given a language are right;
-// where the confidence was 0.8 to 0.9 (mean 0.87) 0.94, above (mean 0.92) 0.96, below 0.4 (mean
-// 0.3) 0.9: it is too low rather than too high. Worst: Croatian (0.45 right, taken for Bosnian),
-// Indonesian and Danish (0.66). When it loses: short texts (under five words), names,
-// transliterated and closely related languages (Danish and Norwegian, Serbian and Croatian), mixed
-// prompts whose instruction is shorter than the material it is about.
+// by letters / (letters + 4), times the share of the first language where the text is mixed. Text
+// of 16 words and more that is English beyond doubt does not go to CLD2 at all (plainly_english.h),
+// at a twentieth of the price. The constants were chosen by hand and then checked on the texts
+// below; language_test.cc checks order and bounds, not the constants. Cost: about 45 ns a byte, at
+// most kMaxBytes. CLD2 is stateless, writes no log, and its tables are constants. Measured: English
+// user queries (CLINC150, BANKING77, SNIPS) 0.97 to 0.999 right, the rest unknown, one of 4,500
+// wrong. Program messages of 30 letters and more in 42 languages, which quote much English: 0.94 of
+// those given a language are right; where the confidence was 0.8 to 0.9 (mean 0.87) 0.94, above
+// (mean 0.92) 0.96, below 0.4 (mean 0.3) 0.9: it is too low rather than too high. Worst: Croatian
+// (0.45 right, taken for Bosnian), Indonesian and Danish (0.66). When it loses: short texts (under
+// five words), names, transliterated and closely related languages (Danish and Norwegian, Serbian
+// and Croatian), mixed prompts whose instruction is shorter than the material it is about.
 #include "text/language.h"
 
 #include <cld2/public/compact_lang_det.h>

@@ -91,7 +91,7 @@ class PhraseSet {
 
   PhraseOptions options_;
   std::array<std::uint8_t, 256>
-      class_{};  // byte -> column; 0 is "in no phrase". ASCII is folded here
+      class_{};                     // byte -> column; 0 is "in no phrase". ASCII is folded here
   std::array<bool, 256> begins_{};  // a phrase may begin with this byte
   std::uint32_t columns_ = 1;
   std::vector<std::uint32_t>

@@ -85,8 +85,8 @@ bool is_math_word(std::string_view w) {
                             std::string_view(low.data(), w.size()));
 }
 
-// What an ASCII word character adds, in three fields of one number: a text has at most kMaxStructureBytes of them. The top
-// bit's field only keeps the underscore from being 0.
+// What an ASCII word character adds, in three fields of one number: a text has at most
+// kMaxStructureBytes of them. The top bit's field only keeps the underscore from being 0.
 constexpr unsigned kLetters = 0;
 constexpr unsigned kDigits = 20;
 constexpr unsigned kUpper = 40;
@@ -95,16 +95,18 @@ static_assert(kMaxStructureBytes < kCountMask);
 constexpr std::array<std::uint64_t, 256> kWordCounts = [] {
   std::array<std::uint64_t, 256> t{};
   for (std::size_t c = 'a'; c <= 'z'; ++c) t[c] = std::uint64_t{1} << kLetters;
-  for (std::size_t c = 'A'; c <= 'Z'; ++c) t[c] = std::uint64_t{1} << kLetters | std::uint64_t{1} << kUpper;
+  for (std::size_t c = 'A'; c <= 'Z'; ++c)
+    t[c] = std::uint64_t{1} << kLetters | std::uint64_t{1} << kUpper;
   for (std::size_t c = '0'; c <= '9'; ++c) t[c] = std::uint64_t{1} << kDigits;
   t['_'] = std::uint64_t{1} << 60U;  // 16 of them overflow out of the number, unseen
   return t;
 }();
 
-// Which characters of interest a line has: most lines have few, and each search below is for some of them.
+// Which characters of interest a line has: most lines have few, and each search below is for some
+// of them.
 enum Has : std::uint32_t {
-  kSpan = 1,       // ` $ \ :
-  kRelation = 2,   // = + * / ^ < >
+  kSpan = 1,      // ` $ \ :
+  kRelation = 2,  // = + * / ^ < >
   kPipe = 4,
   kTab = 8,
   kComma = 16,
@@ -148,7 +150,8 @@ class Analysis {
   }
 
  private:
-  // Letters, words, sentences. Runs of ASCII word characters, most of most prompts, are counted by table.
+  // Letters, words, sentences. Runs of ASCII word characters, most of most prompts, are counted by
+  // table.
   void characters() {
     std::size_t word = kNoWord;
     char32_t last = 0;  // last character that is no space
@@ -450,7 +453,8 @@ class Analysis {
   // Lines with the same number of separators, one after the other.
   void separated(std::string_view s, bool code, std::uint32_t has) {
     const std::size_t tabs = (has & kTab) != 0 ? count_of(s, '\t') : 0;
-    const std::size_t commas = std::max((has & kComma) != 0 ? count_of(s, ',') : 0, (has & kSemicolon) != 0 ? count_of(s, ';') : 0);
+    const std::size_t commas = std::max((has & kComma) != 0 ? count_of(s, ',') : 0,
+                                        (has & kSemicolon) != 0 ? count_of(s, ';') : 0);
     const std::size_t n = tabs > 0 ? tabs + 1000 : commas;
     const bool row =
         !code && n >= 2 && !s.ends_with('.') && !s.ends_with('?') && !s.ends_with(',') &&
