@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Compiles every header alone and counts its preprocessed lines. A header must stand by itself and stay under 60,000 lines.
+"""Compiles every header alone and counts its preprocessed lines. A header must stand by itself and stay under 80,000 lines: <memory>,
+<functional> and <string> of g++ 12 alone are 56,000; the limit keeps the giants (Asio 202,000, gtest) behind .cc files.
 Usage: check_headers.py COMPILER"""
 import concurrent.futures
 import pathlib
@@ -8,8 +9,8 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 compiler = sys.argv[1]
-limit = 60_000
-flags = ["-std=c++20", "-DFMT_SHARED", f"-I{root}/include", f"-I{root}/src", "-Wall", "-Wextra", "-Werror", "-x", "c++"]
+limit = 80_000
+flags = ["-std=c++20", f"-DSWY_SOURCE_DIR=\"{root}\"", "-DFMT_SHARED", f"-I{root}/include", f"-I{root}/src", "-Wall", "-Wextra", "-Werror", "-x", "c++"]
 headers = sorted(h for folder in ("include", "src", "apps") for h in (root / folder).rglob("*.h"))
 
 

@@ -16,7 +16,8 @@ class App;
 }
 
 // In the order of the help.
-#define SWY_COMMANDS(X) X(serve) X(route) X(check) X(keys) X(upstream)
+#define SWY_COMMANDS(X) \
+  X(serve) X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(keys) X(upstream)
 
 namespace swy::app {
 

@@ -1,4 +1,4 @@
-// Parses the command line and runs one sub-command. Tests: tests/cli.
+// Parses the command line and runs one sub-command. Tests: cli_test.py.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -34,7 +34,7 @@ std::string hints(const CLI::App& app, const std::vector<std::string>& unknown) 
   for (const std::string& word : unknown) {
     if (word.substr(0, 2) != "--") continue;
     const std::string hint = base::did_you_mean(word.substr(0, word.find('=')), known);
-    if (!hint.empty()) out += "\n" + word + hint;
+    if (!hint.empty()) out.append("\n").append(word).append(hint);
   }
   return out;
 }

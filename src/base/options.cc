@@ -109,7 +109,8 @@ void DocBinder::finish() {
 }
 
 void ListBinder::field(std::string_view name, double& value, Range range, std::string_view help) {
-  all_.push_back({std::string(name), "number", fmt::format("{}", value), describe(range), std::string(help)});
+  const std::string given = std::isnan(value) ? "" : fmt::format("{}", value);  // NaN: no default
+  all_.push_back({std::string(name), "number", given, describe(range), std::string(help)});
 }
 void ListBinder::field(std::string_view name, std::int64_t& value, Range range, std::string_view help) {
   all_.push_back({std::string(name), "integer", fmt::format("{}", value), describe(range), std::string(help)});

@@ -1,10 +1,10 @@
 // Percentile bootstrap over questions (Efron 1979). A resample draws n questions with replacement;
-// all that matters of it is how often each was drawn, so a resample is a weight vector and the means
-// of all columns are one vector-matrix product over row-major values, which the compiler vectorises;
-// rows drawn zero times (37 %) cost nothing. O(count * n * columns) multiply-adds. Sums are float
-// within blocks of 256 rows and double between them: relative error below 2e-5 at worst, far below
-// the sampling noise. Loses for n under about 20, where percentile intervals are too narrow.
-// Tests: bootstrap_test.cc (determinism, known standard error, pairing).
+// all that matters of it is how often each was drawn, so a resample is a weight vector and the
+// means of all columns are one vector-matrix product over row-major values, which the compiler
+// vectorises; rows drawn zero times (37 %) cost nothing. O(count * n * columns) multiply-adds. Sums
+// are float within blocks of 256 rows and double between them: relative error below 2e-5 at worst,
+// far below the sampling noise. Loses for n under about 20, where percentile intervals are too
+// narrow. Tests: bootstrap_test.cc (determinism, known standard error, pairing).
 #include "eval/bootstrap.h"
 
 #include <algorithm>
@@ -41,7 +41,9 @@ void weighted_means(const std::vector<float>& values, const std::vector<std::uin
   for (std::size_t begin = 0; begin < n; begin += kBlock) {
     std::fill(block.begin(), block.end(), 0.0F);
     for (std::size_t i = begin; i < std::min(n, begin + kBlock); ++i) {
-      if (drawn[i] != 0) add_scaled(values.data() + i * columns, static_cast<float>(drawn[i]), block.data(), columns);
+      if (drawn[i] != 0)
+        add_scaled(values.data() + i * columns, static_cast<float>(drawn[i]), block.data(),
+                   columns);
     }
     for (std::size_t c = 0; c < columns; ++c) out[c] += static_cast<double>(block[c]);
   }

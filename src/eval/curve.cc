@@ -1,9 +1,9 @@
 // Frontier: Andrew's monotone chain over the points in order of cost, upper side, cut at its top.
-// Right because a mixture of two policies has the mixed cost and quality, so exactly the points under
-// the hull are reachable (the linear-programming relaxation of request-routing.md 3.7). O(n log n).
-// Loses nothing but this: a frontier of points picked on the same questions that it is read on is
-// optimistic by the noise of the picking; intervals of fixed mixtures are not.
-// Tests: curve_test.cc (fixture T4, section 3.7 and 3.10).
+// Right because a mixture of two policies has the mixed cost and quality, so exactly the points
+// under the hull are reachable (the linear-programming relaxation of request-routing.md 3.7). O(n
+// log n). Loses nothing but this: a frontier of points picked on the same questions that it is read
+// on is optimistic by the noise of the picking; intervals of fixed mixtures are not. Tests:
+// curve_test.cc (fixture T4, section 3.7 and 3.10).
 #include "eval/curve.h"
 
 #include <algorithm>
@@ -85,7 +85,8 @@ double mean_quality(std::span<const Vertex> hull, double low, double high) {
   knots.push_back(high);
   double area = 0;
   for (std::size_t i = 1; i < knots.size(); ++i) {
-    area += (knots[i] - knots[i - 1]) * (quality_at(hull, knots[i - 1]) + quality_at(hull, knots[i])) / 2;
+    area += (knots[i] - knots[i - 1]) *
+            (quality_at(hull, knots[i - 1]) + quality_at(hull, knots[i])) / 2;
   }
   return area / (high - low);
 }
@@ -94,8 +95,9 @@ PairCurve pair_curve(std::span<const double> share, std::span<const double> qual
                      double strong) {
   std::vector<std::size_t> order(share.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return share[a] < share[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return share[a] != share[b] ? share[a] < share[b] : a < b;
+  });
   PairCurve c{{0}, {weak}};
   for (const std::size_t i : order) {
     if (share[i] <= c.share.back() || share[i] >= 1) continue;
@@ -121,7 +123,8 @@ double apgr(const PairCurve& curve) {
 }
 
 double call_share(const PairCurve& curve, double pgr) {
-  const double wanted = curve.quality.front() + pgr * (curve.quality.back() - curve.quality.front());
+  const double wanted =
+      curve.quality.front() + pgr * (curve.quality.back() - curve.quality.front());
   for (std::size_t i = 1; i < curve.share.size(); ++i) {
     if (curve.quality[i] < wanted) continue;
     const double f = (wanted - curve.quality[i - 1]) / (curve.quality[i] - curve.quality[i - 1]);

@@ -1,7 +1,8 @@
 // From lines to a report. Every number is a function of column means (quality and cost of every
-// setting), so one function gives its value on the questions as they are and its bootstrap samples on
-// resampled means. Differences at equal cost are of mixtures fixed on the questions as they are: the
-// interval is that of one policy, not of re-choosing it on every resample. AIQ is recomputed whole.
+// setting), so one function gives its value on the questions as they are and its bootstrap samples
+// on resampled means. Differences at equal cost are of mixtures fixed on the questions as they are:
+// the interval is that of one policy, not of re-choosing it on every resample. AIQ is recomputed
+// whole.
 #include "eval/evaluate.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,8 @@
 namespace swy::eval {
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 20240521;  // any number: the same report twice from the same data
+constexpr std::uint64_t kBootstrapSeed =
+    20240521;  // any number: the same report twice from the same data
 constexpr double kMostlyAsGood = 0.95;
 
 using Means = std::span<const double>;
@@ -51,7 +53,8 @@ template <typename F>
 Interval interval_of(const Layout& layout, F&& f) {
   std::vector<double> samples;
   samples.reserve(layout.resamples.count);
-  for (std::size_t r = 0; r < layout.resamples.count; ++r) samples.push_back(f(layout.resamples.of(r)));
+  for (std::size_t r = 0; r < layout.resamples.count; ++r)
+    samples.push_back(f(layout.resamples.of(r)));
   return percentile_interval(f(Means(layout.means)), std::move(samples));
 }
 
@@ -100,7 +103,8 @@ class Reporter {
     out.kind = LineReport::Kind::kMixture;
     std::vector<std::size_t> settings;
     for (const Vertex& v : mixture_hull_) {
-      const auto m = static_cast<std::size_t>(std::find(singles_.begin(), singles_.end(), v.point) - singles_.begin());
+      const auto m = static_cast<std::size_t>(std::find(singles_.begin(), singles_.end(), v.point) -
+                                              singles_.begin());
       out.points.push_back(point(v.point, lines_[m].settings[0]));
       out.points.back().knob = pool_.table.models()[m];
       settings.push_back(v.point);
@@ -112,17 +116,23 @@ class Reporter {
  private:
   static LineReport::Kind kind_of(Line::Kind kind) {
     switch (kind) {
-      case Line::Kind::kSingle: return LineReport::Kind::kSingle;
-      case Line::Kind::kRandom: return LineReport::Kind::kRandom;
-      case Line::Kind::kOracle: return LineReport::Kind::kOracle;
-      case Line::Kind::kRouter: return LineReport::Kind::kRouter;
+      case Line::Kind::kSingle:
+        return LineReport::Kind::kSingle;
+      case Line::Kind::kRandom:
+        return LineReport::Kind::kRandom;
+      case Line::Kind::kOracle:
+        return LineReport::Kind::kOracle;
+      case Line::Kind::kRouter:
+        return LineReport::Kind::kRouter;
     }
     return LineReport::Kind::kRouter;
   }
 
   [[nodiscard]] std::vector<std::size_t> settings_of(std::size_t line) const {
     std::vector<std::size_t> out;
-    for (std::size_t s = 0; s < lines_[line].settings.size(); ++s) out.push_back(layout_.first[line] + s);
+    out.reserve(lines_[line].settings.size());
+    for (std::size_t s = 0; s < lines_[line].settings.size(); ++s)
+      out.push_back(layout_.first[line] + s);
     return out;
   }
 
@@ -148,15 +158,18 @@ class Reporter {
     p.cost = s.mean_cost;
     if (const auto mix = mix_at_cost(mixture_hull_, s.mean_cost)) {
       const FixedMix base{mix->low, mix->high, mix->share};
-      p.over_mixture = interval_of(layout_, [&](Means m) { return Layout::quality(m, setting) - base.quality(m); });
+      p.over_mixture = interval_of(
+          layout_, [&](Means m) { return Layout::quality(m, setting) - base.quality(m); });
     }
     return p;
   }
 
-  // AIQ: mean quality of the frontier of these settings and the cheapest single model, over the costs
-  // from the cheapest to the dearest single model.
+  // AIQ: mean quality of the frontier of these settings and the cheapest single model, over the
+  // costs from the cheapest to the dearest single model.
   [[nodiscard]] double aiq(const std::vector<std::size_t>& settings, Means m) const {
-    const auto cheaper = [&](std::size_t a, std::size_t b) { return Layout::cost(m, a) < Layout::cost(m, b); };
+    const auto cheaper = [&](std::size_t a, std::size_t b) {
+      return Layout::cost(m, a) < Layout::cost(m, b);
+    };
     const auto [low, high] = std::minmax_element(singles_.begin(), singles_.end(), cheaper);
     if (Layout::cost(m, *low) >= Layout::cost(m, *high)) return kNone;
     std::vector<std::size_t> all = settings;
@@ -168,12 +181,15 @@ class Reporter {
     for (std::size_t p = 1; p < out.points.size(); ++p) {
       const PointReport& a = out.points[p];
       const PointReport& b = out.points[out.best];
-      if (a.quality.value > b.quality.value || (a.quality.value == b.quality.value && a.cost < b.cost)) out.best = p;
+      if (a.quality.value > b.quality.value ||
+          (a.quality.value == b.quality.value && a.cost < b.cost))
+        out.best = p;
     }
     if (!pool_.priced) return;
     const std::vector<Vertex> hull = hull_of(settings, layout_.means);
     for (const Vertex& v : hull) {
-      out.frontier.push_back(static_cast<std::size_t>(std::find(settings.begin(), settings.end(), v.point) - settings.begin()));
+      out.frontier.push_back(static_cast<std::size_t>(
+          std::find(settings.begin(), settings.end(), v.point) - settings.begin()));
     }
     if (!curve) return;
     CurveReport& c = out.curve;
@@ -190,10 +206,12 @@ class Reporter {
     const FixedMix mine{mix->low, mix->high, mix->share};
     const std::size_t best = singles_[best_];
     c.at_best = interval_of(layout_, [&](Means m) { return mine.quality(m); });
-    c.over_best = interval_of(layout_, [&](Means m) { return mine.quality(m) - Layout::quality(m, best); });
+    c.over_best =
+        interval_of(layout_, [&](Means m) { return mine.quality(m) - Layout::quality(m, best); });
     if (const auto base = mix_at_cost(mixture_hull_, mix->cost)) {
       const FixedMix other{base->low, base->high, base->share};
-      c.over_mixture = interval_of(layout_, [&](Means m) { return mine.quality(m) - other.quality(m); });
+      c.over_mixture =
+          interval_of(layout_, [&](Means m) { return mine.quality(m) - other.quality(m); });
     }
     if (const auto oracle = mix_at_cost(hull_of(oracle_, layout_.means), best_cost_)) {
       c.regret = oracle->quality - mix->quality;
@@ -206,7 +224,8 @@ class Reporter {
     const auto curve = [&](Means m) {
       std::vector<double> quality;
       for (const std::size_t s : settings_of(line)) quality.push_back(Layout::quality(m, s));
-      return pair_curve(share, quality, Layout::quality(m, singles_[1 - best_]), Layout::quality(m, singles_[best_]));
+      return pair_curve(share, quality, Layout::quality(m, singles_[1 - best_]),
+                        Layout::quality(m, singles_[best_]));
     };
     out.curve.apgr = interval_of(layout_, [&](Means m) { return apgr(curve(m)); });
     out.curve.cpt_50 = call_share(curve(layout_.means), 0.5);
@@ -224,29 +243,39 @@ class Reporter {
   double best_quality_ = kNone;
 };
 
-Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry, std::size_t points) {
+Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry,
+                       std::size_t points) {
   switch (spec.kind) {
     case RouterSpec::Kind::kAlways: {
       const std::size_t m = pool.table.model_index(spec.name);
       if (m != record::OutcomeTable::npos) return single_line(pool, m);
-      return fail(ErrorCode::kNotFound, fmt::format("always: the pool has no model '{}'; nearest: {}", spec.name,
-                                                    fmt::join(base::nearest_names(spec.name, pool.table.models(), 3), ", ")));
+      return fail(
+          ErrorCode::kNotFound,
+          fmt::format("always: the pool has no model '{}'; nearest: {}", spec.name,
+                      fmt::join(base::nearest_names(spec.name, pool.table.models(), 3), ", ")));
     }
-    case RouterSpec::Kind::kRandom: return random_line(pool);
-    case RouterSpec::Kind::kOracle: return oracle_line(pool, points);
+    case RouterSpec::Kind::kRandom:
+      return random_line(pool);
+    case RouterSpec::Kind::kOracle:
+      return oracle_line(pool, points);
     case RouterSpec::Kind::kLength:
       if (pool.models() == 2) return length_line(pool, points);
-      return fail(ErrorCode::kInvalidArgument, fmt::format("length chooses between two models, the pool has {}; name a pair "
-                                                           "with --models", pool.models()));
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("length chooses between two models, the pool has {}; name a pair "
+                              "with --models",
+                              pool.models()));
     case RouterSpec::Kind::kPlugin:
-    case RouterSpec::Kind::kConfig: break;
+    case RouterSpec::Kind::kConfig:
+      break;
   }
   return routed_line(pool, spec, registry, points);
 }
 
 // Singles, random and oracle first; then what was asked for and is not among them.
-Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& options, const route::Registry& registry) {
+Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& options,
+                                     const route::Registry& registry) {
   std::vector<Line> lines;
+  lines.reserve(pool.models() + 3 + options.routers.size());
   for (std::size_t m = 0; m < pool.models(); ++m) lines.push_back(single_line(pool, m));
   lines.push_back(random_line(pool));
   lines.push_back(oracle_line(pool, options.points));
@@ -254,10 +283,13 @@ Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& option
   std::vector<std::string> seen{"random", "oracle", "length"};
   for (const std::string& text : options.routers) {
     SWY_TRY(const RouterSpec spec, parse_router(text, registry));
-    if (std::find(seen.begin(), seen.end(), text) != seen.end() && spec.kind != RouterSpec::Kind::kLength) continue;
+    if (std::find(seen.begin(), seen.end(), text) != seen.end() &&
+        spec.kind != RouterSpec::Kind::kLength)
+      continue;
     seen.push_back(text);
     SWY_TRY(Line line, make_line(pool, spec, registry, options.points));
-    if (line.kind == Line::Kind::kSingle || (spec.kind == RouterSpec::Kind::kLength)) continue;  // always there
+    if (line.kind == Line::Kind::kSingle || (spec.kind == RouterSpec::Kind::kLength))
+      continue;  // always there
     lines.push_back(std::move(line));
   }
   return lines;
@@ -265,21 +297,26 @@ Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& option
 
 void sort_singles(Report& report) {
   const auto end = report.lines.begin() + static_cast<std::ptrdiff_t>(report.models.size());
-  std::stable_sort(report.lines.begin(), end, [](const LineReport& a, const LineReport& b) {
+  std::sort(report.lines.begin(), end, [](const LineReport& a, const LineReport& b) {
     const double qa = a.points[0].quality.value;
     const double qb = b.points[0].quality.value;
-    return qa != qb ? qa > qb : a.points[0].cost < b.points[0].cost;
+    if (qa != qb) return qa > qb;
+    if (a.points[0].cost != b.points[0].cost) return a.points[0].cost < b.points[0].cost;
+    return a.name < b.name;
   });
 }
 
 }  // namespace
 
 const LineReport& Report::best() const {
-  return *std::find_if(lines.begin(), lines.end(), [&](const LineReport& l) { return l.name == models[best_single]; });
+  return *std::find_if(lines.begin(), lines.end(),
+                       [&](const LineReport& l) { return l.name == models[best_single]; });
 }
 
-Result<Report> evaluate(const Pool& pool, const EvalOptions& options, const route::Registry& registry) {
-  if (options.points < 3) return fail(ErrorCode::kInvalidArgument, "at least 3 points make a curve: --points 25");
+Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
+                        const route::Registry& registry) {
+  if (options.points < 3)
+    return fail(ErrorCode::kInvalidArgument, "at least 3 points make a curve: --points 25");
   const std::int64_t start = system_clock().mono_ns();
   for (const std::string& text : options.routers) SWY_DO(parse_router(text, registry));
   SWY_TRY(const auto lines, make_lines(pool, options, registry));
@@ -298,7 +335,8 @@ Result<Report> evaluate(const Pool& pool, const EvalOptions& options, const rout
   for (std::size_t i = 0; i < lines.size(); ++i) {
     report.lines.push_back(reporter.line(i));
     report.notes.insert(report.notes.end(), lines[i].notes.begin(), lines[i].notes.end());
-    if (lines[i].kind == Line::Kind::kRandom && pool.priced) report.lines.push_back(reporter.mixture());
+    if (lines[i].kind == Line::Kind::kRandom && pool.priced)
+      report.lines.push_back(reporter.mixture());
   }
   sort_singles(report);
   report.seconds = static_cast<double>(system_clock().mono_ns() - start) / 1e9;

@@ -20,31 +20,34 @@ inline constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 struct EvalOptions {
   PoolOptions pool;
-  std::vector<std::string> routers;  // RouterSpec texts; single models, random and oracle are always there
-  std::size_t points = 25;           // settings of a sweep, at least 3
-  std::size_t bootstrap = 1000;      // resamples; 0: no intervals
+  std::vector<std::string>
+      routers;              // RouterSpec texts; single models, random and oracle are always there
+  std::size_t points = 25;  // settings of a sweep, at least 3
+  std::size_t bootstrap = 1000;  // resamples; 0: no intervals
 };
 
 struct PointReport {
   std::string knob;
   Interval quality;
-  double cost = kNone;           // USD a question
-  Interval over_mixture{kNone, kNone, kNone};  // quality above the mixture of single models at this cost
+  double cost = kNone;  // USD a question
+  Interval over_mixture{kNone, kNone,
+                        kNone};  // quality above the mixture of single models at this cost
   std::vector<double> share;     // by model
 };
 
 // What a line is worth as a curve. All costs in USD a question; NaN where it does not apply.
 struct CurveReport {
   Interval aiq{kNone, kNone, kNone};
-  Interval aiq_gain{kNone, kNone, kNone};         // over mixtures of single models
-  Interval at_best{kNone, kNone, kNone};          // quality at the best single model's cost
-  Interval over_best{kNone, kNone, kNone};        // that, above the best single model
-  Interval over_mixture{kNone, kNone, kNone};     // that, above the mixture of single models of the same cost
-  double regret = kNone;                          // the oracle's quality at that cost, above it
-  double cost_95 = kNone;                         // for 95 % of the best single model's quality
+  Interval aiq_gain{kNone, kNone, kNone};   // over mixtures of single models
+  Interval at_best{kNone, kNone, kNone};    // quality at the best single model's cost
+  Interval over_best{kNone, kNone, kNone};  // that, above the best single model
+  Interval over_mixture{kNone, kNone,
+                        kNone};  // that, above the mixture of single models of the same cost
+  double regret = kNone;         // the oracle's quality at that cost, above it
+  double cost_95 = kNone;        // for 95 % of the best single model's quality
   double cost_100 = kNone;
-  Interval apgr{kNone, kNone, kNone};             // pairs only
-  double cpt_50 = kNone;                          // share of strong calls
+  Interval apgr{kNone, kNone, kNone};  // pairs only
+  double cpt_50 = kNone;               // share of strong calls
   double cpt_80 = kNone;
 };
 
@@ -79,6 +82,7 @@ struct Report {
 
 Result<Report> evaluate(const EvalOptions& options, const route::Registry& registry);
 // The same on a pool that is there.
-Result<Report> evaluate(const Pool& pool, const EvalOptions& options, const route::Registry& registry);
+Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
+                        const route::Registry& registry);
 
 }  // namespace swy::eval

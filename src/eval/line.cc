@@ -37,7 +37,9 @@ Setting chosen_setting(const Pool& pool, std::string knob, Choose&& choose) {
 std::size_t best_at_price(const Pool& pool, std::size_t row, double quality_weight, double price) {
   const auto q = pool.qualities(row);
   const auto c = pool.costs(row);
-  const auto value = [&](std::size_t m) { return quality_weight * q[m] - (pool.priced ? price * c[m] : 0.0); };
+  const auto value = [&](std::size_t m) {
+    return quality_weight * q[m] - (pool.priced ? price * c[m] : 0.0);
+  };
   std::size_t best = 0;
   for (std::size_t m = 1; m < q.size(); ++m) {
     const double d = value(m) - value(best);
@@ -48,7 +50,8 @@ std::size_t best_at_price(const Pool& pool, std::size_t row, double quality_weig
 
 }  // namespace
 
-void add_routed(const Pool& pool, std::size_t t, const std::vector<double>& probability, Setting& out) {
+void add_routed(const Pool& pool, std::size_t t, const std::vector<double>& probability,
+                Setting& out) {
   const std::size_t row = pool.test[t];
   double quality = 0;
   double cost = 0;
@@ -59,7 +62,8 @@ void add_routed(const Pool& pool, std::size_t t, const std::vector<double>& prob
     out.share[m] += probability[m];
   }
   out.quality.push_back(static_cast<float>(quality));
-  out.cost.push_back(static_cast<float>(pool.priced ? cost : std::numeric_limits<double>::quiet_NaN()));
+  out.cost.push_back(
+      static_cast<float>(pool.priced ? cost : std::numeric_limits<double>::quiet_NaN()));
 }
 
 void finish_setting(Setting& s) {
@@ -79,7 +83,8 @@ std::size_t best_single(const Pool& pool) {
   std::size_t best = 0;
   for (std::size_t m = 1; m < pool.models(); ++m) {
     const double d = train_mean(pool, m, pool.quality) - train_mean(pool, best, pool.quality);
-    if (d > 0 || (d == 0 && train_mean(pool, m, pool.cost) < train_mean(pool, best, pool.cost))) best = m;
+    if (d > 0 || (d == 0 && train_mean(pool, m, pool.cost) < train_mean(pool, best, pool.cost)))
+      best = m;
   }
   return best;
 }
@@ -93,8 +98,8 @@ std::vector<double> price_grid(const Pool& pool, std::size_t points) {
     if (c > 0) cheapest = std::min(cheapest, c);
   }
   if (dearest == 0) return {};  // everything is free
-  // At the low end the dearest model costs 0.003 of quality, less than any belief can tell apart; at
-  // the high end the cheapest paid model costs three whole points.
+  // At the low end the dearest model costs 0.003 of quality, less than any belief can tell apart;
+  // at the high end the cheapest paid model costs three whole points.
   const double low = 0.003 / dearest;
   const double high = 3 / cheapest;
   std::vector<double> out;
@@ -124,15 +129,16 @@ Line random_line(const Pool& pool) {
 
 Line oracle_line(const Pool& pool, std::size_t points) {
   Line line{.name = "oracle", .kind = Line::Kind::kOracle, .settings = {}, .notes = {}};
-  line.settings.push_back(
-      chosen_setting(pool, "quality", [&](std::size_t row) { return best_at_price(pool, row, 1, 0); }));
+  line.settings.push_back(chosen_setting(
+      pool, "quality", [&](std::size_t row) { return best_at_price(pool, row, 1, 0); }));
   if (!pool.priced) return line;
   for (const double price : price_grid(pool, points)) {
-    line.settings.push_back(chosen_setting(pool, fmt::format("cost={:.4g}", price),
-                                           [&](std::size_t row) { return best_at_price(pool, row, 1, price); }));
+    line.settings.push_back(
+        chosen_setting(pool, fmt::format("cost={:.4g}", price),
+                       [&](std::size_t row) { return best_at_price(pool, row, 1, price); }));
   }
-  line.settings.push_back(
-      chosen_setting(pool, "cost only", [&](std::size_t row) { return best_at_price(pool, row, 0, 1); }));
+  line.settings.push_back(chosen_setting(
+      pool, "cost only", [&](std::size_t row) { return best_at_price(pool, row, 0, 1); }));
   return line;
 }
 
@@ -141,11 +147,13 @@ Line length_line(const Pool& pool, std::size_t points) {
   const std::size_t strong = best_single(pool);
   const std::size_t n = pool.test.size();
   std::vector<std::size_t> lengths;
+  lengths.reserve(n);
   for (const std::size_t row : pool.test) lengths.push_back(pool.table.row(row).prompt.size());
   std::vector<std::size_t> sorted = lengths;
   std::sort(sorted.begin(), sorted.end(), std::greater<>());
   for (std::size_t i = 0; i < points; ++i) {
-    const auto calls = static_cast<std::size_t>(std::lround(static_cast<double>(i * n) / static_cast<double>(points - 1)));
+    const auto calls = static_cast<std::size_t>(
+        std::lround(static_cast<double>(i * n) / static_cast<double>(points - 1)));
     // At least this long goes to the strong model; equal lengths go together.
     const std::size_t bar = calls == 0 ? sorted.front() + 1 : sorted[calls - 1];
     std::size_t t = 0;

@@ -2,8 +2,8 @@
 //
 // References (single models, random mixture, oracle, prompt length) are computed from the table
 // alone; plug-in routers and configurations run the same compiled Plan and the same decide() that
-// serve requests. All values are expectations over the probabilities a policy states, so there is no
-// sampling noise in them. Threading: none shared. Ownership: a Line owns its numbers.
+// serve requests. All values are expectations over the probabilities a policy states, so there is
+// no sampling noise in them. Threading: none shared. Ownership: a Line owns its numbers.
 #pragma once
 
 #include <limits>
@@ -37,8 +37,8 @@ struct Line {
 
 Line single_line(const Pool& pool, std::size_t model);
 Line random_line(const Pool& pool);
-// The cheapest of the best models for every question, and what a perfect predictor would choose at a
-// price on money (the same sweep as the routers').
+// The cheapest of the best models for every question, and what a perfect predictor would choose at
+// a price on money (the same sweep as the routers').
 Line oracle_line(const Pool& pool, std::size_t points);
 // The longest prompts to the model that is stronger on the train part. REQUIRES: two models.
 Line length_line(const Pool& pool, std::size_t points);
@@ -52,12 +52,14 @@ Result<Line> routed_line(const Pool& pool, const RouterSpec& spec, const route::
 std::size_t best_single(const Pool& pool);
 double train_mean(const Pool& pool, std::size_t model, const std::vector<double>& values);
 
-// Worth of quality per USD at which a sweep asks: from caring (nearly) for quality alone to (nearly)
-// for cost alone. Not including 0 and infinity. REQUIRES: priced.
+// Worth of quality per USD at which a sweep asks: from caring (nearly) for quality alone to
+// (nearly) for cost alone. Not including 0 and infinity. REQUIRES: priced.
 std::vector<double> price_grid(const Pool& pool, std::size_t points);
 
-// Adds test question t, routed with these probabilities, to a setting. REQUIRES: questions in order.
-void add_routed(const Pool& pool, std::size_t t, const std::vector<double>& probability, Setting& out);
+// Adds test question t, routed with these probabilities, to a setting. REQUIRES: questions in
+// order.
+void add_routed(const Pool& pool, std::size_t t, const std::vector<double>& probability,
+                Setting& out);
 void finish_setting(Setting& setting);
 
 }  // namespace swy::eval

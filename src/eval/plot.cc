@@ -1,8 +1,8 @@
-// The cost-quality plane. Lines are frontiers: straight between two settings in money, hence bent on a
-// logarithmic axis, so they are drawn through sampled mixtures. Shaded: 95 % intervals of the settings
-// on the frontier. Labels are placed greedily, the most important first, each where it covers least;
-// one that would cover another label is left out (the table has every number).
-// Tests: plot_test.cc (well-formed, no two labels overlap).
+// The cost-quality plane. Lines are frontiers: straight between two settings in money, hence bent
+// on a logarithmic axis, so they are drawn through sampled mixtures. Shaded: 95 % intervals of the
+// settings on the frontier. Labels are placed greedily, the most important first, each where it
+// covers least; one that would cover another label is left out (the table has every number). Tests:
+// evaluate_test.cc (well-formed, names present; overlap is not tested).
 #include "eval/plot.h"
 
 #include <fmt/format.h>
@@ -27,7 +27,8 @@ constexpr double kCharWidth = 0.6 * kFont;  // of the mean character in common s
 constexpr std::size_t kAllSingles = 12;
 constexpr std::size_t kLegendChars = 36;
 // Okabe and Ito's colours, told apart by colour-blind readers too.
-constexpr std::array<std::string_view, 6> kPalette{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9"};
+constexpr std::array<std::string_view, 6> kPalette{"#0072b2", "#d55e00", "#009e73",
+                                                   "#cc79a7", "#b8860b", "#56b4e9"};
 
 using Kind = LineReport::Kind;
 
@@ -36,18 +37,29 @@ struct Box {
   double y0 = 0;
   double x1 = 0;
   double y1 = 0;
-  [[nodiscard]] bool meets(const Box& o) const { return x0 < o.x1 && o.x0 < x1 && y0 < o.y1 && o.y0 < y1; }
+  [[nodiscard]] bool meets(const Box& o) const {
+    return x0 < o.x1 && o.x0 < x1 && y0 < o.y1 && o.y0 < y1;
+  }
 };
 
 std::string escape(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
   }
   return out;
@@ -56,7 +68,8 @@ std::string escape(std::string_view text) {
 std::string cut(std::string_view name, std::size_t most) {
   if (name.size() <= most) return std::string(name);
   std::size_t end = most - 1;
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U) --end;  // not inside a character
+  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0U) == 0x80U)
+    --end;  // not inside a character
   return std::string(name.substr(0, end)) + "…";
 }
 
@@ -69,7 +82,10 @@ struct XY {
 class Axes {
  public:
   Axes(double cost_low, double cost_high, double quality_low, double quality_high)
-      : x0_(std::log10(cost_low)), x1_(std::log10(cost_high)), y0_(quality_low), y1_(quality_high) {}
+      : x0_(std::log10(cost_low)),
+        x1_(std::log10(cost_high)),
+        y0_(quality_low),
+        y1_(quality_high) {}
   [[nodiscard]] double x(double cost) const {
     const double at = std::log10(std::max(cost, std::pow(10.0, x0_)));
     return kLeft + (at - x0_) / (x1_ - x0_) * (kWidth - kLeft - kRight);
@@ -107,7 +123,8 @@ class Plot {
     labels();
     legend();
     return fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
+        "height=\"{1}\" "
         "font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\" font-size=\"{2}\">\n"
         "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n{3}</svg>\n",
         kWidth, kHeight, kFont, out_);
@@ -122,7 +139,9 @@ class Plot {
   };
 
   [[nodiscard]] static bool matters(const Report& r, const LineReport& l) {
-    if (l.kind != Kind::kSingle || r.models.size() <= kAllSingles || l.name == r.models[r.best_single]) return true;
+    if (l.kind != Kind::kSingle || r.models.size() <= kAllSingles ||
+        l.name == r.models[r.best_single])
+      return true;
     for (const LineReport& m : r.lines) {
       if (m.kind != Kind::kMixture) continue;
       for (const PointReport& p : m.points) {
@@ -151,27 +170,35 @@ class Plot {
     if (!(c1 > 0)) c1 = 1;
     const double step = q1 - q0 > 0.25 ? 0.1 : 0.02;
     const double pad = std::max(0.04 * (q1 - q0), 0.002);
-    return {c0 / 1.35, c1 * 1.35, std::max(0.0, std::floor((q0 - pad) / step) * step), std::min(1.0, std::ceil((q1 + pad) / step) * step)};
+    return {c0 / 1.35, c1 * 1.35, std::max(0.0, std::floor((q0 - pad) / step) * step),
+            std::min(1.0, std::ceil((q1 + pad) / step) * step)};
   }
 
   void add(std::string svg) { out_ += std::move(svg) + "\n"; }
 
   void words(XY at, std::string_view text, std::string_view attributes) {
-    add(fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>", at.x, at.y, attributes, escape(text)));
+    add(fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>", at.x, at.y, attributes,
+                    escape(text)));
   }
 
   void frame() {
-    words({kLeft, 27}, "Cost and quality of routers", "font-size=\"17\" font-weight=\"600\" fill=\"#111\"");
-    words({kLeft, 47}, fmt::format("{} test questions, {} models, learned from {} others; bands: 95 % bootstrap intervals", report_.test,
-                                   report_.models.size(), report_.train),
-          "fill=\"#555\"");
+    words({kLeft, 27}, "Cost and quality of routers",
+          "font-size=\"17\" font-weight=\"600\" fill=\"#111\"");
+    words(
+        {kLeft, 47},
+        fmt::format(
+            "{} test questions, {} models, learned from {} others; bands: 95 % bootstrap intervals",
+            report_.test, report_.models.size(), report_.train),
+        "fill=\"#555\"");
     const double bottom = kHeight - kBottom;
     const double right = kWidth - kRight;
     const double range = axes_.quality_high() - axes_.quality_low();
     const double step = range > 0.5 ? 0.1 : range > 0.2 ? 0.05 : range > 0.08 ? 0.02 : 0.01;
-    for (double q = std::ceil(axes_.quality_low() / step - 1e-9) * step; q <= axes_.quality_high() + 1e-9; q += step) {
+    for (double q = std::ceil(axes_.quality_low() / step - 1e-9) * step;
+         q <= axes_.quality_high() + 1e-9; q += step) {
       const double y = axes_.y(q);
-      add(fmt::format("<line x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\" stroke=\"#e6e6e6\"/>", kLeft, y, right, y));
+      add(fmt::format("<line x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\" stroke=\"#e6e6e6\"/>",
+                      kLeft, y, right, y));
       words({kLeft - 8, y + 4}, fmt::format("{:.2f}", q), "text-anchor=\"end\" fill=\"#444\"");
     }
     const bool narrow = axes_.cost_high() / axes_.cost_low() < 300;
@@ -181,32 +208,43 @@ class Plot {
         const double cost = d * std::pow(10.0, e);
         if (cost < axes_.cost_low() || cost > axes_.cost_high()) continue;
         const double x = axes_.x(cost);
-        add(fmt::format("<line x1=\"{:.1f}\" y1=\"{}\" x2=\"{:.1f}\" y2=\"{}\" stroke=\"#e6e6e6\"/>", x, kTop, x, bottom));
+        add(fmt::format(
+            "<line x1=\"{:.1f}\" y1=\"{}\" x2=\"{:.1f}\" y2=\"{}\" stroke=\"#e6e6e6\"/>", x, kTop,
+            x, bottom));
         words({x, bottom + 18}, fmt::format("{:g}", cost), "text-anchor=\"middle\" fill=\"#444\"");
       }
     }
-    add(fmt::format("<path d=\"M{0} {1}V{2}H{3}\" fill=\"none\" stroke=\"#444\"/>", kLeft, kTop, bottom, right));
-    words({(kLeft + right) / 2, bottom + 42}, "USD per 1,000 questions (log scale)", "text-anchor=\"middle\" fill=\"#222\"");
+    add(fmt::format("<path d=\"M{0} {1}V{2}H{3}\" fill=\"none\" stroke=\"#444\"/>", kLeft, kTop,
+                    bottom, right));
+    words({(kLeft + right) / 2, bottom + 42}, "USD per 1,000 questions (log scale)",
+          "text-anchor=\"middle\" fill=\"#222\"");
     const double middle = (kTop + bottom) / 2;
-    words({20, middle}, "quality (mean score)", fmt::format("text-anchor=\"middle\" fill=\"#222\" transform=\"rotate(-90 20 {})\"", middle));
+    words({20, middle}, "quality (mean score)",
+          fmt::format("text-anchor=\"middle\" fill=\"#222\" transform=\"rotate(-90 20 {})\"",
+                      middle));
   }
 
-  [[nodiscard]] XY at(const PointReport& p) const { return {axes_.x(per_thousand(p)), axes_.y(p.quality.value)}; }
+  [[nodiscard]] XY at(const PointReport& p) const {
+    return {axes_.x(per_thousand(p)), axes_.y(p.quality.value)};
+  }
 
   // One bound of the quality along the frontier, mixtures between two settings sampled.
   template <typename Bound>
   std::vector<XY> along(const LineReport& l, Bound&& bound) const {
     std::vector<XY> out;
     const auto go = [&](double cost, double quality) {
-      out.push_back({axes_.x(cost), axes_.y(std::clamp(quality, axes_.quality_low(), axes_.quality_high()))});
+      out.push_back(
+          {axes_.x(cost), axes_.y(std::clamp(quality, axes_.quality_low(), axes_.quality_high()))});
     };
     for (std::size_t i = 0; i < l.frontier.size(); ++i) {
       const PointReport& b = l.points[l.frontier[i]];
       constexpr int kSamples = 40;
       for (int s = 1; i > 0 && s < kSamples; ++s) {
         const PointReport& a = l.points[l.frontier[i - 1]];
-        const double f = static_cast<double>(s * s) / (kSamples * kSamples);  // denser where the bend is
-        go(per_thousand(a) + f * (per_thousand(b) - per_thousand(a)), bound(a) + f * (bound(b) - bound(a)));
+        const double f =
+            static_cast<double>(s * s) / (kSamples * kSamples);  // denser where the bend is
+        go(per_thousand(a) + f * (per_thousand(b) - per_thousand(a)),
+           bound(a) + f * (bound(b) - bound(a)));
       }
       go(per_thousand(b), bound(b));
     }
@@ -219,25 +257,32 @@ class Plot {
     return d;
   }
 
-  void line(const LineReport& l, std::string_view color, std::string_view dash, double width, bool band) {
+  void line(const LineReport& l, std::string_view color, std::string_view dash, double width,
+            bool band) {
     legend_.push_back({l.name, std::string(color), std::string(dash)});
     if (l.frontier.empty()) return;
     if (band) draw_band(l, color);
     if (l.frontier.size() > 1) {
       const std::vector<XY> points = along(l, [](const PointReport& p) { return p.quality.value; });
       for (const XY& p : points) obstacles_.push_back({{p.x - 2, p.y - 2, p.x + 2, p.y + 2}, 1});
-      add(fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-dasharray=\"{}\"/>", path_of(points), color,
-                      width, dash.empty() ? "none" : dash));
+      add(
+          fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" "
+                      "stroke-dasharray=\"{}\"/>",
+                      path_of(points), color, width, dash.empty() ? "none" : dash));
     }
     for (std::size_t i = 0; i < l.points.size(); ++i) {
       const bool on = std::find(l.frontier.begin(), l.frontier.end(), i) != l.frontier.end();
-      if (l.kind == Kind::kMixture || (l.kind == Kind::kOracle && i != l.best) || !axes_.shows(l.points[i].quality.value)) continue;
+      if (l.kind == Kind::kMixture || (l.kind == Kind::kOracle && i != l.best) ||
+          !axes_.shows(l.points[i].quality.value))
+        continue;
       const XY p = at(l.points[i]);
-      add(fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\" fill-opacity=\"{}\"/>", p.x, p.y, on ? 3.2 : 1.8, color,
-                      on ? "1" : "0.45"));
+      add(fmt::format(
+          "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\" fill=\"{}\" fill-opacity=\"{}\"/>", p.x,
+          p.y, on ? 3.2 : 1.8, color, on ? "1" : "0.45"));
       obstacles_.push_back({{p.x - 3, p.y - 3, p.x + 3, p.y + 3}, 3});
     }
-    if (l.kind == Kind::kOracle) wanted_.push_back({at(l.points[l.best]), "oracle", "#222222", true});
+    if (l.kind == Kind::kOracle)
+      wanted_.push_back({at(l.points[l.best]), "oracle", "#222222", true});
   }
 
   void draw_band(const LineReport& l, std::string_view color) {
@@ -246,8 +291,9 @@ class Plot {
     const std::vector<XY> lower = along(l, [](const PointReport& p) { return p.quality.lo; });
     points.insert(points.end(), lower.rbegin(), lower.rend());
     // A single setting has no area: its interval is a stroke.
-    add(fmt::format("<path d=\"{}Z\" fill=\"{}\" fill-opacity=\"0.10\" stroke=\"{}\" stroke-opacity=\"{}\"/>", path_of(points), color, color,
-                    l.frontier.size() == 1 ? 0.6 : 0));
+    add(fmt::format(
+        "<path d=\"{}Z\" fill=\"{}\" fill-opacity=\"0.10\" stroke=\"{}\" stroke-opacity=\"{}\"/>",
+        path_of(points), color, color, l.frontier.size() == 1 ? 0.6 : 0));
   }
 
   void singles() {
@@ -260,16 +306,20 @@ class Plot {
       }
       const bool best = l.name == report_.models[report_.best_single];
       const XY c = at(p);
-      add(fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"{}\" stroke=\"#ffffff\" stroke-width=\"0.8\"/>", c.x - 3.5,
-                      c.y - 3.5, best ? "#111111" : "#8a8a8a"));
+      add(
+          fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"{}\" "
+                      "stroke=\"#ffffff\" stroke-width=\"0.8\"/>",
+                      c.x - 3.5, c.y - 3.5, best ? "#111111" : "#8a8a8a"));
       obstacles_.push_back({{c.x - 5, c.y - 5, c.x + 5, c.y + 5}, 20});
-      if (matters(report_, l)) wanted_.push_back({c, cut(l.name, 34), best ? "#111111" : "#555555", best});
+      if (matters(report_, l))
+        wanted_.push_back({c, cut(l.name, 34), best ? "#111111" : "#555555", best});
     }
-    std::stable_sort(wanted_.begin(), wanted_.end(), [](const Label& a, const Label& b) { return a.bold > b.bold; });
   }
 
   [[nodiscard]] double covered(const Box& b) const {
-    if (b.x0 < kLeft + 2 || b.x1 > kWidth - kRight + 16 || b.y0 < kTop - 12 || b.y1 > kHeight - kBottom - 2) return 1e9;
+    if (b.x0 < kLeft + 2 || b.x1 > kWidth - kRight + 16 || b.y0 < kTop - 12 ||
+        b.y1 > kHeight - kBottom - 2)
+      return 1e9;
     for (const Box& o : placed_) {
       if (b.meets(o)) return 1e9;
     }
@@ -279,52 +329,66 @@ class Plot {
   }
 
   void labels() {
-    for (const Label& l : wanted_) {
-      const double w = kCharWidth * static_cast<double>(l.text.size()) * (l.bold ? 1.06 : 1.0);
-      Box best;
-      double least = 1e8;
-      for (const double far : {8.0, 16.0, 28.0, 42.0}) {
-        for (int turn = 0; turn < 8; ++turn) {
-          const double a = turn * std::numbers::pi / 4;
-          const double cx = l.at.x + std::cos(a) * (far + w / 2);
-          const double cy = l.at.y + std::sin(a) * (far + 3);
-          const double x = std::fabs(std::cos(a)) < 0.1 ? l.at.x : cx;
-          const Box b{x - w / 2, cy - 7, x + w / 2, cy + 7};
-          const double cost = covered(b) + far / 20 + turn * 0.01;
-          if (cost < least) {
-            least = cost;
-            best = b;
-          }
+    for (const bool bold : {true, false}) {
+      for (const Label& l : wanted_) {
+        if (l.bold == bold) place(l);
+      }
+    }
+  }
+
+  void place(const Label& l) {
+    const double w = kCharWidth * static_cast<double>(l.text.size()) * (l.bold ? 1.06 : 1.0);
+    Box best;
+    double least = 1e8;
+    for (const double far : {8.0, 16.0, 28.0, 42.0}) {
+      for (int turn = 0; turn < 8; ++turn) {
+        const double a = turn * std::numbers::pi / 4;
+        const double cx = l.at.x + std::cos(a) * (far + w / 2);
+        const double cy = l.at.y + std::sin(a) * (far + 3);
+        const double x = std::fabs(std::cos(a)) < 0.1 ? l.at.x : cx;
+        const Box b{x - w / 2, cy - 7, x + w / 2, cy + 7};
+        const double cost = covered(b) + far / 20 + turn * 0.01;
+        if (cost < least) {
+          least = cost;
+          best = b;
         }
       }
-      if (least >= 1e8) continue;
-      placed_.push_back(best);
-      words({best.x0, best.y1 - 3.4}, l.text,
-            fmt::format("class=\"label\" fill=\"{}\"{} paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"3\" stroke-linejoin=\"round\"",
-                        l.color, l.bold ? " font-weight=\"600\"" : ""));
     }
+    if (least >= 1e8) return;
+    placed_.push_back(best);
+    words({best.x0, best.y1 - 3.4}, l.text,
+          fmt::format("class=\"label\" fill=\"{}\"{} paint-order=\"stroke\" stroke=\"#ffffff\" "
+                      "stroke-width=\"3\" stroke-linejoin=\"round\"",
+                      l.color, l.bold ? " font-weight=\"600\"" : ""));
   }
 
   void legend() {
     const double x = kWidth - kRight + 24;
     double y = kTop + 8;
     const auto swatch = [&](std::string_view color, std::string_view dash) {
-      add(fmt::format("<line x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\" stroke=\"{}\" stroke-width=\"2.2\" stroke-dasharray=\"{}\"/>", x, y - 4,
-                      x + 22, y - 4, color, dash.empty() ? "none" : dash));
+      add(
+          fmt::format("<line x1=\"{}\" y1=\"{:.1f}\" x2=\"{}\" y2=\"{:.1f}\" stroke=\"{}\" "
+                      "stroke-width=\"2.2\" stroke-dasharray=\"{}\"/>",
+                      x, y - 4, x + 22, y - 4, color, dash.empty() ? "none" : dash));
     };
-    std::stable_sort(legend_.begin(), legend_.end(), [](const Entry& a, const Entry& b) { return a.dash.empty() > b.dash.empty(); });
-    for (const Entry& e : legend_) {
-      swatch(e.color, e.dash);
-      const std::string name = e.name == "mixtures" ? "random mixtures of single models" : e.name;
-      words({x + 30, y}, cut(name, kLegendChars), "fill=\"#222\"");
-      y += 20;
+    for (const bool routers : {true, false}) {
+      for (const Entry& e : legend_) {
+        if (e.dash.empty() != routers) continue;
+        swatch(e.color, e.dash);
+        const std::string name = e.name == "mixtures" ? "random mixtures of single models" : e.name;
+        words({x + 30, y}, cut(name, kLegendChars), "fill=\"#222\"");
+        y += 20;
+      }
     }
-    add(fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"#8a8a8a\"/>", x + 8, y - 8));
+    add(fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"#8a8a8a\"/>",
+                    x + 8, y - 8));
     words({x + 30, y}, "single model", "fill=\"#222\"");
     y += 20;
-    add(fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"#111111\"/>", x + 8, y - 8));
+    add(fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"#111111\"/>",
+                    x + 8, y - 8));
     words({x + 30, y}, "best single model (by the train part)", "fill=\"#222\"");
-    if (hidden_ > 0) words({x, y + 26}, fmt::format("{} models outside the axes", hidden_), "fill=\"#777\"");
+    if (hidden_ > 0)
+      words({x, y + 26}, fmt::format("{} models outside the axes", hidden_), "fill=\"#777\"");
   }
 
   struct Entry {
@@ -338,7 +402,8 @@ class Plot {
   std::vector<Entry> legend_;
   std::vector<Label> wanted_;
   std::vector<Box> placed_;
-  std::vector<std::pair<Box, double>> obstacles_;  // what a label should not cover, and how much it matters
+  std::vector<std::pair<Box, double>>
+      obstacles_;  // what a label should not cover, and how much it matters
   std::size_t hidden_ = 0;
 };
 

@@ -1,5 +1,5 @@
-// A Report as a picture: cost (log) against quality, one SVG file without scripts or fonts of its own.
-// Pure; the caller writes the text. REQUIRES: report.priced.
+// A Report as a picture: cost (log) against quality, one SVG file without scripts or fonts of its
+// own. Pure; the caller writes the text. REQUIRES: report.priced.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
-// Cutting outcome tables to a pool. Order: datasets and domains, models by coverage, price, rows with
-// an observation of every model, costs, split. Every step that leaves something out says so in notes.
+// Cutting outcome tables to a pool. Order: datasets and domains, models by coverage, price, rows
+// with an observation of every model, costs, split. Every step that leaves something out says so in
+// notes.
 #include "eval/pool.h"
 
 #include <fmt/format.h>
@@ -43,7 +44,8 @@ bool covers(std::size_t part, std::size_t whole) {
 // "a, b, c and 12 more"
 std::string some_names(const std::vector<std::string>& names) {
   const std::size_t shown = std::min(names.size(), kNamesInNote);
-  std::string out = fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  std::string out = fmt::format(
+      "{}", fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
   if (shown < names.size()) out += fmt::format(" and {} more", names.size() - shown);
   return out;
 }
@@ -64,18 +66,21 @@ Result<std::vector<std::string>> pick_models(const record::OutcomeTable& table, 
     }
   }
   if (!partial.empty()) {
-    pool.notes.push_back(fmt::format("left out {} models without an observation on 95 % of the {} questions: {}",
-                                     partial.size(), table.rows(), some_names(partial)));
+    pool.notes.push_back(
+        fmt::format("left out {} models without an observation on 95 % of the {} questions: {}",
+                    partial.size(), table.rows(), some_names(partial)));
   }
   if (kept.empty() && unpriced.empty()) {
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("no model has an observation on 95 % of the {} questions; name models with --models, or fewer "
+                fmt::format("no model has an observation on 95 % of the {} questions; name models "
+                            "with --models, or fewer "
                             "files with --data: {}",
                             table.rows(), some_names(table.models())));
   }
   if (kept.empty()) return unpriced;  // no model has a price: quality only
   if (!unpriced.empty()) {
-    pool.notes.push_back(fmt::format("left out {} models without cost: {}", unpriced.size(), some_names(unpriced)));
+    pool.notes.push_back(
+        fmt::format("left out {} models without cost: {}", unpriced.size(), some_names(unpriced)));
   }
   return kept;
 }
@@ -96,7 +101,8 @@ std::vector<std::size_t> fill_quality(Pool& pool) {
   }
   const std::size_t dropped = pool.table.rows() - rows.size();
   if (dropped > 0) {
-    pool.notes.push_back(fmt::format("left out {} questions that not every model has an observation on", dropped));
+    pool.notes.push_back(
+        fmt::format("left out {} questions that not every model has an observation on", dropped));
   }
   return rows;
 }
@@ -111,7 +117,8 @@ void fill_cost(Pool& pool) {
   }
   pool.priced = without.empty();
   if (!pool.priced) {
-    pool.notes.push_back(fmt::format("no cost for {}: qualities only, no curves", some_names(without)));
+    pool.notes.push_back(
+        fmt::format("no cost for {}: qualities only, no curves", some_names(without)));
     return;
   }
   std::size_t filled = 0;
@@ -156,7 +163,8 @@ void split_rows(Pool& pool, const std::vector<std::size_t>& rows, const PoolOpti
   for (const std::size_t row : rows) {
     const record::OutcomeRow r = pool.table.row(row);
     // A question without text is known by its id alone.
-    const std::uint64_t key = r.prompt.empty() ? base::hash64(r.id, 1) : question_key(r.prompt, buffer);
+    const std::uint64_t key =
+        r.prompt.empty() ? base::hash64(r.id, 1) : question_key(r.prompt, buffer);
     const bool train = side.try_emplace(key, record::is_train(r, split)).first->second;
     (train ? pool.train : pool.test).push_back(row);
   }
@@ -180,16 +188,18 @@ Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& optio
   fill_cost(pool);
   split_rows(pool, rows, options);
   if (pool.test.empty() || pool.train.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("the {} part is empty: {} questions at train share {}{}",
-                            pool.test.empty() ? "test" : "train", rows.size(), options.train_share,
-                            options.by_part ? ", split by the table's own parts; try --split hash" : ""));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("the {} part is empty: {} questions at train share {}{}",
+                    pool.test.empty() ? "test" : "train", rows.size(), options.train_share,
+                    options.by_part ? ", split by the table's own parts; try --split hash" : ""));
   }
   return pool;
 }
 
 Result<Pool> load_pool(const PoolOptions& options) {
-  if (options.data.empty()) return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
+  if (options.data.empty())
+    return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
   SWY_TRY(const auto all, record::load_outcomes(options.data));
   return make_pool(all, options);
 }

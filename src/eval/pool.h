@@ -21,16 +21,17 @@ struct PoolOptions {
   std::vector<std::string> domains;   // empty: all
   double train_share = 0.6;
   std::uint64_t seed = 0;
-  bool by_part = false;  // the table's own parts ("train", "dev", "test") decide where they are named
+  bool by_part =
+      false;  // the table's own parts ("train", "dev", "test") decide where they are named
 };
 
 struct Pool {
-  record::OutcomeTable table;  // the models under test only; every row has a quality for each
+  record::OutcomeTable table;      // the models under test only; every row has a quality for each
   std::vector<std::size_t> train;  // rows of the table
   std::vector<std::size_t> test;
-  std::vector<double> quality;  // row * models + model
-  std::vector<double> cost;     // the same in USD; NaN everywhere when not priced
-  bool priced = false;          // every model has costs
+  std::vector<double> quality;     // row * models + model
+  std::vector<double> cost;        // the same in USD; NaN everywhere when not priced
+  bool priced = false;             // every model has costs
   std::vector<std::string> notes;  // what was left out or filled in, and why
 
   [[nodiscard]] std::size_t models() const { return table.models().size(); }
@@ -42,9 +43,10 @@ struct Pool {
   }
 };
 
-// kNotFound for names that the tables lack (with the nearest), kInvalidArgument when nothing is left
-// to train or test on. Questions with the same letters and digits are on the same side, whatever
-// their ids. A cost that is missing where the model has others becomes the model's mean: never 0.
+// kNotFound for names that the tables lack (with the nearest), kInvalidArgument when nothing is
+// left to train or test on. Questions with the same letters and digits are on the same side,
+// whatever their ids. A cost that is missing where the model has others becomes the model's mean:
+// never 0.
 Result<Pool> load_pool(const PoolOptions& options);
 Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options);
 

@@ -1,5 +1,5 @@
-// A Report for people (aligned table) and for programs (JSON, CSV, files). The to_ functions are pure;
-// the caller writes their text where it belongs. Any thread.
+// A Report for people (aligned table) and for programs (JSON, CSV, files). The to_ functions are
+// pure; the caller writes their text where it belongs. Any thread.
 #pragma once
 
 #include <string>
@@ -10,7 +10,8 @@ namespace swy::eval {
 
 std::string to_table(const Report& report, bool color);
 std::string to_json(const Report& report);
-// One line a setting: router,kind,knob,quality,lo,hi,cost_usd,over_mixture,lo,hi,frontier,share of each model.
+// One line a setting: router,kind,knob,quality,lo,hi,cost_usd,over_mixture,lo,hi,frontier,share of
+// each model.
 std::string to_csv(const Report& report);
 // points.csv, report.json and, with costs, plot.svg in a directory that is made if it is missing.
 // Returns the paths written.

@@ -1,9 +1,9 @@
 // Deciding again. What a record holds is enough: counts, metadata, caller, tokens and, where an
-// estimator read it, the sketch of the prompt; facts that need the text are taken as recorded, unless
-// the record has the body: then everything is computed anew and the recorded reading is proved too.
-// The random stream is keyed by (seed, work_id, 0), so even a drawn choice comes out again.
-// Loses: without bodies a new text signal, or a sketch that was not read at the time, cannot be had;
-// such records are skipped with that reason instead of being guessed. Test: replay_test.cc.
+// estimator read it, the sketch of the prompt; facts that need the text are taken as recorded,
+// unless the record has the body: then everything is computed anew and the recorded reading is
+// proved too. The random stream is keyed by (seed, work_id, 0), so even a drawn choice comes out
+// again. Loses: without bodies a new text signal, or a sketch that was not read at the time, cannot
+// be had; such records are skipped with that reason instead of being guessed. Test: replay_test.cc.
 #include "eval/replay.h"
 
 #include <fmt/format.h>
@@ -44,26 +44,30 @@ std::string first_difference(std::string_view was, std::string_view now) {
   std::size_t at = 0;
   while (at < was.size() && at < now.size() && was[at] == now[at]) ++at;
   const std::size_t from = at < 24 ? 0 : at - 24;
-  return fmt::format("at byte {}: recorded ...{}..., now ...{}...", at, was.substr(from, 64), now.substr(from, 64));
+  return fmt::format("at byte {}: recorded ...{}..., now ...{}...", at, was.substr(from, 64),
+                     now.substr(from, 64));
 }
 
 // One record being decided again.
 class Again {
  public:
-  Again(std::string_view line, const Json& record, const route::Plan& plan, const ReplayOptions& options)
+  Again(std::string_view line, const Json& record, const route::Plan& plan,
+        const ReplayOptions& options)
       : line_(line), record_(record), plan_(plan), options_(options) {
     one_.id = record.string_or("id", "");
     one_.cost_before = one_.cost_after = std::numeric_limits<double>::quiet_NaN();
   }
 
   ReplayOne run() {
-    if (record_.integer_or("v", 0) > kVersion) return skip("written by a newer version of this program");
+    if (record_.integer_or("v", 0) > kVersion)
+      return skip("written by a newer version of this program");
     const auto decision = record_.find("decision");
-    if (!decision || !decision->is_object()) return skip("the record has no decision");
+    if (!decision || !decision->is_object()) return skip("refused before a decision was made");
     decision_ = *decision;
     one_.before = decision_.string_or("choice", "");
     const bool same_plan = record_.string_or("plan", "") == plan_.version;
-    if (!same_plan && !options_.what_if) return skip("decided by another plan version; compare with --config, or see --what-if");
+    if (!same_plan && !options_.what_if)
+      return skip("decided by another plan version; its choice can be compared, not its bytes");
     if (!decision_.find("set")) return named(same_plan);
     return routed(same_plan);
   }
@@ -93,18 +97,22 @@ class Again {
 
   ReplayOne routed(bool same_plan) {
     const route::RuleSet* rules = plan_.find(decision_.string_or("set", ""));
-    if (rules == nullptr) return skip(fmt::format("the plan has no rule set '{}'", decision_.string_or("set", "")));
+    if (rules == nullptr)
+      return skip(fmt::format("the plan has no rule set '{}'", decision_.string_or("set", "")));
     const auto work_id = parse_hex(record_.string_or("work_id", ""));
     const auto seed = record_.find("seed");
     if (!work_id || !seed) return skip("the record has no seed or work_id");
     const auto work = record_.find("work");
     if (!work) return skip("the record has no work");
+    keeps_sketch_ = work->find("sketch").has_value();
     if (const Status s = recorded_.read(*work, plan_); !s) return skip(s.error().message);
     if (const std::string trouble = prepare(); !trouble.empty()) return skip(trouble);
     std::vector<fleet::LiveStats> live;
     if (const auto l = record_.find("live")) live = route::read_live(*l, plan_);
-    const auto decision = route::decide_now(plan_, *rules, live, base::Rng(static_cast<std::uint64_t>(seed->as_integer().value_or(0)), *work_id, 0),
-                                            scratch_);
+    const auto decision = route::decide_now(
+        plan_, *rules, live,
+        base::Rng(static_cast<std::uint64_t>(seed->as_integer().value_or(0)), *work_id, 0),
+        scratch_);
     if (const std::string missing = missing_text(*work); !missing.empty()) return skip(missing);
     std::string now;
     base::JsonWriter w(now);
@@ -117,7 +125,8 @@ class Again {
     return compare(now, has_body_);
   }
 
-  // Scratch from the body when there is one, else from what the record kept. "" or why it cannot be.
+  // Scratch from the body when there is one, else from what the record kept. "" or why it cannot
+  // be.
   std::string prepare() {
     const auto body = record_.find("body");
     if (!body) {
@@ -125,7 +134,8 @@ class Again {
       return s ? "" : s.error().message;
     }
     has_body_ = true;
-    if (const auto decoded = doc_.decode(body->as_string().value_or("")); !decoded) return "the recorded body cannot be read: " + decoded.error().message;
+    if (const auto decoded = doc_.decode(body->as_string().value_or("")); !decoded)
+      return "the recorded body cannot be read: " + decoded.error().message;
     work_ = recorded_.work();
     work_.request = &doc_.request();
     scratch_.begin(work_, plan_.signals.size());
@@ -135,7 +145,8 @@ class Again {
   // Without the body: what the plan read of the text that the record does not have.
   std::string missing_text(const Json& work) {
     if (has_body_) return "";
-    if (!work.find("sketch") && scratch_.reading.sketch_was_read()) return "needs the prompt's sketch, which the record does not have (no body kept)";
+    if (!work.find("sketch") && scratch_.reading.sketch_was_read())
+      return "needs the prompt's sketch, which the record does not have (no body kept)";
     std::set<std::string, std::less<>> known;
     if (const auto facts = decision_.find("facts")) {
       facts->each([&](const Json& f) { known.emplace(f.string_or("signal", "")); });
@@ -151,7 +162,9 @@ class Again {
   using FactId = route::FactId;
 
   ReplayOne judge() {
-    one_.verdict = one_.before == one_.after ? ReplayVerdict::kSame : one_.after.empty() ? ReplayVerdict::kRefused : ReplayVerdict::kDifferent;
+    one_.verdict = one_.before == one_.after ? ReplayVerdict::kSame
+                   : one_.after.empty()      ? ReplayVerdict::kRefused
+                                             : ReplayVerdict::kDifferent;
     return one_;
   }
 
@@ -163,7 +176,7 @@ class Again {
     if (was != now || !prove_work) return one_;
     std::string work;
     base::JsonWriter w(work);
-    route::write_work(w, plan_, scratch_.reading, true);
+    route::write_work(w, plan_, scratch_.reading, keeps_sketch_);
     const std::string_view was_work = raw_value(line_, "work");
     if (was_work == work) return one_;
     one_.verdict = ReplayVerdict::kDifferent;
@@ -174,9 +187,11 @@ class Again {
   void costs(ExpertId expert) {
     const auto outcome = record_.find("outcome");
     if (!outcome) return;
-    if (outcome->string_or("cost_basis", "none") != "none") one_.cost_before = static_cast<double>(outcome->integer_or("cost_nano", 0)) * 1e-9;
-    const auto cost = cost_of(plan_.catalogue[expert].price, outcome->integer_or("tokens_in", 0), outcome->integer_or("tokens_cached", 0),
-                              outcome->integer_or("tokens_out", 0));
+    if (outcome->string_or("cost_basis", "none") != "none")
+      one_.cost_before = static_cast<double>(outcome->integer_or("cost_nano", 0)) * 1e-9;
+    const auto cost =
+        cost_of(plan_.catalogue[expert].price, outcome->integer_or("tokens_in", 0),
+                outcome->integer_or("tokens_cached", 0), outcome->integer_or("tokens_out", 0));
     if (cost) one_.cost_after = static_cast<double>(*cost) * 1e-9;
   }
 
@@ -190,6 +205,7 @@ class Again {
   route::Work work_;
   route::Scratch scratch_;
   bool has_body_ = false;
+  bool keeps_sketch_ = false;
   ReplayOne one_;
 };
 
@@ -217,9 +233,12 @@ void count(ReplayReport& report, ReplayOne one, std::size_t listed) {
   if (report.differences.size() < listed) report.differences.push_back(std::move(one));
 }
 
-std::string or_refused(const std::string& model) { return model.empty() ? std::string(kRefused) : model; }
+std::string or_refused(const std::string& model) {
+  return model.empty() ? std::string(kRefused) : model;
+}
 
-void write_counts(base::JsonWriter& w, std::string_view name, const std::map<std::string, std::uint64_t>& counts) {
+void write_counts(base::JsonWriter& w, std::string_view name,
+                  const std::map<std::string, std::uint64_t>& counts) {
   w.key(name).begin_object();
   for (const auto& [key, n] : counts) w.field(key, n);
   w.end_object();
@@ -227,7 +246,8 @@ void write_counts(base::JsonWriter& w, std::string_view name, const std::map<std
 
 }  // namespace
 
-ReplayOne replay_line(std::string_view line, const route::Plan& plan, const ReplayOptions& options) {
+ReplayOne replay_line(std::string_view line, const route::Plan& plan,
+                      const ReplayOptions& options) {
   base::JsonDoc doc;
   const auto record = doc.parse(line);
   if (!record) {
@@ -238,8 +258,8 @@ ReplayOne replay_line(std::string_view line, const route::Plan& plan, const Repl
   return Again(line, *record, plan, options).run();
 }
 
-Result<ReplayReport> replay(const std::string& directory, std::string_view file_kind, const route::Plan& plan,
-                            const ReplayOptions& options) {
+Result<ReplayReport> replay(const std::string& directory, std::string_view file_kind,
+                            const route::Plan& plan, const ReplayOptions& options) {
   ReplayReport report;
   report.plan = plan.version;
   report.what_if = options.what_if;
@@ -249,7 +269,8 @@ Result<ReplayReport> replay(const std::string& directory, std::string_view file_
   std::uint64_t bytes = 0;
   for (const record::LogFile& f : files) bytes += static_cast<std::uint64_t>(f.bytes);
   base::Progress progress("replay", bytes);
-  SWY_TRY(const auto scanned, record::scan(directory, file_kind, [&](std::string_view line, const record::LogPlace&) {
+  SWY_TRY(const auto scanned,
+          record::scan(directory, file_kind, [&](std::string_view line, const record::LogPlace&) {
             progress.advance(line.size() + 1);
             const auto record = doc.parse(line);
             if (!record) {
@@ -266,26 +287,39 @@ Result<ReplayReport> replay(const std::string& directory, std::string_view file_
 }
 
 std::string to_text(const ReplayReport& r, bool color) {
-  std::string out = fmt::format("{} requests decided again with plan {}: {} {}, {} {}{}{}\n", r.records, r.plan, r.same,
-                                r.what_if ? "as before" : "the same", r.different, r.what_if ? "otherwise" : "different",
+  std::string out = fmt::format("{} requests decided again with plan {}: {} {}, {} {}{}{}\n",
+                                r.records, r.plan, r.same, r.what_if ? "as before" : "the same",
+                                r.different, r.what_if ? "otherwise" : "different",
                                 r.refused > 0 ? fmt::format(", {} refused", r.refused) : "",
                                 r.skipped > 0 ? fmt::format(", {} not comparable", r.skipped) : "");
-  if (r.proved > 0) out += fmt::format("{} compared byte for byte; {} asked for their model by name\n", r.proved, r.named);
-  for (const auto& [why, n] : r.reasons) out += base::styled(fmt::format("  {} not comparable: {}\n", n, why), "yellow", color);
-  if (r.unreadable > 0) out += base::styled(fmt::format("  {} lines or files cannot be read\n", r.unreadable), "red", color);
+  if (r.proved > 0)
+    out += fmt::format("{} compared byte for byte; {} asked for their model by name\n", r.proved,
+                       r.named);
+  for (const auto& [why, n] : r.reasons)
+    out += base::styled(fmt::format("  {} not comparable: {}\n", n, why), "yellow", color);
+  if (r.unreadable > 0)
+    out += base::styled(fmt::format("  {} lines or files cannot be read\n", r.unreadable), "red",
+                        color);
   if (r.what_if) {
     out += fmt::format("\n  {:<36} {:>9} {:>9}\n", "model", "before", "after");
     std::set<std::string> models;
     for (const auto& [m, n] : r.before) models.insert(m);
     for (const auto& [m, n] : r.after) models.insert(m);
-    const auto of = [](const auto& counts, const std::string& m) { return counts.count(m) == 0 ? 0 : counts.at(m); };
-    for (const std::string& m : models) out += fmt::format("  {:<36} {:>9} {:>9}\n", base::fit_columns(m, 36), of(r.before, m), of(r.after, m));
-    out += fmt::format("  cost of {} requests at their recorded tokens: {:.6f} USD before, {:.6f} USD after\n", r.costed, r.cost_before, r.cost_after);
+    const auto of = [](const auto& counts, const std::string& m) {
+      return counts.count(m) == 0 ? 0 : counts.at(m);
+    };
+    for (const std::string& m : models)
+      out += fmt::format("  {:<36} {:>9} {:>9}\n", base::fit_columns(m, 36), of(r.before, m),
+                         of(r.after, m));
+    out += fmt::format(
+        "  cost of {} requests at their recorded tokens: {:.6f} USD before, {:.6f} USD after\n",
+        r.costed, r.cost_before, r.cost_after);
   }
   if (!r.differences.empty()) out += "\n";
   for (const ReplayOne& d : r.differences) {
-    out += fmt::format("  {}  {} -> {}{}{}\n", d.id, or_refused(d.before), base::styled(or_refused(d.after), "bold", color),
-                       d.why.empty() ? "" : "  ", d.why);
+    out += fmt::format("  {}  {} -> {}{}{}\n", d.id, or_refused(d.before),
+                       base::styled(or_refused(d.after), "bold", color), d.why.empty() ? "" : "  ",
+                       d.why);
   }
   const std::uint64_t more = r.different + r.refused - r.differences.size();
   if (more > 0) out += fmt::format("  and {} more\n", more);
@@ -295,16 +329,33 @@ std::string to_text(const ReplayReport& r, bool color) {
 std::string to_json(const ReplayReport& r) {
   std::string out;
   base::JsonWriter w(out);
-  w.begin_object().field("plan", r.plan).field("what_if", r.what_if).field("records", r.records).field("same", r.same);
-  w.field("different", r.different).field("refused", r.refused).field("skipped", r.skipped).field("proved", r.proved);
-  w.field("named", r.named).field("feedback", r.feedback).field("unreadable", r.unreadable).field("clean", r.clean());
+  w.begin_object()
+      .field("plan", r.plan)
+      .field("what_if", r.what_if)
+      .field("records", r.records)
+      .field("same", r.same);
+  w.field("different", r.different)
+      .field("refused", r.refused)
+      .field("skipped", r.skipped)
+      .field("proved", r.proved);
+  w.field("named", r.named)
+      .field("feedback", r.feedback)
+      .field("unreadable", r.unreadable)
+      .field("clean", r.clean());
   write_counts(w, "before", r.before);
   write_counts(w, "after", r.after);
   write_counts(w, "not_comparable", r.reasons);
-  w.field("cost_before_usd", r.cost_before).field("cost_after_usd", r.cost_after).field("costed", r.costed);
+  w.field("cost_before_usd", r.cost_before)
+      .field("cost_after_usd", r.cost_after)
+      .field("costed", r.costed);
   w.key("differences").begin_array();
   for (const ReplayOne& d : r.differences) {
-    w.begin_object().field("id", d.id).field("before", d.before).field("after", d.after).field("why", d.why).end_object();
+    w.begin_object()
+        .field("id", d.id)
+        .field("before", d.before)
+        .field("after", d.after)
+        .field("why", d.why)
+        .end_object();
   }
   w.end_array().end_object();
   return out + "\n";

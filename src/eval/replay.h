@@ -32,10 +32,10 @@ enum class ReplayVerdict : std::uint8_t {
 
 struct ReplayOne {
   ReplayVerdict verdict = ReplayVerdict::kSkipped;
-  bool proved = false;     // the bytes were compared, not only the model
-  bool named = false;      // the client asked for a model by name
+  bool proved = false;  // the bytes were compared, not only the model
+  bool named = false;   // the client asked for a model by name
   std::string id;
-  std::string before;      // model, "" when refused
+  std::string before;  // model, "" when refused
   std::string after;
   std::string why;         // what differs, or why it cannot be compared
   double cost_before = 0;  // USD as recorded; NaN when the record has none
@@ -52,12 +52,12 @@ struct ReplayReport {
   std::uint64_t skipped = 0;
   std::uint64_t proved = 0;
   std::uint64_t named = 0;
-  std::uint64_t feedback = 0;    // lines of other kinds, not decided
-  std::uint64_t unreadable = 0;  // lines and files
+  std::uint64_t feedback = 0;                   // lines of other kinds, not decided
+  std::uint64_t unreadable = 0;                 // lines and files
   std::map<std::string, std::uint64_t> before;  // requests by model, "(refused)" included
   std::map<std::string, std::uint64_t> after;
   std::map<std::string, std::uint64_t> reasons;  // why records were skipped
-  double cost_before = 0;  // over the records where both are known
+  double cost_before = 0;                        // over the records where both are known
   double cost_after = 0;
   std::uint64_t costed = 0;
   std::vector<ReplayOne> differences;
@@ -69,9 +69,10 @@ struct ReplayReport {
 // One record line of kind "request".
 ReplayOne replay_line(std::string_view line, const route::Plan& plan, const ReplayOptions& options);
 
-// All records of a directory whose files are of this kind. kNotFound when there is no such directory.
-Result<ReplayReport> replay(const std::string& directory, std::string_view file_kind, const route::Plan& plan,
-                            const ReplayOptions& options);
+// All records of a directory whose files are of this kind. kNotFound when there is no such
+// directory.
+Result<ReplayReport> replay(const std::string& directory, std::string_view file_kind,
+                            const route::Plan& plan, const ReplayOptions& options);
 
 std::string to_text(const ReplayReport& report, bool color);
 std::string to_json(const ReplayReport& report);

@@ -40,7 +40,8 @@ Result<Call> parse_call(std::string_view text) {
     const std::string_view item = rest.substr(0, comma);
     const std::size_t equal = item.find('=');
     if (equal == std::string_view::npos || equal == 0 || equal + 1 == item.size()) {
-      return fail(ErrorCode::kParse, fmt::format("'{}' should be key=value, as in {}:key=value", item, call.name));
+      return fail(ErrorCode::kParse,
+                  fmt::format("'{}' should be key=value, as in {}:key=value", item, call.name));
     }
     call.options.emplace_back(item.substr(0, equal), item.substr(equal + 1));
     rest = comma == std::string_view::npos ? std::string_view{} : rest.substr(comma + 1);
@@ -51,6 +52,7 @@ Result<Call> parse_call(std::string_view text) {
 template <typename Map>
 std::vector<std::string> names_of(const Map& map) {
   std::vector<std::string> out;
+  out.reserve(map.size());
   for (const auto& entry : map) out.push_back(entry.first);
   return out;
 }
@@ -62,8 +64,9 @@ Result<RouterSpec> parse_plugin(RouterSpec spec, const route::Registry& registry
   if (registry.estimators().count(estimator.name) == 0) {
     std::vector<std::string> known = names_of(registry.estimators());
     known.insert(known.end(), {"always:MODEL", "random", "oracle", "length", "FILE.yaml:RULESET"});
-    return fail(ErrorCode::kNotFound, fmt::format("unknown router '{}'{}; routers are {}", estimator.name,
-                                                  base::did_you_mean(estimator.name, known), fmt::join(known, ", ")));
+    return fail(ErrorCode::kNotFound,
+                fmt::format("unknown router '{}'{}; routers are {}", estimator.name,
+                            base::did_you_mean(estimator.name, known), fmt::join(known, ", ")));
   }
   spec.kind = RouterSpec::Kind::kPlugin;
   spec.name = std::move(estimator.name);
@@ -71,8 +74,9 @@ Result<RouterSpec> parse_plugin(RouterSpec spec, const route::Registry& registry
   if (plus == std::string_view::npos) return spec;
   SWY_TRY(auto policy, parse_call(text.substr(plus + 1)));
   if (registry.policies().count(policy.name) == 0) {
-    return fail(ErrorCode::kNotFound, fmt::format("unknown policy '{}' in router '{}'{}", policy.name, text,
-                                                  base::did_you_mean(policy.name, names_of(registry.policies()))));
+    return fail(ErrorCode::kNotFound,
+                fmt::format("unknown policy '{}' in router '{}'{}", policy.name, text,
+                            base::did_you_mean(policy.name, names_of(registry.policies()))));
   }
   spec.policy = std::move(policy.name);
   spec.policy_options = std::move(policy.options);
@@ -82,7 +86,8 @@ Result<RouterSpec> parse_plugin(RouterSpec spec, const route::Registry& registry
 }  // namespace
 
 bool RouterSpec::policy_states(std::string_view key) const {
-  return std::any_of(policy_options.begin(), policy_options.end(), [&](const auto& o) { return o.first == key; });
+  return std::any_of(policy_options.begin(), policy_options.end(),
+                     [&](const auto& o) { return o.first == key; });
 }
 
 Result<RouterSpec> parse_router(std::string_view text, const route::Registry& registry) {
@@ -92,11 +97,13 @@ Result<RouterSpec> parse_router(std::string_view text, const route::Registry& re
   if (text.substr(0, kAlways.size()) == kAlways) {
     spec.kind = RouterSpec::Kind::kAlways;
     spec.name = std::string(text.substr(kAlways.size()));
-    if (spec.name.empty()) return fail(ErrorCode::kParse, "always: names no model, as in always:gpt-4o");
+    if (spec.name.empty())
+      return fail(ErrorCode::kParse, "always: names no model, as in always:gpt-4o");
     return spec;
   }
   using Kind = RouterSpec::Kind;
-  for (const auto& [name, kind] : {std::pair{"random", Kind::kRandom}, {"oracle", Kind::kOracle}, {"length", Kind::kLength}}) {
+  for (const auto& [name, kind] :
+       {std::pair{"random", Kind::kRandom}, {"oracle", Kind::kOracle}, {"length", Kind::kLength}}) {
     if (text != name) continue;
     spec.kind = kind;
     spec.name = name;
@@ -107,7 +114,8 @@ Result<RouterSpec> parse_router(std::string_view text, const route::Registry& re
   const bool yaml = file.ends_with(".yaml") || file.ends_with(".yml");
   if (!yaml) return parse_plugin(std::move(spec), registry);
   if (colon == std::string_view::npos || colon + 1 == text.size()) {
-    return fail(ErrorCode::kParse, fmt::format("'{}': say which rule set, as in {}:auto", text, file));
+    return fail(ErrorCode::kParse,
+                fmt::format("'{}': say which rule set, as in {}:auto", text, file));
   }
   spec.kind = Kind::kConfig;
   spec.name = std::string(file);

@@ -21,17 +21,18 @@ struct RouterSpec {
   enum class Kind { kAlways, kRandom, kOracle, kLength, kPlugin, kConfig };
   using Options = std::vector<std::pair<std::string, std::string>>;
   Kind kind = Kind::kRandom;
-  std::string text;      // as written
-  std::string name;      // model, estimator or file
-  Options options;       // of the estimator
-  std::string policy;    // "": chosen for the pool
+  std::string text;    // as written
+  std::string name;    // model, estimator or file
+  Options options;     // of the estimator
+  std::string policy;  // "": chosen for the pool
   Options policy_options;
   std::string rule_set;  // of a configuration
 
   [[nodiscard]] bool policy_states(std::string_view key) const;
 };
 
-// kParse for text outside the grammar, kNotFound for an unknown estimator or policy, with the nearest.
+// kParse for text outside the grammar, kNotFound for an unknown estimator or policy, with the
+// nearest.
 Result<RouterSpec> parse_router(std::string_view text, const route::Registry& registry);
 
 }  // namespace swy::eval

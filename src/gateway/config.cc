@@ -186,6 +186,8 @@ class Reader {
       if (o.k.name.empty()) diag_.error(item.mark(), "a key needs a name");
       if (!names.insert(o.k.name).second) diag_.error(item.mark(), fmt::format("key '{}' is given twice", o.k.name));
       o.k.hash.erase(0, kPrefix.size());
+      const auto same = std::find_if(out_->keys.begin(), out_->keys.end(), [&](const Key& k) { return k.hash == o.k.hash; });
+      if (same != out_->keys.end()) diag_.error(at, fmt::format("keys '{}' and '{}' have the same hash", same->name, o.k.name));
       out_->keys.push_back(std::move(o.k));
     }
   }
@@ -235,6 +237,12 @@ class Reader {
     u.client.connect_timeout_ns = o.connect_ms * net::kMillisecond;
     u.client.first_byte_timeout_ns = o.first_byte_ms * net::kMillisecond;
     u.client.body_timeout_ns = o.idle_ms * net::kMillisecond;
+    u.client.tls.verify = o.verify;
+    if (!o.ca_file.empty()) {
+      u.client.tls.ca_file = (std::filesystem::path(directory_) / o.ca_file).lexically_normal().string();
+      // Read now: otherwise every call would find out.
+      if (const auto ca = net::TlsContext::client(u.client.tls); !ca) return diag_.error(mark_of("ca_file"), ca.error().message);
+    }
     if (o.headers != nullptr) {
       if (!o.headers->is_map()) return diag_.error(o.headers->mark(), "headers must be a map of name: text");
       for (const auto& h : o.headers->members()) u.headers.emplace_back(h.key, h.value.text());
@@ -274,7 +282,8 @@ class Reader {
 
 bool same_connection(const Upstream& a, const Upstream& b) {
   return a.origin == b.origin && a.client.connect_timeout_ns == b.client.connect_timeout_ns &&
-         a.client.first_byte_timeout_ns == b.client.first_byte_timeout_ns && a.client.body_timeout_ns == b.client.body_timeout_ns;
+         a.client.first_byte_timeout_ns == b.client.first_byte_timeout_ns && a.client.body_timeout_ns == b.client.body_timeout_ns &&
+         a.client.tls.verify == b.client.tls.verify && a.client.tls.ca_file == b.client.tls.ca_file;
 }
 
 std::shared_ptr<const Config> parse_config(std::string_view text, const std::string& file, const route::Registry& registry,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -10,13 +11,6 @@
 
 namespace swy::gateway {
 namespace {
-
-// What changes when a file is written or replaced.
-struct FileMark {
-  std::int64_t mtime_ns = 0, size = 0;
-  std::uint64_t inode = 0;
-  bool operator==(const FileMark&) const = default;
-};
 
 // A worker's heap breathes with every request; left alone, the allocator gives its top back to the kernel and faults it in
 // again each time. Keeping this much costs nothing that a busy gateway does not need anyway.
@@ -33,12 +27,22 @@ FileMark mark_of(const std::string& path) {
   return {std::int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_size, st.st_ino};
 }
 
+// The usual soft limit of 1,024 is for programs that use select(); a gateway needs two descriptors a request.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+bool is_loopback(std::string_view address) { return address.substr(0, 4) == "127." || address == "::1"; }
+
 }  // namespace
 
 // A worker and the thread that runs its loop. The loop is destroyed after the worker, both after the thread has ended.
 struct Gateway::Thread {
   net::Loop loop;
-  std::unique_ptr<Worker> worker;
+  std::shared_ptr<Worker> worker;  // shared so that a posted function can tell that it is gone
   std::thread thread;
 };
 
@@ -55,13 +59,26 @@ Gateway::~Gateway() {
 }
 
 Status Gateway::start(base::Diagnostics& diag) {
+  raise_descriptor_limit();
+  seen_ = mark_of(options_.config_file);  // before it is read: a change in between is noticed later
   auto config = load_config(options_.config_file, registry_, diag);
   if (config == nullptr) return fail(ErrorCode::kInvalidArgument, "the configuration has errors");
   port_ = config->port;
+  address_ = config->address;
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
   const std::uint64_t salt = record::random_salt();
   for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i) SWY_DO(start_worker(i, salt));
+  handle_signals();  // before anybody is told that it serves
   return {};
+}
+
+void Gateway::handle_signals() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a full disk or file limit is an error of write(2), not the end
+  if (!options_.handle_signals) return;
+  control_.on_signal(SIGINT, [this] { control_.stop(); });
+  control_.on_signal(SIGTERM, [this] { control_.stop(); });
+  control_.on_signal(SIGHUP, [this] { reload(); });
 }
 
 Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
@@ -72,7 +89,7 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
     SWY_TRY(log, record::LogWriter::open(std::move(options), clock_));
   }
   auto t = std::make_unique<Thread>();
-  t->worker = std::make_unique<Worker>(t->loop, index, shared_, snapshot_, std::move(log), salt);
+  t->worker = std::make_shared<Worker>(t->loop, index, shared_, snapshot_, std::move(log), salt);
   SWY_DO(t->worker->listen({.address = c.address, .port = port_, .share_port = c.workers > 1}));
   port_ = t->worker->port();
   threads_.push_back(std::move(t));
@@ -81,31 +98,24 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
 
 void Gateway::run() {
   keep_freed_memory();
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);  // a full disk or file limit is an error of write(2), not the end
-  if (options_.handle_signals) {
-    control_.on_signal(SIGINT, [this] { control_.stop(); });
-    control_.on_signal(SIGTERM, [this] { control_.stop(); });
-    control_.on_signal(SIGHUP, [this] { reload(); });
-  }
   if (options_.watch) control_.spawn(watch());
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty()) control_.spawn(sync_records());
   for (auto& t : threads_) {
-    t->thread = std::thread([w = t.get()] { w->loop.run(); });
+    t->thread = std::thread([w = t.get(), patience = options_.drain_ms * net::kMillisecond] {
+      w->loop.run();
+      (void)w->loop.drain(patience);  // what is still in flight
+    });
   }
   control_.run();
   shared_.draining.store(true);
   for (auto& t : threads_) {
-    t->loop.post([w = t.get(), this] {
+    t->loop.post([w = t.get()] {
       w->worker->drain();
       w->loop.stop();
-      (void)this;
     });
   }
   for (auto& t : threads_) {
     if (t->thread.joinable()) t->thread.join();
-    // The thread has left: what is still in flight gets its time here.
-    (void)t->loop.drain(options_.drain_ms * net::kMillisecond);
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
 }
@@ -115,6 +125,11 @@ void Gateway::stop() { control_.stop(); }
 void Gateway::reload() {
   base::Diagnostics diag(options_.config_file);
   auto config = load_config(options_.config_file, registry_, diag);
+  // Without keys everybody may call, which is why such a gateway listens on loopback. The listener stays where it is.
+  if (config != nullptr && config->keys.empty() && !is_loopback(address_)) {
+    diag.error({}, fmt::format("no keys are left, but the gateway listens on {}: restart it to serve without keys", address_));
+    config = nullptr;
+  }
   const std::lock_guard lock(shared_.reload_mutex);
   if (config == nullptr) {
     shared_.reload_failed.add();
@@ -127,7 +142,9 @@ void Gateway::reload() {
   warn_of_fixed_settings(*config);
   snapshot_ = make_snapshot(std::move(config), snapshot_.get(), metrics_);
   for (auto& t : threads_) {
-    t->loop.post([w = t->worker.get(), s = snapshot_] { w->adopt(s); });
+    t->loop.post([weak = std::weak_ptr(t->worker), s = snapshot_] {
+      if (const auto w = weak.lock()) w->adopt(s);
+    });
   }
   base::log_info(fmt::format("configuration reloaded: plan {}, generation {}", snapshot_->plan().version, snapshot_->generation));
 }
@@ -141,12 +158,11 @@ void Gateway::warn_of_fixed_settings(const Config& next) const {
 }
 
 base::Task<void> Gateway::watch() {
-  FileMark last = mark_of(options_.config_file);
   for (;;) {
     co_await control_.sleep_for(options_.watch_ms * net::kMillisecond);
     const FileMark now = mark_of(options_.config_file);
-    if (now == last || now == FileMark{}) continue;  // unchanged, or between removal and replacement
-    last = now;
+    if (now == seen_ || now == FileMark{}) continue;  // unchanged, or between removal and replacement
+    seen_ = now;
     reload();
   }
 }

@@ -21,6 +21,13 @@ struct GatewayOptions {
   std::int64_t drain_ms = 10'000;
 };
 
+// What changes when a file is written or replaced.
+struct FileMark {
+  std::int64_t mtime_ns = 0, size = 0;
+  std::uint64_t inode = 0;
+  bool operator==(const FileMark&) const = default;
+};
+
 class Gateway {
  public:
   // registry and clock are borrowed for the gateway's life.
@@ -44,6 +51,7 @@ class Gateway {
  private:
   struct Thread;
   Status start_worker(unsigned index, std::uint64_t salt);
+  void handle_signals();
   base::Task<void> watch();
   base::Task<void> sync_records();
   void warn_of_fixed_settings(const Config& next) const;
@@ -56,7 +64,9 @@ class Gateway {
   net::Loop control_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
+  FileMark seen_;  // of the configuration file, control thread
 };
 
 }  // namespace swy::gateway

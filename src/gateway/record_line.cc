@@ -23,6 +23,7 @@ void append_record_start(std::string& out, const RecordStart& start, const route
     }
     w.key("decision").raw(start.decision);
   }
+  if (!start.key.empty()) w.field("key", start.key);
   if (!start.body.empty()) w.field("body", start.body);
 }
 

@@ -16,6 +16,7 @@ struct RecordStart {
   std::uint64_t seed = 0;
   std::string_view decision;  // JSON object; "" when none was made
   std::string_view body;      // request body; "" : not kept
+  std::string_view key;       // the caller's, when no decision was made (else it is part of the work)
 };
 
 // Leaves the object open. scratch: of the decision, or null when none was made. live: what the decision saw.

@@ -36,22 +36,23 @@ std::size_t last_event_end(std::string_view bytes) {
   return end;
 }
 
-// Feeds whole events to the scan; returns how many of the bytes may be forwarded (all, unless one event is broken).
+// Feeds whole events to the scan; returns how many of the bytes may be forwarded: all, or those before a broken event.
 std::size_t StreamRelay::look(std::string_view events) {
   sse_.feed(events);
   wire::SseEvent event;
   for (;;) {
+    const std::size_t good = events.size() - sse_.unread();
     const auto more = sse_.next(event);
     if (!more) {
       too_long_ = over_ = true;
-      return 0;
+      return good;
     }
     if (!*more) return events.size();
     if (!event.has_data) continue;  // comments keep the connection alive
     const chat::StreamStep step = scan_.feed(parser_, event.event, event.data);
     if (step == chat::StreamStep::kBroken) {
       over_ = true;
-      return 0;
+      return good;
     }
     over_ = over_ || step == chat::StreamStep::kDone || step == chat::StreamStep::kError;
   }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace swy::gateway {
@@ -25,17 +26,25 @@ Result<Url> parse_url(std::string_view text) {
   std::string_view authority = rest.substr(0, slash);
   if (slash != std::string_view::npos) url.path = rest.substr(slash);
   while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
-  const auto bracket = authority.find(']');  // [::1]:9000
-  const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-  if (colon != std::string_view::npos) {
-    const std::string_view digits = authority.substr(colon + 1);
+  std::string_view port_part;          // from its colon on; empty when there is none
+  if (authority.rfind('[', 0) == 0) {      // [::1]:9000
+    const auto close = authority.find(']');
+    if (close == std::string_view::npos) return bad("the ']' is missing");
+    port_part = authority.substr(close + 1);
+    authority = authority.substr(1, close - 1);
+    if (!port_part.empty() && port_part[0] != ':') return bad("only a port may follow ']'");
+  } else {
+    const auto colon = std::min(authority.find(':'), authority.size());
+    port_part = authority.substr(colon);
+    authority = authority.substr(0, colon);
+  }
+  if (!port_part.empty()) {
+    const std::string_view digits = port_part.substr(1);
     unsigned port = 0;
     const auto r = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     if (digits.empty() || r.ptr != digits.data() + digits.size() || port == 0 || port > 65535) return bad("the port is not a number");
     url.origin.port = static_cast<std::uint16_t>(port);
-    authority = authority.substr(0, colon);
   }
-  if (bracket != std::string_view::npos && authority.size() > 2) authority = authority.substr(1, authority.size() - 2);
   if (authority.empty()) return bad("the host is missing");
   url.origin.host = authority;
   return url;

@@ -51,7 +51,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
     std::unique_ptr<http::ClientPool> kept;
     if (snapshot_ != nullptr) {
       for (std::size_t k = 0; k < snapshot_->config->upstreams.size(); ++k) {
-        if (pools_[k] != nullptr && same_connection(u, snapshot_->config->upstreams[k])) kept = std::move(pools_[k]);
+        if (kept == nullptr && pools_[k] != nullptr && same_connection(u, snapshot_->config->upstreams[k])) kept = std::move(pools_[k]);
       }
     }
     next.push_back(kept ? std::move(kept) : std::make_unique<http::ClientPool>(loop_, u.client));
@@ -87,12 +87,13 @@ base::Task<void> Worker::handle(http::Request request, http::ServerConnection& c
   if (path == "/healthz" && get) return reply(connection, 200, R"({"status":"ok"})");
   if (path == "/readyz" && get) return ready(connection);
   if (path == "/metrics" && get) return metrics_page(connection);
-  for (const std::string_view known : {"/v1/chat/completions", "/v1/models", "/v1/route", "/v1/feedback", "/healthz", "/readyz", "/metrics"}) {
-    if (path == known) {
-      return reply(connection, 405, chat::openai_error(fmt::format("{} does not take {}", known, request.head.method),
-                                                       "invalid_request_error", "", "method_not_allowed"));
-    }
+  for (const std::string_view known : {"/v1/chat/completions", "/v1/route", "/v1/feedback"}) {
+    if (path == known) return refuse_method(connection, request.head.method, path, "POST");
   }
+  for (const std::string_view known : {"/v1/models", "/healthz", "/readyz", "/metrics"}) {
+    if (path == known) return refuse_method(connection, request.head.method, path, "GET, HEAD");
+  }
+  if (path.rfind(kModels, 0) == 0 || path.rfind(kRecords, 0) == 0) return refuse_method(connection, request.head.method, path, "GET, HEAD");
   return reply(connection, 404,
                chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, /v1/models, /v1/route, /v1/records/ID, /v1/feedback", path),
                                   "invalid_request_error", "", "unknown_url"));
@@ -102,15 +103,23 @@ std::string Worker::error_body(int status, const Error& error) {
   return chat::openai_error(error.message, chat::error_type(status), "", std::string(to_string(error.code)));
 }
 
-base::Task<void> Worker::reply(http::ServerConnection& connection, int status, std::string body) {
+base::Task<void> Worker::reply(http::ServerConnection& connection, int status, std::string body, std::string_view allow) {
   wire::Headers headers;
+  if (!allow.empty()) headers.add("Allow", allow);
   headers.add("Content-Type", "application/json");
   (void)co_await connection.respond(status, headers, body);
 }
 
-base::Task<void> Worker::reply_error(http::ServerConnection& connection, Error error, std::string param) {
-  const chat::HttpError e = chat::http_error(error.code);
-  return reply(connection, e.status, chat::openai_error(error.message, e.type, param, e.code));
+base::Task<void> Worker::refuse_method(http::ServerConnection& connection, std::string_view method, std::string_view path,
+                                       std::string_view allowed) {
+  return reply(connection, 405, chat::openai_error(fmt::format("{} takes {}, not {}", path.substr(0, 200), allowed, method.substr(0, 40)),
+                                                   "invalid_request_error", "", "method_not_allowed"), allowed);
+}
+
+// Not a coroutine: the arguments are used before it returns.
+base::Task<void> Worker::reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param) {
+  const chat::HttpError e = chat::http_error(code);
+  return reply(connection, e.status, chat::openai_error(message, e.type, param, e.code));
 }
 
 std::optional<const Key*> Worker::authenticate(const http::Request& request) const {

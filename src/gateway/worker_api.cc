@@ -1,6 +1,8 @@
 // The gateway's smaller endpoints: models, route (decide only), records, feedback, readiness, metrics.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/hash.h"
 #include "chat/build.h"
@@ -16,7 +18,8 @@ namespace swy::gateway {
 namespace {
 
 constexpr std::size_t kMaxComment = 4096;
-const Error kNoKey{ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"};
+constexpr std::string_view kRecordsOff = "records are off: configure records.path";
+constexpr std::string_view kNoKey = "missing or unknown API key; send Authorization: Bearer KEY";
 
 // The record, if this caller may see it: its own, or any for an admin or an open gateway. A foreign one does not exist.
 Result<std::string> find_record(const std::string& dir, const std::string& id, bool all, const std::string& caller) {
@@ -26,7 +29,9 @@ Result<std::string> find_record(const std::string& dir, const std::string& id, b
     base::JsonDoc doc;
     const auto j = doc.parse(*line);
     const auto work = j ? j->find("work") : std::nullopt;
-    if (!work || work->string_or("key", "") != caller) return fail(ErrorCode::kNotFound, fmt::format("no record {}", id));
+    // Without a decision the key stands outside.
+    const std::string_view owner = work ? work->string_or("key", "") : j ? j->string_or("key", "") : "";
+    if (owner != caller) return fail(ErrorCode::kNotFound, fmt::format("no record {}", id));
   }
   return line;
 }
@@ -34,22 +39,20 @@ Result<std::string> find_record(const std::string& dir, const std::string& id, b
 }  // namespace
 
 base::Task<void> Worker::models(http::Request request, http::ServerConnection& connection, std::string name) {
-  if (!authenticate(request)) co_return co_await reply_error(connection, kNoKey, "");
-  std::vector<chat::ModelEntry> entries;
-  const auto snapshot = snapshot_;
-  for (const std::string& n : snapshot->names) {
-    if (name.empty() || n == name) entries.push_back({n, 0, "switchyard"});
-  }
+  if (!authenticate(request)) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  const std::vector<std::string>& names = snapshot_->names;
   std::string body;
   if (name.empty()) {
+    std::vector<chat::ModelEntry> entries;
+    for (const std::string& n : names) entries.push_back({n, 0, "switchyard"});
     chat::append_model_list(body, entries);
-  } else if (entries.empty()) {
-    co_return co_await reply_error(connection, {ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", name.substr(0, 200),
-                                                                                   base::did_you_mean(name, snapshot->names))}, "model");
+  } else if (std::find(names.begin(), names.end(), name) == names.end()) {
+    return reply_error(connection, ErrorCode::kNotFound,
+                       fmt::format("unknown model '{}'{}", name.substr(0, 200), base::did_you_mean(name, names)), "model");
   } else {
     base::JsonWriter(body).begin_object().field("id", name).field("object", "model").field("created", 0).field("owned_by", "switchyard").end_object();
   }
-  co_await reply(connection, 200, std::move(body));
+  return reply(connection, 200, std::move(body));
 }
 
 std::string Worker::find_route_answer(const http::Request& request, const Key* key, int& status) {
@@ -84,32 +87,41 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
 
 base::Task<void> Worker::route(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) co_return co_await reply_error(connection, kNoKey, "");
+  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   int status = 200;
   std::string body = find_route_answer(request, *key, status);
-  co_await reply(connection, status, std::move(body));
+  return reply(connection, status, std::move(body));
+}
+
+std::function<Result<std::string>()> Worker::finder(const Key* key, std::string id) const {
+  const bool all = key == nullptr || key->role == "admin";
+  return [dir = snapshot_->config->records.path, id = std::move(id), all, caller = key == nullptr ? std::string() : key->name] {
+    return find_record(dir, id, all, caller);
+  };
 }
 
 base::Task<void> Worker::records(http::Request request, http::ServerConnection& connection, std::string id) {
   const auto key = authenticate(request);
-  if (!key) co_return co_await reply_error(connection, kNoKey, "");
-  const std::string dir = snapshot_->config->records.path;
-  if (dir.empty()) co_return co_await reply_error(connection, {ErrorCode::kNotFound, "records are off: configure records.path"}, "");
-  const bool all = *key == nullptr || (*key)->role == "admin";
-  const std::string caller = *key == nullptr ? "" : (*key)->name;
-  auto line = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, [=] { return find_record(dir, id, all, caller); });
-  if (!line) co_return co_await reply_error(connection, std::move(line).error(), "");
-  co_await reply(connection, 200, std::move(*line));
+  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  if (snapshot_->config->records.path.empty()) return reply_error(connection, ErrorCode::kNotFound, kRecordsOff, "");
+  return send_record(connection, finder(*key, std::move(id)));
+}
+
+base::Task<void> Worker::send_record(http::ServerConnection& connection, std::function<Result<std::string>()> find) {
+  RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
+  auto line = co_await search;
+  base::Task<void> answer = line ? reply(connection, 200, std::move(*line)) : reply_error(connection, line.error().code, line.error().message, "");
+  co_await std::move(answer);
 }
 
 base::Task<void> Worker::feedback(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) co_return co_await reply_error(connection, kNoKey, "");
-  if (log_ == nullptr) co_return co_await reply_error(connection, {ErrorCode::kNotFound, "records are off: configure records.path"}, "");
+  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  if (log_ == nullptr) return reply_error(connection, ErrorCode::kNotFound, kRecordsOff, "");
   base::JsonDoc doc;
   const auto j = doc.parse(request.body);
   if (!j || !j->is_object()) {
-    co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message}, "");
+    return reply_error(connection, ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message, "");
   }
   const std::string record(j->string_or("record", ""));
   std::optional<double> score;
@@ -118,24 +130,32 @@ base::Task<void> Worker::feedback(http::Request request, http::ServerConnection&
     if (const auto b = s->as_bool()) score = *b ? 1.0 : 0.0;
   }
   const std::string comment(j->string_or("comment", "").substr(0, kMaxComment));
-  if (record.empty()) co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record"}, "record");
+  if (record.empty()) return reply_error(connection, ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record", "record");
   if (!score || !(*score >= 0 && *score <= 1)) {
-    co_return co_await reply_error(connection, {ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false"}, "score");
+    return reply_error(connection, ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false", "score");
   }
-  const std::string dir = snapshot_->config->records.path;
-  const bool all = *key == nullptr || (*key)->role == "admin";
   const std::string caller = *key == nullptr ? "" : (*key)->name;
-  const auto known = co_await RunElsewhere<Result<std::string>>(loop_, shared_.on_control, [=] { return find_record(dir, record, all, caller); });
-  if (!known) co_return co_await reply_error(connection, known.error(), "record");
-  const auto written = log_->append(feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()));
-  if (!written) {
+  std::string answer;
+  base::JsonWriter(answer).begin_object().field("object", "feedback").field("record", record).field("score", *score).end_object();
+  return keep_feedback(connection, feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()), std::move(answer),
+                       finder(*key, record));
+}
+
+base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::string line, std::string answer,
+                                       std::function<Result<std::string>()> find) {
+  RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
+  const auto known = co_await search;
+  base::Task<void> out;
+  if (!known) {
+    out = reply_error(connection, known.error().code, known.error().message, "record");
+  } else if (const auto written = log_->append(line); !written) {
     shared_.records_dropped.add();
-    co_return co_await reply_error(connection, {ErrorCode::kExhausted, written.error().message}, "");
+    out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
+  } else {
+    shared_.records_written.add();
+    out = reply(connection, 200, std::move(answer));
   }
-  shared_.records_written.add();
-  std::string body;
-  base::JsonWriter(body).begin_object().field("object", "feedback").field("record", record).field("score", *score).end_object();
-  co_await reply(connection, 200, std::move(body));
+  co_await std::move(out);
 }
 
 base::Task<void> Worker::ready(http::ServerConnection& connection) {

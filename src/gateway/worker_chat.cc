@@ -19,6 +19,7 @@ namespace swy::gateway {
 namespace {
 
 constexpr std::size_t kMaxPlainAnswer = std::size_t{64} << 20U;
+constexpr std::int64_t kPatienceForEnd = 250 * net::kMillisecond;  // after [DONE]; well-behaved servers need none
 constexpr std::int64_t kDefaultExpectedOut = 400;  // as the price estimator's default
 
 Error upstream_error(const Exchange& x, const Error& why) {
@@ -96,7 +97,7 @@ bool Worker::prepare(Exchange& x, const http::Request& request) {
     x.fail_with({decoded.error().code, decoded.error().message});
     x.error_param = decoded.error().param;
     x.error_code = decoded.error().openai_code;
-    begin_record(x, request, "", nullptr);
+    begin_record(x, request, "", nullptr, *key);
     return false;
   }
   const chat::Request& chat_request = request_doc_.request();
@@ -153,7 +154,7 @@ bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::R
   }
   x.tokens_in = scratch_.reading.tokens_in();
   x.expected_out = std::min(request.max_tokens.value_or(kDefaultExpectedOut), kDefaultExpectedOut);
-  begin_record(x, raw, decision_text_, set);
+  begin_record(x, raw, decision_text_, set, decision_text_.empty() ? key : nullptr);
   return chosen;
 }
 
@@ -182,7 +183,7 @@ bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t
   return false;
 }
 
-void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_view decision, const route::RuleSet* set) {
+void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_view decision, const route::RuleSet* set, const Key* key) {
   if (log_ == nullptr) return;
   RecordStart start;
   start.id = x.id.view();
@@ -190,6 +191,7 @@ void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_vie
   start.seed = x.snapshot->config->seed;
   start.decision = decision;
   start.body = x.snapshot->config->records.bodies ? std::string_view(raw.body) : std::string_view{};
+  if (key != nullptr) start.key = key->name;
   x.record.reserve(2048 + start.body.size());
   append_record_start(x.record, start, x.snapshot->plan(), set, decision.empty() ? nullptr : &scratch_, live_,
                       x.snapshot->config->records.sketch);
@@ -227,6 +229,10 @@ base::Task<void> Worker::refuse(Exchange& x, http::ServerConnection& connection)
   x.status = x.aborted ? 499 : e.status;
   if (!x.cost) x.cost = 0;
   finish(x);
+  if (x.aborted) {
+    connection.abort();
+    co_return;
+  }
   wire::Headers headers;
   answer_headers(x, nullptr, headers);
   headers.add("Content-Type", "application/json");
@@ -247,6 +253,10 @@ base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::
     body += *piece;
   }
   x.first_ns = shared_.clock.mono_ns();
+  if (x.upstream_status < 400 && x.upstream_status != 200) {
+    x.fail_with(upstream_error(x, {ErrorCode::kProtocol, fmt::format("answered {}, which is neither an answer nor an error", x.upstream_status)}));
+    co_return co_await refuse(x, connection);
+  }
   std::optional<chat::Usage> usage;
   if (x.upstream_status == 200) {
     const auto answer = answer_doc_.read(body);
@@ -297,18 +307,7 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
       connection.begin(200, headers);
       begun = true;
     }
-    if (relay.over()) {  // [DONE] or an error event: settle before the client can see the end
-      if (!relay.ok()) x.fail_with(broken_stream(x, relay.why()));
-      x.finish_reason = relay.scan().finish_reason();
-      settle(x, relay.scan().usage_or_estimate(x.tokens_in));
-      finish(x);
-      (void)co_await connection.finish(ready);
-      while (relay.ok()) {  // read to the end, so that the upstream connection can be used again
-        const auto rest = co_await call.read_body();
-        if (!rest || rest->empty()) break;
-      }
-      co_return;
-    }
+    if (relay.over() && (relay.ok() || relay.scan().error())) co_return co_await finish_stream(x, call, relay, connection, ready);
     if (const auto sent = co_await connection.write(ready); !sent) {
       trouble = Error{ErrorCode::kCancelled, "the client went away or stopped reading"};
       break;
@@ -323,6 +322,23 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
   }
   finish(x);
   (void)co_await connection.finish();
+}
+
+// [DONE] or the upstream's own error event is the last thing in `last`: settles before the client can see the end.
+base::Task<void> Worker::finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay, http::ServerConnection& connection,
+                                       std::string_view last) {
+  if (!relay.ok()) x.fail_with(broken_stream(x, relay.why()));
+  x.finish_reason = relay.scan().finish_reason();
+  settle(x, relay.scan().usage_or_estimate(x.tokens_in));
+  finish(x);
+  (void)co_await connection.finish(last);
+  // Read to the end, so that the upstream connection can be used again; but the client's next request waits for this.
+  net::Deadline patience([](void* c) { static_cast<http::Call*>(c)->cancel(); }, &call);
+  patience.arm(loop_, loop_.after(kPatienceForEnd));
+  while (relay.ok()) {
+    const auto rest = co_await call.read_body();
+    if (!rest || rest->empty()) break;
+  }
 }
 
 base::Task<void> Worker::end_stream_with_error(Exchange& x, http::ServerConnection& connection, bool begun, const Error& error) {

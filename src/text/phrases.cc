@@ -69,7 +69,8 @@ struct PhraseSet::Trie {
       }
     }
     for (std::uint32_t& to : next) {
-      if (states[to].phrase != kNone || states[to].link != 0) to |= kEnds;
+      const bool ends = states[to].phrase != kNone || states[to].link != 0;
+      to = to * columns | (ends ? kEnds : 0);
     }
   }
   std::uint32_t columns;
@@ -140,7 +141,7 @@ void PhraseSet::scan(std::string_view text, Visit visit, void* self) const {
     }
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x80 || !options_.ignore_case) {
-      state = next_[std::size_t{state & ~kEnds} * columns_ + class_[byte]];
+      state = next_[std::size_t{state & ~kEnds} + class_[byte]];
       ++i;
     } else {
       const Decoded d = decode_multibyte(text, i);
@@ -148,11 +149,11 @@ void PhraseSet::scan(std::string_view text, Visit visit, void* self) const {
       const std::size_t n = d.valid ? encode(fold(d.cp), buf.data()) : 1;
       for (std::size_t k = 0; k < n; ++k) {
         const std::uint32_t column = class_[static_cast<unsigned char>(buf[k])];
-        state = next_[std::size_t{state & ~kEnds} * columns_ + column];
+        state = next_[std::size_t{state & ~kEnds} + column];
       }
       i += d.size;
     }
-    if ((state & kEnds) != 0 && !report(text, i, state & ~kEnds, visit, self)) return;
+    if ((state & kEnds) != 0 && !report(text, i, (state & ~kEnds) / columns_, visit, self)) return;
   }
 }
 

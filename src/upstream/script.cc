@@ -24,8 +24,8 @@ struct FaultName {
 };
 
 constexpr std::int64_t kMaxEvents = 1'000'000;
-constexpr std::int64_t kMaxMs = 86'400'000;           // a day
-constexpr std::int64_t kMaxBytes = 64 * 1024 * 1024;  // above what any reader here accepts
+constexpr std::int64_t kMaxMs = 86'400'000;             // a day
+constexpr std::int64_t kMaxBytes = 64LL * 1024 * 1024;  // above what any reader here accepts
 constexpr std::array<FaultName, 15> kFaults{{
     {FaultKind::kNone, "none", "none", 0, 0, 0, 0},
     {FaultKind::kStatus, "status", "status:CODE[:RETRY_AFTER_S]", 1, 2, 400, 599},
@@ -150,6 +150,7 @@ Result<Fault> parse_fault(std::string_view text) {
     return fault;
   }
   std::vector<std::string> names;
+  names.reserve(kFaults.size());
   for (const FaultName& known : kFaults) names.emplace_back(known.name);
   std::string message = "unknown fault \"" + std::string(words[0]) + "\"";
   message += base::did_you_mean(words[0], names);

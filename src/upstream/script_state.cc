@@ -12,7 +12,7 @@ namespace swy::upstream {
 namespace {
 
 // A long body is remembered so far; a test that needs more has the sender.
-constexpr std::size_t kRememberedBody = 256 * 1024;
+constexpr std::size_t kRememberedBody = 256UL * 1024;
 constexpr std::uint64_t kFaultStage = 0x6661756c74;  // "fault"
 
 void write_headers(base::JsonWriter& w, const wire::Headers& headers) {

@@ -29,6 +29,8 @@ class SseParser {
   // true: event is set. false: more input is needed. kTooLarge: an event passes the limit; the
   // parser stays failed.
   Result<bool> next(SseEvent& event);
+  // How many of the fed bytes next() has not looked at: where the event that it gave ends.
+  [[nodiscard]] std::size_t unread() const { return in_.size(); }
   // Bytes of an unfinished event are waiting (the stream ended in the middle of one).
   [[nodiscard]] bool incomplete() const { return !carry_.empty(); }
 

@@ -133,7 +133,7 @@ class Compiler final : public BuildContext {
   std::span<const ExpertId> candidates() override { return rule_ == nullptr ? std::span<const ExpertId>{} : rule_->candidates; }
 
   std::shared_ptr<const Estimator> estimator(const Doc& node) override {
-    if (node.is_list()) return estimator_list(node);
+    if (node.is_list()) return first_known(estimators_of(node));
     if (node.is_map()) return make_estimator(node, node);
     if (!node.is_scalar()) {
       diag_.error(node.mark(), "an estimator is a name, a list of names or a map with `type`");
@@ -207,13 +207,18 @@ class Compiler final : public BuildContext {
     return make<Estimator>(source, registry_.estimators(), "estimator");
   }
 
-  std::shared_ptr<const Estimator> estimator_list(const Doc& node) {
+  // Flat, however the node nests: a FirstKnown inside another one would share its scratch.
+  std::vector<std::shared_ptr<const Estimator>> estimators_of(const Doc& node) {
     std::vector<std::shared_ptr<const Estimator>> chain;
+    if (!node.is_list()) {
+      if (auto e = estimator(node)) chain.push_back(std::move(e));
+      return chain;
+    }
     for (const Doc& item : node.items()) {
-      if (auto e = estimator(item)) chain.push_back(std::move(e));
+      for (auto& e : estimators_of(item)) chain.push_back(std::move(e));
     }
     if (node.items().empty()) diag_.error(node.mark(), "the list of estimators is empty");
-    return chain.empty() ? nullptr : first_known(std::move(chain));
+    return chain;
   }
 
   void read_signals() {
@@ -406,7 +411,7 @@ class Compiler final : public BuildContext {
     const Doc fallback = Doc::scalar("prior");
     const bool has_prior = registry_.estimators().count("prior") != 0;
     if (node != nullptr || has_prior) {
-      if (auto e = estimator(node == nullptr ? fallback : *node)) chain.push_back(std::move(e));
+      chain = estimators_of(node == nullptr ? fallback : *node);
     }
     rule.estimator_name = describe(node == nullptr ? fallback : *node);
     if (registry_.estimators().count("price") != 0) {
@@ -483,6 +488,7 @@ class Compiler final : public BuildContext {
 }  // namespace
 
 std::shared_ptr<const Estimator> first_known(std::vector<std::shared_ptr<const Estimator>> chain) {
+  if (chain.empty()) return nullptr;
   if (chain.size() == 1) return chain[0];
   return std::make_shared<FirstKnown>(std::move(chain));
 }

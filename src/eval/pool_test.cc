@@ -1,0 +1,98 @@
+#include "eval/pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "eval/testing/tables.h"
+
+namespace swy::eval {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(Pool, TrainAndTestShareNoQuestionEvenUnderAnotherId) {
+  std::string rows;
+  for (int copy = 0; copy < 3; ++copy) {
+    for (int i = 0; i < 200; ++i) {
+      rows += fmt::format(
+          R"({{"id":"set{0}-{1}","dataset":"s{0}","prompt":"{2}uestion no. {1}{3}","models":{{"a":{{"correct":1,"cost":1}}}}}})"
+          "\n",
+          copy, i, copy == 1 ? "q" : "Q", copy == 2 ? "?" : "");
+    }
+  }
+  const auto pool = make_pool(testing::table_from(rows), {});
+  ASSERT_TRUE(pool);
+  std::set<std::string> train;
+  const auto question = [&](std::size_t row) {
+    const std::string id(pool->table.row(row).id);
+    return id.substr(id.find('-'));
+  };
+  for (const std::size_t row : pool->train) train.insert(question(row));
+  for (const std::size_t row : pool->test) EXPECT_EQ(train.count(question(row)), 0U);
+  EXPECT_EQ(pool->train.size() + pool->test.size(), 600U);
+  EXPECT_NEAR(static_cast<double>(pool->train.size()) / 600, 0.6, 0.12);
+}
+
+TEST(Pool, LeavesOutModelsThatAnsweredTooFewOrHaveNoPriceAndSaysSo) {
+  std::string rows;
+  for (int i = 0; i < 100; ++i) {
+    rows += fmt::format(
+        R"({{"id":"q{0}","prompt":"p{0}","models":{{"a":{{"correct":1,"cost":1}},"b":{{"correct":0,"cost":2}},"free":{{"correct":1}}{1}}}}})"
+        "\n",
+        i, i < 50 ? R"(,"half":{"correct":1,"cost":1})" : "");
+  }
+  const auto pool = make_pool(testing::table_from(rows), {});
+  ASSERT_TRUE(pool);
+  EXPECT_EQ(pool->table.models(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(pool->priced);
+  ASSERT_EQ(pool->notes.size(), 2U);
+  EXPECT_THAT(pool->notes[0], HasSubstr("half"));
+  EXPECT_THAT(pool->notes[1], HasSubstr("free"));
+}
+
+TEST(Pool, AMissingCostIsTheModelsMeanAndNeverFree) {
+  std::string rows;
+  for (int i = 0; i < 100; ++i) {
+    rows += fmt::format(R"({{"id":"q{0}","prompt":"p{0}","models":{{"a":{{"correct":1{1}}}}}}})"
+                        "\n",
+                        i, i == 3 ? "" : R"(,"cost":2)");
+  }
+  const auto pool = make_pool(testing::table_from(rows), {});
+  ASSERT_TRUE(pool);
+  EXPECT_DOUBLE_EQ(pool->costs(3)[0], 2);
+  EXPECT_THAT(pool->notes.back(), HasSubstr("1 costs are missing"));
+}
+
+TEST(Pool, WithoutAnyCostOnlyQualitiesAreCompared) {
+  std::string rows;
+  for (int i = 0; i < 50; ++i)
+    rows += fmt::format(R"({{"id":"q{0}","prompt":"p{0}","models":{{"a":{{"correct":1}}}}}})"
+                        "\n",
+                        i);
+  const auto pool = make_pool(testing::table_from(rows), {});
+  ASSERT_TRUE(pool);
+  EXPECT_FALSE(pool->priced);
+  EXPECT_THAT(pool->notes.back(), HasSubstr("no cost"));
+}
+
+TEST(Pool, UnknownModelsAreNamedWithTheNearest) {
+  PoolOptions options;
+  options.models = {"SS"};
+  const auto pool = make_pool(testing::table_from(testing::t4_rows()), options);
+  ASSERT_FALSE(pool);
+  EXPECT_EQ(pool.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(pool.error().message, HasSubstr("SS"));
+}
+
+TEST(Pool, AnEmptyTestPartIsAnErrorThatSaysWhatToDo) {
+  PoolOptions options;
+  options.train_share = 1;
+  const auto pool = make_pool(testing::table_from(testing::t4_rows()), options);
+  ASSERT_FALSE(pool);
+  EXPECT_THAT(pool.error().message, HasSubstr("test part is empty"));
+}
+
+}  // namespace
+}  // namespace swy::eval
