@@ -66,6 +66,13 @@ void append_escape(std::string& out, unsigned char c) {
   out += kHex[c & 15U];
 }
 
+// Bytes that stand for themselves in a JSON string, the rest of which append_json_string looks at.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> t{};
+  for (std::size_t c = 0x20; c < 0x80; ++c) t[c] = c != '"' && c != '\\';
+  return t;
+}();
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view value) {
@@ -75,7 +82,7 @@ void append_json_string(std::string& out, std::string_view value) {
   const auto flush = [&](std::size_t end) { out.append(value.substr(start, end - start)); };
   while (i < value.size()) {
     const auto c = static_cast<unsigned char>(value[i]);
-    if (c >= 0x20 && c < 0x80 && c != '"' && c != '\\') {
+    if (kPlain[c]) {
       ++i;
       continue;
     }
@@ -127,6 +134,10 @@ JsonWriter& JsonWriter::string(std::string_view value) {
 }
 JsonWriter& JsonWriter::number(double value) {
   if (!std::isfinite(value)) return null();
+  // Small whole numbers are the common case, and the shortest form of them is the integer's.
+  if (value < 100'000 && !std::signbit(value) && value == std::trunc(value)) {
+    return integer(static_cast<std::int64_t>(value));
+  }
   separate();
   std::array<char, 40> tmp;
   const auto r = std::to_chars(tmp.data(), tmp.data() + tmp.size(), value);

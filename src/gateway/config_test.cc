@@ -69,27 +69,47 @@ TEST(GatewayConfig, EveryFindingNamesItsLineAndColumn) {
   EXPECT_EQ(finding("workers: none\n" + rest, "workers").substr(0, 6), "1:10: ");
   EXPECT_EQ(finding("listn: x\n" + rest, "did you mean listen").substr(0, 5), "1:1: ");
   EXPECT_EQ(finding("listen: { address: nowhere }\n" + rest, "host:port").substr(0, 6), "1:20: ");
-  EXPECT_EQ(finding("listen: { address: \"a:70000\" }\n" + rest, "host:port").substr(0, 6), "1:20: ");
+  EXPECT_EQ(finding("listen: { address: \"a:70000\" }\n" + rest, "host:port").substr(0, 6),
+            "1:20: ");
   EXPECT_EQ(finding("records: {}\n" + rest, "needs a path").substr(0, 5), "1:10:");
   EXPECT_EQ(finding("keys: { a: b }\n" + rest, "keys must be a list").substr(0, 5), "1:7: ");
-  EXPECT_EQ(finding("keys:\n  - { name: a, hash: secret }\n" + rest, "lower-case hex").substr(0, 6), "2:22: ");
+  EXPECT_EQ(finding("keys:\n  - { name: a, hash: secret }\n" + rest, "lower-case hex").substr(0, 6),
+            "2:22: ");
   EXPECT_EQ(finding("upstreams: [x]\n" + kModels, "must be a map").substr(0, 6), "1:12: ");
-  EXPECT_EQ(finding("upstreams:\n  local: { url: ftp://x }\n" + kModels, "http://").substr(0, 6), "2:17: ");
-  EXPECT_EQ(finding("upstreams:\n  local: { url: \"http://a\", dialect: openaj }\n" + kModels, "did you mean openai").substr(0, 6), "2:38: ");
-  EXPECT_EQ(finding("upstreams:\n  local: { url: \"http://a\", credential: sk-1 }\n" + kModels, "does not belong").substr(0, 6), "2:41: ");
-  EXPECT_EQ(finding("upstreams:\n  locl: { url: \"http://a\" }\n" + kModels, "did you mean locl").substr(0, 6), "4:30: ");
-  EXPECT_EQ(finding("upstreams:\n  local: { url: \"http://a\", ca_file: no.pem }\n" + kModels, "no.pem").substr(0, 6), "2:38: ");
+  EXPECT_EQ(finding("upstreams:\n  local: { url: ftp://x }\n" + kModels, "http://").substr(0, 6),
+            "2:17: ");
+  EXPECT_EQ(finding("upstreams:\n  local: { url: \"http://a\", dialect: openaj }\n" + kModels,
+                    "did you mean openai")
+                .substr(0, 6),
+            "2:38: ");
+  EXPECT_EQ(finding("upstreams:\n  local: { url: \"http://a\", credential: sk-1 }\n" + kModels,
+                    "does not belong")
+                .substr(0, 6),
+            "2:41: ");
+  EXPECT_EQ(finding("upstreams:\n  locl: { url: \"http://a\" }\n" + kModels, "did you mean locl")
+                .substr(0, 6),
+            "4:30: ");
+  EXPECT_EQ(
+      finding("upstreams:\n  local: { url: \"http://a\", ca_file: no.pem }\n" + kModels, "no.pem")
+          .substr(0, 6),
+      "2:38: ");
 }
 
 TEST(GatewayConfig, AKeyHashIsCheckedAndKeptAsHexDigits) {
   const std::string rest = kUpstreams + kModels;
-  const Parsed p = parse("keys:\n  - { name: a, hash: \"sha256:" + kHashA + "\", role: admin }\n" + rest);
+  const Parsed p =
+      parse("keys:\n  - { name: a, hash: \"sha256:" + kHashA + "\", role: admin }\n" + rest);
   ASSERT_NE(p.config, nullptr) << p.diag.to_text();
   EXPECT_EQ(p.config->keys.at(0).hash, kHashA);
   EXPECT_EQ(p.config->keys.at(0).role, "admin");
   const std::string second = "  - { name: b, hash: \"sha256:" + kHashA + "\" }\n";
-  EXPECT_NE(finding("keys:\n  - { name: a, hash: \"sha256:" + kHashA + "\" }\n" + second + rest, "same hash"), "");
-  EXPECT_NE(finding("keys:\n  - { name: a, hash: \"sha256:" + std::string(64, 'A') + "\" }\n" + rest, "lower-case"), "");
+  EXPECT_NE(finding("keys:\n  - { name: a, hash: \"sha256:" + kHashA + "\" }\n" + second + rest,
+                    "same hash"),
+            "");
+  EXPECT_NE(
+      finding("keys:\n  - { name: a, hash: \"sha256:" + std::string(64, 'A') + "\" }\n" + rest,
+              "lower-case"),
+      "");
   EXPECT_NE(finding("keys:\n  - { hash: \"sha256:" + kHashA + "\" }\n" + rest, "needs a name"), "");
 }
 
@@ -104,14 +124,17 @@ TEST(GatewayConfig, WithoutKeysItListensOnLoopbackWhateverTheHost) {
   const Parsed local = parse("listen: { address: \"[::1]:80\" }\n" + rest);
   EXPECT_EQ(local.config->address, "::1");
   EXPECT_EQ(local.diag.warnings(), 0U);
-  const Parsed keyed = parse("listen: { address: \"*:80\" }\nkeys:\n  - { name: a, hash: \"sha256:" + kHashA + "\" }\n" + rest);
+  const Parsed keyed =
+      parse("listen: { address: \"*:80\" }\nkeys:\n  - { name: a, hash: \"sha256:" + kHashA +
+            "\" }\n" + rest);
   EXPECT_EQ(keyed.config->address, "0.0.0.0");
 }
 
 TEST(GatewayConfig, ACredentialComesFromTheEnvironmentOrTheClientAndAMissingOneIsANote) {
   ::setenv("SWY_TEST_CREDENTIAL", "s3cret", 1);
   const auto with = [&](const std::string& credential) {
-    return parse("upstreams:\n  local: { url: \"http://a\", credential: \"" + credential + "\" }\n" + kModels);
+    return parse("upstreams:\n  local: { url: \"http://a\", credential: \"" + credential +
+                 "\" }\n" + kModels);
   };
   EXPECT_EQ(with("env:SWY_TEST_CREDENTIAL").config->upstreams.at(0).authorization, "Bearer s3cret");
   EXPECT_TRUE(with("client").config->upstreams.at(0).client_credential);

@@ -16,13 +16,16 @@ namespace swy::gateway {
 namespace {
 
 TEST(KeyRing, FindsAKeyByWhatTheClientSends) {
-  const auto key = [](std::string name, std::string_view text) { return Key{std::move(name), hash_key(text).substr(7), "user"}; };
+  const auto key = [](std::string name, std::string_view text) {
+    return Key{std::move(name), hash_key(text).substr(7), "user"};
+  };
   const KeyRing ring({key("alice", "k-alice"), key("bob", "k-bob")});
   EXPECT_FALSE(ring.open());
   ASSERT_NE(ring.find("Bearer k-alice"), nullptr);
   EXPECT_EQ(ring.find("Bearer k-alice")->name, "alice");
   EXPECT_EQ(ring.find("bearer k-bob  ")->name, "bob");
-  for (const std::string_view wrong : {"", "Bearer", "Bearer ", "k-alice", "Basic k-alice", "Bearer k-alic", "Bearer k-alice2", "Bearer  k-alice"}) {
+  for (const std::string_view wrong : {"", "Bearer", "Bearer ", "k-alice", "Basic k-alice",
+                                       "Bearer k-alic", "Bearer k-alice2", "Bearer  k-alice"}) {
     EXPECT_EQ(ring.find(wrong), nullptr) << wrong;
   }
 }
@@ -40,7 +43,10 @@ TEST(Keys, AreLongDistinctAndHashedAsConfigured) {
     EXPECT_EQ(k.size(), 47U);
     EXPECT_TRUE(seen.insert(k).second);
   }
-  EXPECT_EQ(hash_key("a"), "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");  // FIPS 180-4, "a"
+  EXPECT_EQ(
+      hash_key("a"),
+      "sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");  // FIPS 180-4,
+                                                                                   // "a"
 }
 
 TEST(Url, HasOriginAndPathWithoutATrailingSlash) {
@@ -56,9 +62,10 @@ TEST(Url, HasOriginAndPathWithoutATrailingSlash) {
 }
 
 TEST(Url, WhatIsNotAnHttpOriginIsRefused) {
-  for (const std::string_view bad : {"", "h", "ftp://h", "http://", "http:///v1", "http://h:", "http://h:0", "http://h:70000", "http://h:1x",
-                                     "http://u@h", "http://h?q", "http://h#f", "http://h /v1", "http://:80", "HTTP//h", "http://[]:80",
-                                     "http://[::1", "http://::1]:80", "http://[::1]x:80"}) {
+  for (const std::string_view bad :
+       {"", "h", "ftp://h", "http://", "http:///v1", "http://h:", "http://h:0", "http://h:70000",
+        "http://h:1x", "http://u@h", "http://h?q", "http://h#f", "http://h /v1", "http://:80",
+        "HTTP//h", "http://[]:80", "http://[::1", "http://::1]:80", "http://[::1]x:80"}) {
     EXPECT_FALSE(parse_url(bad)) << bad;
   }
 }
@@ -71,12 +78,16 @@ class GatewayProcess : public testing::Test {
     file_ = pattern + "/c.yaml";
   }
   void write(const std::string& top) {
-    std::ofstream(file_) << "listen: { address: \"127.0.0.1:0\" }\n" << top
-                         << "upstreams:\n  local: { url: http://127.0.0.1:1/v1 }\n"
-                            "models:\n  - { name: small, upstream: local, price: { input: 1, output: 2 } }\n"
-                            "routes:\n  auto:\n    - { name: any, models: [small], policy: first }\n";
+    std::ofstream(file_)
+        << "listen: { address: \"127.0.0.1:0\" }\n"
+        << top
+        << "upstreams:\n  local: { url: http://127.0.0.1:1/v1 }\n"
+           "models:\n  - { name: small, upstream: local, price: { input: 1, output: 2 } }\n"
+           "routes:\n  auto:\n    - { name: any, models: [small], policy: first }\n";
   }
-  GatewayOptions options() { return {.config_file = file_, .watch = false, .handle_signals = false}; }
+  GatewayOptions options() {
+    return {.config_file = file_, .watch = false, .handle_signals = false};
+  }
 
   std::string file_;
   const route::Registry registry_ = route::builtin_registry();

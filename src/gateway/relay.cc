@@ -30,6 +30,7 @@ bool has_prefix(std::string_view name, std::string_view prefix) {
 std::size_t last_event_end(std::string_view bytes) {
   std::size_t end = 0;
   if (const auto p = bytes.rfind("\n\n"); p != std::string_view::npos) end = p + 2;
+  if (bytes.find('\r') == std::string_view::npos) return end;  // memchr: most servers never send one
   if (const auto p = bytes.rfind("\n\r\n"); p != std::string_view::npos) end = std::max(end, p + 3);
   if (const auto p = bytes.rfind("\r\r"); p != std::string_view::npos) end = std::max(end, p + 2);
   return end;

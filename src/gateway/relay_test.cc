@@ -9,8 +9,8 @@ namespace swy::gateway {
 namespace {
 
 std::string chunk(std::string_view content, std::string_view finish = "null") {
-  return R"({"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":")" + std::string(content) +
-         R"("},"finish_reason":)" + std::string(finish) + "}]}";
+  return R"({"id":"x","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":")" +
+         std::string(content) + R"("},"finish_reason":)" + std::string(finish) + "}]}";
 }
 
 std::string stream_of(const std::vector<std::string>& payloads, std::string_view eol) {
@@ -98,7 +98,8 @@ TEST(StreamRelay, WhatCameBeforeABrokenEventPassesHoweverItIsSplit) {
 }
 
 TEST(StreamRelay, AnErrorEventOfTheUpstreamPassesAndIsNoGoodEnd) {
-  const std::string s = stream_of({chunk("a"), R"({"error":{"message":"no","type":"server_error"}})"}, "\n");
+  const std::string s =
+      stream_of({chunk("a"), R"({"error":{"message":"no","type":"server_error"}})"}, "\n");
   const Relayed r = relay(s, {});
   EXPECT_EQ(r.out, s);
   EXPECT_TRUE(r.over);
@@ -140,9 +141,17 @@ wire::Headers headers(std::initializer_list<std::pair<std::string_view, std::str
 }
 
 TEST(RequestHeaders, HopAndCredentialsStayAndTheRestPasses) {
-  const wire::Headers in = headers({{"Host", "g"}, {"X-Custom", "1"}, {"Authorization", "Bearer x"}, {"Cookie", "c"}, {"X-Api-Key", "k"},
-                                    {"Connection", "keep-alive, X-Private"}, {"X-Private", "p"}, {"Transfer-Encoding", "chunked"},
-                                    {"Accept-Encoding", "gzip"}, {"Content-Length", "3"}, {"Expect", "100-continue"}});
+  const wire::Headers in = headers({{"Host", "g"},
+                                    {"X-Custom", "1"},
+                                    {"Authorization", "Bearer x"},
+                                    {"Cookie", "c"},
+                                    {"X-Api-Key", "k"},
+                                    {"Connection", "keep-alive, X-Private"},
+                                    {"X-Private", "p"},
+                                    {"Transfer-Encoding", "chunked"},
+                                    {"Accept-Encoding", "gzip"},
+                                    {"Content-Length", "3"},
+                                    {"Expect", "100-continue"}});
   wire::Headers out;
   forward_request_headers(in, false, out);
   ASSERT_EQ(out.size(), 1U);
@@ -154,8 +163,12 @@ TEST(RequestHeaders, HopAndCredentialsStayAndTheRestPasses) {
 }
 
 TEST(ResponseHeaders, AnUpstreamCannotSetTheGatewaysHeadersOrCookies) {
-  const wire::Headers in = headers({{"X-Switchyard-Model", "forged"}, {"Set-Cookie", "a=b"}, {"Retry-After", "7"}, {"Content-Type", "x"},
-                                    {"X-Request-Id", "r"}, {"Keep-Alive", "timeout=5"}});
+  const wire::Headers in = headers({{"X-Switchyard-Model", "forged"},
+                                    {"Set-Cookie", "a=b"},
+                                    {"Retry-After", "7"},
+                                    {"Content-Type", "x"},
+                                    {"X-Request-Id", "r"},
+                                    {"Keep-Alive", "timeout=5"}});
   wire::Headers out;
   forward_response_headers(in, out);
   EXPECT_EQ(out.size(), 2U);
@@ -164,7 +177,11 @@ TEST(ResponseHeaders, AnUpstreamCannotSetTheGatewaysHeadersOrCookies) {
 }
 
 TEST(RuleHeaders, AreLowerCasedBoundedAndWithoutSecrets) {
-  wire::Headers in = headers({{"X-Team", "Blue"}, {"Authorization", "secret"}, {"Cookie", "secret"}, {"Accept", "*/*"}, {"X-Stainless-Os", "x"}});
+  wire::Headers in = headers({{"X-Team", "Blue"},
+                              {"Authorization", "secret"},
+                              {"Cookie", "secret"},
+                              {"Accept", "*/*"},
+                              {"X-Stainless-Os", "x"}});
   in.add("X-Long", std::string(513, 'x'));
   for (int i = 0; i < 40; ++i) in.add("X-" + std::to_string(i), std::string(400, 'v'));
   std::string text;
@@ -178,7 +195,8 @@ TEST(RuleHeaders, AreLowerCasedBoundedAndWithoutSecrets) {
   for (const route::Header& h : out) {
     EXPECT_NE(h.name, "authorization");
     EXPECT_NE(h.name, "x-long");
-    EXPECT_TRUE(h.name.data() >= text.data() && h.name.data() < text.data() + text.size()) << "a view into text";
+    EXPECT_TRUE(h.name.data() >= text.data() && h.name.data() < text.data() + text.size())
+        << "a view into text";
   }
 }
 

@@ -37,7 +37,8 @@ TEST(Sessions, KeepAtMostTheirCapacityAndForgetTheLeastRecentlyServedFirst) {
     s.served("s" + std::to_string(i), "large", i);
   }
   std::size_t kept = 0;
-  for (int i = 0; i < 1000; ++i) kept += s.previous("s" + std::to_string(i), 1000).has_value() ? 1 : 0;
+  for (int i = 0; i < 1000; ++i)
+    kept += s.previous("s" + std::to_string(i), 1000).has_value() ? 1 : 0;
   EXPECT_EQ(kept, kCapacity - 1);
   EXPECT_EQ(s.previous("often", 1000), "small");
   EXPECT_TRUE(s.previous("s999", 1000));

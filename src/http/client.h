@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -100,8 +101,9 @@ class Call {
   // Call. Once per Call. kUnavailable, kTimeout, kClosed (before a head came), kProtocol (not
   // HTTP), kCancelled.
   base::Task<Result<const wire::ResponseHead*>> start(const Origin& origin, OutRequest request);
-  // The next piece of the body, at most what has arrived; empty: the end. The view lives until the
-  // next read_body(). kClosed: cut short. kTimeout, kProtocol, kCancelled.
+  // The next piece of the body: all that has arrived of it, joined across the chunks of its
+  // framing; empty: the end. The view lives until the next read_body(). kClosed: cut short.
+  // kTimeout, kProtocol, kCancelled.
   base::Task<Result<std::string_view>> read_body();
   // Closes the connection at once; what is waiting in start() or read_body() ends with kCancelled.
   // A connection that is still being made is dropped as soon as that ends. From anywhere on the
@@ -113,11 +115,14 @@ class Call {
   void write_head(const Origin& origin, const OutRequest& request);
   void release();
   tl::unexpected<Error> broken(Error why);  // drops the connection
+  std::string_view join_arrived(std::string_view first);
 
   ClientPool& pool_;
   std::unique_ptr<ClientPool::Link> link_;
   wire::ResponseHead head_;
   std::string out_;
+  std::optional<Error> broken_framing_;  // found behind a piece that was still good
+  bool end_seen_ = false;                // behind the last piece
   bool cancelled_ = false;
 };
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "text/plainly_english.h"
+
 namespace swy::text {
 namespace {
 
@@ -72,6 +74,37 @@ TEST(DetectLanguage, IsLessSureOfMixedAndShortText) {
       detect_language(std::string(samples()[0].second) + " " + std::string(samples()[6].second));
   EXPECT_LT(mixed.confidence, alone.confidence);
   EXPECT_LT(detect_language("explain the rules").confidence, alone.confidence);
+}
+
+// Plain English does not reach CLD2; everything that only looks like it must.
+TEST(DetectLanguage, TakesTheShortCutForEnglishOnly) {
+  const std::string english =
+      "Please tell me what the two of you have found in the report, because some of the numbers "
+      "that they sent with it "
+      "could not be right and I would like to know how that can happen before the meeting starts.";
+  EXPECT_TRUE(plainly_english(english).has_value());
+  EXPECT_EQ(detect_language(english).code, "en");
+  for (const auto& [code, text] : samples()) {
+    if (code == "en") continue;
+    EXPECT_FALSE(plainly_english(std::string(text) + " " + std::string(text)).has_value()) << text;
+    EXPECT_FALSE(
+        plainly_english(english + " " + std::string(text) + " " + std::string(text)).has_value())
+        << text;
+  }
+  const std::string dutch =
+      "Of het widget de invoer kan accepteren of niet, of het venster actief is of dat we wachten, "
+      "of we het by de "
+      "gebruiker had of my dat in is was for at or do";
+  EXPECT_FALSE(plainly_english(dutch).has_value());
+  EXPECT_FALSE(plainly_english("the and that with you").has_value());
+  EXPECT_FALSE(plainly_english(english + " see https://example.com").has_value());
+}
+
+TEST(DetectLanguage, LooksAtAllOfATextWhoseBeginningIsMixed) {
+  std::string text;
+  while (text.size() < 240) text += std::string(samples()[1].second) + " ";
+  while (text.size() < 3000) text += std::string(samples()[6].second) + " ";
+  EXPECT_EQ(detect_language(text).code, "ru");
 }
 
 TEST(DetectLanguage, ReadsABoundedPrefix) {

@@ -69,7 +69,8 @@ struct PhraseSet::Trie {
       }
     }
     for (std::uint32_t& to : next) {
-      if (states[to].phrase != kNone || states[to].link != 0) to |= kEnds;
+      const bool ends = states[to].phrase != kNone || states[to].link != 0;
+      to = to * columns | (ends ? kEnds : 0);
     }
   }
   std::uint32_t columns;
@@ -123,6 +124,9 @@ Result<PhraseSet> PhraseSet::build(std::span<const std::string> phrases, PhraseO
   trie.complete();
   set.next_ = std::move(trie.next);
   set.states_ = std::move(trie.states);
+  for (std::size_t b = 0; b < 256; ++b) {
+    set.begins_[b] = (b >= 0x80 && options.ignore_case) || set.next_[set.class_[b]] != 0;
+  }
   return set;
 }
 
@@ -131,9 +135,13 @@ void PhraseSet::scan(std::string_view text, Visit visit, void* self) const {
   std::uint32_t state = 0;
   std::array<char, 4> buf{};
   for (std::size_t i = 0; i < text.size();) {
+    if (state == 0) {  // nothing begun: skip to a byte that may begin a phrase
+      while (i < text.size() && !begins_[static_cast<unsigned char>(text[i])]) ++i;
+      if (i == text.size()) return;
+    }
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x80 || !options_.ignore_case) {
-      state = next_[std::size_t{state & ~kEnds} * columns_ + class_[byte]];
+      state = next_[std::size_t{state & ~kEnds} + class_[byte]];
       ++i;
     } else {
       const Decoded d = decode_multibyte(text, i);
@@ -141,11 +149,11 @@ void PhraseSet::scan(std::string_view text, Visit visit, void* self) const {
       const std::size_t n = d.valid ? encode(fold(d.cp), buf.data()) : 1;
       for (std::size_t k = 0; k < n; ++k) {
         const std::uint32_t column = class_[static_cast<unsigned char>(buf[k])];
-        state = next_[std::size_t{state & ~kEnds} * columns_ + column];
+        state = next_[std::size_t{state & ~kEnds} + column];
       }
       i += d.size;
     }
-    if ((state & kEnds) != 0 && !report(text, i, state & ~kEnds, visit, self)) return;
+    if ((state & kEnds) != 0 && !report(text, i, (state & ~kEnds) / columns_, visit, self)) return;
   }
 }
 

@@ -91,10 +91,11 @@ class PhraseSet {
 
   PhraseOptions options_;
   std::array<std::uint8_t, 256>
-      class_{};  // byte -> column; 0 is "in no phrase". ASCII is folded here
+      class_{};                     // byte -> column; 0 is "in no phrase". ASCII is folded here
+  std::array<bool, 256> begins_{};  // a phrase may begin with this byte
   std::uint32_t columns_ = 1;
-  std::vector<std::uint32_t>
-      next_;  // [state * columns_ + column] -> state, top bit: something ends there
+  std::vector<std::uint32_t> next_;  // [row + column] -> the next state's row, state * columns_;
+                                     // top bit: something ends there
   std::vector<State> states_;
   std::vector<Phrase> phrases_;
 };

@@ -62,18 +62,74 @@ constexpr std::array<std::uint32_t, 26> kMathLengths = [] {
   return m;
 }();
 
+// Which second letters occur after each first one.
+constexpr std::array<std::uint32_t, 26> kMathSeconds = [] {
+  std::array<std::uint32_t, 26> m{};
+  for (const std::string_view w : kMathWords)
+    m[static_cast<std::size_t>(w[0] - 'a')] |= 1U << static_cast<unsigned>(w[1] - 'a');
+  return m;
+}();
+
 bool is_math_word(std::string_view w) {
   if (w.size() < 3 || w.size() > 12) return false;
+  const auto first = static_cast<std::size_t>(static_cast<unsigned char>(w[0]) | 0x20U) - 'a';
+  const auto second = static_cast<std::size_t>(static_cast<unsigned char>(w[1]) | 0x20U) - 'a';
+  if (first >= kMathLengths.size() || second >= 26 || (kMathLengths[first] >> w.size() & 1U) == 0 ||
+      (kMathSeconds[first] >> second & 1U) == 0) {
+    return false;
+  }
   std::array<char, 12> low{};
   for (std::size_t i = 0; i < w.size(); ++i)
     low[i] = static_cast<char>(fold(static_cast<unsigned char>(w[i])));
-  if (low[0] < 'a' || low[0] > 'z' ||
-      (kMathLengths[static_cast<std::size_t>(low[0] - 'a')] >> w.size() & 1U) == 0) {
-    return false;
-  }
   return std::binary_search(kMathWords.begin(), kMathWords.end(),
                             std::string_view(low.data(), w.size()));
 }
+
+// What an ASCII word character adds, in three fields of one number: a text has at most
+// kMaxStructureBytes of them. The top bit's field only keeps the underscore from being 0.
+constexpr unsigned kLetters = 0;
+constexpr unsigned kDigits = 20;
+constexpr unsigned kUpper = 40;
+constexpr std::uint64_t kCountMask = (1U << 20U) - 1;
+static_assert(kMaxStructureBytes < kCountMask);
+constexpr std::array<std::uint64_t, 256> kWordCounts = [] {
+  std::array<std::uint64_t, 256> t{};
+  for (std::size_t c = 'a'; c <= 'z'; ++c) t[c] = std::uint64_t{1} << kLetters;
+  for (std::size_t c = 'A'; c <= 'Z'; ++c)
+    t[c] = std::uint64_t{1} << kLetters | std::uint64_t{1} << kUpper;
+  for (std::size_t c = '0'; c <= '9'; ++c) t[c] = std::uint64_t{1} << kDigits;
+  t['_'] = std::uint64_t{1} << 60U;  // 16 of them overflow out of the number, unseen
+  return t;
+}();
+
+// Which characters of interest a line has: most lines have few, and each search below is for some
+// of them.
+enum Has : std::uint32_t {
+  kSpan = 1,      // ` $ \ :
+  kRelation = 2,  // = + * / ^ < >
+  kPipe = 4,
+  kTab = 8,
+  kComma = 16,
+  kSemicolon = 32,
+  kOperator = 64,  // what operators() looks at: neither letter, digit nor space
+};
+constexpr std::array<std::uint8_t, 256> kHas = [] {
+  std::array<std::uint8_t, 256> t{};
+  for (std::size_t c = 0; c < 256; ++c) {
+    const char k = static_cast<char>(c);
+    const auto in = [k](std::string_view set) { return set.find(k) != std::string_view::npos; };
+    std::uint32_t bits = 0;
+    if (in("`$\\:")) bits |= kSpan;
+    if (in("=+*/^<>")) bits |= kRelation;
+    if (k == '|') bits |= kPipe;
+    if (k == '\t') bits |= kTab;
+    if (k == ',') bits |= kComma;
+    if (k == ';') bits |= kSemicolon;
+    if (in("=!-:&|+</(_[")) bits |= kOperator;  // first characters of its pairs, and ( [ _
+    t[c] = static_cast<std::uint8_t>(bits);
+  }
+  return t;
+}();
 
 class Analysis {
  public:
@@ -94,40 +150,54 @@ class Analysis {
   }
 
  private:
-  // Letters, words, sentences.
+  // Letters, words, sentences. Runs of ASCII word characters, most of most prompts, are counted by
+  // table.
   void characters() {
     std::size_t word = kNoWord;
     char32_t last = 0;  // last character that is no space
+    std::uint64_t counts = 0;
     for (std::size_t i = 0; i < text_.size();) {
-      const Decoded d = decode_next(text_, i);
-      ++out_.code_points;
-      if (is_word(d.cp)) {
-        if (is_cjk(d.cp) || word == kNoWord) ++out_.words;
-        if (word == kNoWord) word = i;
-        letter(d.cp);
-        last = d.cp;
-      } else {
-        end_word(word, i);
-        word = kNoWord;
-        if (!is_space(d.cp)) {
-          ++out_.symbols;
-          mark(d.cp, i + d.size, last);
-          last = d.cp;
+      const std::size_t from = i;
+      while (i < text_.size() && kWordCounts[static_cast<unsigned char>(text_[i])] != 0)
+        counts += kWordCounts[static_cast<unsigned char>(text_[i++])];
+      if (i > from) {
+        out_.code_points += static_cast<std::uint32_t>(i - from);
+        if (word == kNoWord) {
+          ++out_.words;
+          word = from;
         }
+        last = static_cast<unsigned char>(text_[i - 1]);
+        continue;
       }
-      i += d.size;
+      i += other(i, word, last);
     }
     end_word(word, text_.size());
+    out_.digits += static_cast<std::uint32_t>(counts >> kDigits & kCountMask);
+    out_.letters += static_cast<std::uint32_t>(counts >> kLetters & kCountMask);
+    out_.upper_case += static_cast<std::uint32_t>(counts >> kUpper & kCountMask);
     if (is_word(last)) ++out_.sentences;  // the last one without a full stop
   }
 
-  void letter(char32_t c) {
-    if (is_ascii_digit(c)) {
-      ++out_.digits;
-    } else if (c != '_') {
+  // One code point that is not an ASCII word character; returns its bytes.
+  std::size_t other(std::size_t i, std::size_t& word, char32_t& last) {
+    const Decoded d = decode_next(text_, i);
+    ++out_.code_points;
+    if (d.cp >= 0x80 && is_word(d.cp)) {
+      if (word == kNoWord || is_cjk(d.cp)) ++out_.words;
+      if (word == kNoWord) word = i;
       ++out_.letters;
-      if (fold(c) != c) ++out_.upper_case;
+      if (fold(d.cp) != d.cp) ++out_.upper_case;
+      last = d.cp;
+      return d.size;
     }
+    end_word(word, i);
+    word = kNoWord;
+    if (!is_space(d.cp)) {
+      ++out_.symbols;
+      if (d.cp >= 0x80 || d.cp == '.' || d.cp == '?' || d.cp == '!') mark(d.cp, i + d.size, last);
+      last = d.cp;
+    }
+    return d.size;
   }
 
   void end_word(std::size_t from, std::size_t to) {
@@ -163,16 +233,18 @@ class Analysis {
       return;
     }
     const std::size_t indent = static_cast<std::size_t>(s.data() - raw.data());
-    spans(s);
-    const float code = code_evidence(s, indent);
+    std::uint32_t has = 0;
+    for (const char c : s) has |= kHas[static_cast<unsigned char>(c)];
+    if ((has & kSpan) != 0) spans(s);
+    const float code = code_evidence(s, indent, has);
     if (code >= 0.5F) {
       ++out_.code_lines;
       code_ += code;
     } else {
-      equations(s);
+      if ((has & kRelation) != 0) equations(s);
       list_or_heading(s);
     }
-    table_row(s, code >= 1);
+    table_row(s, code >= 1, has);
   }
 
   void fence(std::string_view s) {
@@ -246,7 +318,7 @@ class Analysis {
   }
 
   // 0 for prose, 0.5 or more for program text.
-  static float code_evidence(std::string_view s, std::size_t indent) {
+  static float code_evidence(std::string_view s, std::size_t indent, std::uint32_t has) {
     static constexpr std::array<std::string_view, 30> kStarts = {
         "#include",       "#define",       "#!/",       "using namespace ",
         "public static ", "public class ", "private ",  "<?php",
@@ -264,7 +336,7 @@ class Analysis {
     if (definition(s)) e += 2;
     if (ends_open) e += 0.6F;
     if (s.ends_with(';') && s.find_first_of("=(") != std::string_view::npos) e += 0.6F;
-    e += operators(s);
+    if ((has & kOperator) != 0) e += operators(s);
     if (indent >= 2 && e > 0) e += 0.2F;
     return e;
   }
@@ -307,7 +379,7 @@ class Analysis {
     float e = 0;
     for (std::size_t i = 0; i + 1 < s.size(); ++i) {
       const char c = s[i];
-      if (is_alnum(c) || c == ' ') continue;
+      if ((kHas[static_cast<unsigned char>(c)] & kOperator) == 0) continue;
       const std::string_view two = s.substr(i, 2);
       if (std::find(kPairs.begin(), kPairs.end(), two) != kPairs.end()) e += 0.35F;
       // a call or an index: name( or name[ without a space, with a name of two letters at least
@@ -366,8 +438,8 @@ class Analysis {
     if (n >= 1 && n <= 6 && n < s.size() && s[n] == ' ') ++out_.headings;
   }
 
-  void table_row(std::string_view s, bool code) {
-    const std::size_t pipes = count_of(s, '|');
+  void table_row(std::string_view s, bool code, std::uint32_t has) {
+    const std::size_t pipes = (has & kPipe) != 0 ? count_of(s, '|') : 0;
     if (pipes >= 2 && (s.front() == '|' || s.find(" | ") != std::string_view::npos) && !code) {
       ++out_.table_rows;
       const bool rule = s.find_first_not_of("|-: ") == std::string_view::npos &&
@@ -375,13 +447,14 @@ class Analysis {
       if (rule) ruled_ = true;
       return end_run();
     }
-    separated(s, code);
+    separated(s, code, has);
   }
 
   // Lines with the same number of separators, one after the other.
-  void separated(std::string_view s, bool code) {
-    const std::size_t tabs = count_of(s, '\t');
-    const std::size_t commas = std::max(count_of(s, ','), count_of(s, ';'));
+  void separated(std::string_view s, bool code, std::uint32_t has) {
+    const std::size_t tabs = (has & kTab) != 0 ? count_of(s, '\t') : 0;
+    const std::size_t commas = std::max((has & kComma) != 0 ? count_of(s, ',') : 0,
+                                        (has & kSemicolon) != 0 ? count_of(s, ';') : 0);
     const std::size_t n = tabs > 0 ? tabs + 1000 : commas;
     const bool row =
         !code && n >= 2 && !s.ends_with('.') && !s.ends_with('?') && !s.ends_with(',') &&

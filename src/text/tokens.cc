@@ -120,9 +120,10 @@ std::uint32_t join_cost(char mark) {
 
 enum class Kind : std::uint8_t { kLower, kCapital, kDigit, kSpace, kBreak, kMark, kHigh };
 
-constexpr std::array<Kind, 128> kKinds = [] {
-  std::array<Kind, 128> k{};
+constexpr std::array<Kind, 256> kKinds = [] {
+  std::array<Kind, 256> k{};
   k.fill(Kind::kMark);
+  for (std::size_t c = 0x80; c < 256; ++c) k[c] = Kind::kHigh;
   for (std::size_t c = 'a'; c <= 'z'; ++c) k[c] = Kind::kLower;
   for (std::size_t c = 'A'; c <= 'Z'; ++c) k[c] = Kind::kCapital;
   for (std::size_t c = '0'; c <= '9'; ++c) k[c] = Kind::kDigit;
@@ -144,13 +145,14 @@ class Estimator {
 
  private:
   [[nodiscard]] Kind kind(std::size_t i) const {
-    const auto c = static_cast<unsigned char>(text_[i]);
-    return c < 0x80 ? kKinds[c] : Kind::kHigh;
+    return kKinds[static_cast<unsigned char>(text_[i])];
   }
   std::size_t skip(Kind k) {
     const std::size_t from = pos_;
-    while (pos_ < text_.size() && kind(pos_) == k) ++pos_;
-    return pos_ - from;
+    std::size_t to = from;  // a local, so that the loop keeps it in a register
+    while (to < text_.size() && kind(to) == k) ++to;
+    pos_ = to;
+    return to - from;
   }
   void step() {
     switch (kind(pos_)) {

@@ -26,6 +26,11 @@ class Inbox {
 
   [[nodiscard]] std::string_view data() const { return {buffer_.get() + begin_, end_ - begin_}; }
   void drop(std::size_t n) { begin_ += n; }
+  // Bytes that were dropped stay the caller's to change until the next wait. REQUIRES: dropped is a
+  // view of former data().
+  char* writable(std::string_view dropped) {
+    return buffer_.get() + (dropped.data() - buffer_.get());
+  }
 
   // Keeps one read posted while nobody waits. Bytes of data() may move.
   void listen();
