@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=()
-while read -r package; do
+while read -r package command; do
   case "$package" in ''|'#'*) continue ;; esac
+  [ -n "$command" ] && command -v "$command" >/dev/null && continue
   dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done < tools/packages.txt
 [ ${#missing[@]} -eq 0 ] && exit 0
