@@ -69,21 +69,43 @@ void write_belief(JsonWriter& w, const Belief& b) {
   write_known(w, "p_fail", b.p_fail);
 }
 
-void write_candidate(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s, std::size_t c) {
-  w.begin_object().field("model", plan.catalogue[rule.candidates[c]].name);
+void write_candidate_fields(JsonWriter& w, const Plan& plan, const Scratch& s, std::size_t c) {
   if (s.masked_by[c] >= 0) {
     w.field("masked_by", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name).field("why", s.verdicts[c].why.view());
-  } else {
-    write_belief(w, s.beliefs[c]);
-    write_known(w, "score", s.score[c]);
-    w.field("p", s.probability[c]);
+    return;
   }
-  w.end_object();
+  write_belief(w, s.beliefs[c]);
+  write_known(w, "score", s.score[c]);
+  w.field("p", s.probability[c]);
+}
+
+// One clause for a candidate of the answer: why it leads, may still be drawn, lost, or is forbidden.
+std::string reason_of(const Plan& plan, const Scratch& s, const Choice* choice, std::size_t c) {
+  if (s.masked_by[c] >= 0) {
+    return fmt::format("forbidden by {}: {}", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name, s.verdicts[c].why.view());
+  }
+  if (choice == nullptr) return "not chosen";
+  if (c == choice->candidate) return std::string(choice->why.view());
+  if (s.probability[c] > 0) return fmt::format("could have been drawn: probability {:.4g}", s.probability[c]);
+  const double mine = s.score[c];
+  const double best = s.score[choice->candidate];
+  if (mine == mine && best == best) return fmt::format("ranked lower: score {:.4g}, the choice has {:.4g}", mine, best);
+  return mine == mine ? "ranked lower" : "nothing known to rank it by";
+}
+
+void write_ranked(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s, const Choice* choice, std::size_t c) {
+  w.begin_object().field("model", plan.catalogue[rule.candidates[c]].name);
+  write_candidate_fields(w, plan, s, c);
+  w.field("reason", reason_of(plan, s, choice, c)).end_object();
 }
 
 void write_candidates(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s) {
   w.key("candidates").begin_array();
-  for (std::size_t c = 0; c < rule.candidates.size() && c < s.masked_by.size(); ++c) write_candidate(w, plan, rule, s, c);
+  for (std::size_t c = 0; c < rule.candidates.size() && c < s.masked_by.size(); ++c) {
+    w.begin_object().field("model", plan.catalogue[rule.candidates[c]].name);
+    write_candidate_fields(w, plan, s, c);
+    w.end_object();
+  }
   w.end_array();
 }
 
@@ -172,7 +194,7 @@ void write_answer(JsonWriter& w, const Plan& plan, const RuleSet& rules, const S
   }
   w.key("ranked").begin_array();
   if (rule != nullptr) {
-    for (const std::size_t c : rank(s)) write_candidate(w, plan, *rule, s, c);
+    for (const std::size_t c : rank(s)) write_ranked(w, plan, *rule, s, choice, c);
   }
   w.end_array().key("facts").begin_array();
   for (const FactId id : s.order) write_fact(w, plan, id, s.facts[id]);

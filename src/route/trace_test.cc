@@ -80,6 +80,27 @@ TEST(Trace, ADifferentSeedOrConfigurationShows) {
   EXPECT_EQ(seen.size(), 2U);
 }
 
+TEST(Trace, TheAnswerRanksAllCandidatesAndSaysWhyOfEach) {
+  const auto plan = testing::plan_from(kYaml, testing::fake_registry());
+  testing::Prompt p("x");
+  Scratch s;
+  s.begin(p.work, 2);
+  const auto d = decide_now(*plan, *plan->find("auto"), {}, base::Rng(1, 1, 0), s);
+  std::string text;
+  base::JsonWriter w(text);
+  write_answer(w, *plan, *plan->find("auto"), s, d);
+  base::JsonDoc doc;
+  const auto j = doc.parse(text);
+  ASSERT_TRUE(j) << text;
+  const auto ranked = j->find("ranked");
+  ASSERT_TRUE(ranked && ranked->size() == 3);
+  std::vector<std::string> reasons;
+  ranked->each([&](const base::Json& c) { reasons.emplace_back(c.string_or("reason", "")); });
+  EXPECT_EQ(reasons[2], "forbidden by small: context is tiny");
+  EXPECT_TRUE(reasons[0] == "uniform" || reasons[1] == "uniform") << text;
+  EXPECT_NE(text.find("could have been drawn: probability 0.5"), std::string::npos) << text;
+}
+
 TEST(Trace, KeepsLiveNumbersExactly) {
   const auto plan = testing::plan_from(kYaml, testing::fake_registry());
   std::vector<fleet::LiveStats> live(3);
