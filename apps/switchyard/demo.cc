@@ -104,7 +104,7 @@ std::string facts_that_mattered(const std::string& record) {
 
 class Show {
  public:
-  Show(const Options& o, DemoStage stage) : o_(o), stage_(std::move(stage)), color_(base::color_on(STDOUT_FILENO)) {}
+  explicit Show(DemoStage stage) : stage_(std::move(stage)), color_(base::color_on(STDOUT_FILENO)) {}
 
   base::Task<void> play(net::Loop& loop, std::uint16_t port, int& exit_code) {
     http::ClientPool pool(loop, {});
@@ -192,7 +192,6 @@ class Show {
     fmt::print("{}\n", base::styled("quality: share of answers graded right in the recorded run; cost: the answer's tokens at the price list", "dim", color_));
   }
 
-  const Options& o_;
   DemoStage stage_;
   bool color_;
   Totals totals_;
@@ -241,7 +240,7 @@ int demo(const Options& o) {
     return complain(kEnvironment, s.error().message);
   }
   int exit_code = kOk;
-  Show show(o, std::move(*stage));
+  Show show(std::move(*stage));
   const std::uint16_t port = gateway.port();
   std::thread client([&] {
     net::Loop loop;

@@ -31,7 +31,7 @@ class Refusals(Case):
                 inner = open_ * depth + "1" + close * depth
                 body = json.dumps(chat_body())[:-1] + f', "x": {inner}}}'
                 with self.subTest(depth=depth, open=open_):
-                    self.assertIn("nested", self.refused(body, 413)["message"])
+                    self.assertIn("nested", self.refused(body, 400)["message"])
 
     def test_numbers_that_no_double_holds_are_refused_with_a_message(self):
         for number in ("1e400", "123456789012345678901234567890"):

@@ -173,7 +173,7 @@ TEST(RequestDoc, BoundsDepthCountsAndSizes) {
       verdict(body_with(R"("metadata":{"k":")" + std::string(kMaxMetadataBytes, 'v') + "\"}")),
       too_large);
   EXPECT_EQ(verdict(body_with("\"deep\":" + std::string(200, '[') + std::string(200, ']'))),
-            too_large);
+            std::string(to_string(ErrorCode::kParse)));
   EXPECT_EQ(verdict(body_with("\"deep\":" + std::string(60, '[') + std::string(60, ']'))), "ok");
 }
 
