@@ -168,7 +168,9 @@ class Analysis {
     std::vector<std::optional<std::string>> texts{std::nullopt};
     for (const std::string& t : a.texts) texts.emplace_back(t);
     if (!a.texts.empty()) texts.emplace_back("(other)");
-    std::vector<double> confidences = representatives(a.confidences);
+    std::set<double> ends = a.confidences;  // a confidence is 0 to 1: both ends, and what lies between
+    if (!ends.empty()) ends.insert({0, 1});
+    std::vector<double> confidences = representatives(ends);
     if (confidences.empty()) confidences.push_back(1);
     for (const Truth t : {Truth::kFalse, Truth::kTrue}) {
       for (const auto& x : numbers) {

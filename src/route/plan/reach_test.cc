@@ -19,6 +19,12 @@ TEST(Reach, AcceptsRulesThatCanAllFire) {
                   "    - { name: r4, when: 'request.tokens > 50', models: [a] }\n    - { name: r5, models: [a] }\n"), "");
 }
 
+TEST(Reach, KnowsThatAConfidenceCanBeAboveItsBound) {
+  EXPECT_EQ(check("    - { name: r1, when: \"lang != 'en' && confidence(lang) > 0.8\", models: [a] }\n    - { name: r2, models: [a] }\n"), "");
+  EXPECT_NE(check("    - { name: r1, when: 'confidence(lang) > 1', models: [a] }\n    - { name: r2, models: [a] }\n").find("contradicts itself"),
+            std::string::npos);
+}
+
 TEST(Reach, FindsShadowedRules) {
   EXPECT_EQ(check("    - { name: r1, when: 'x', models: [a] }\n    - { name: r2, when: 'x && y', models: [a] }\n    - { name: r3, models: [a] }\n"),
             "test.yaml:6:7: error: rule 'r2' can never fire: whenever it matches, 'r1' matches first\n");
