@@ -16,6 +16,7 @@
 #include <array>
 #include <cstddef>
 
+#include "text/detail/runs.h"
 #include "text/utf8.h"
 
 namespace swy::text {
@@ -179,7 +180,8 @@ class Estimator {
 
   void word() {
     const std::size_t capitals = skip(Kind::kCapital);
-    const std::size_t small = skip(Kind::kLower);
+    const std::size_t small = small_run(text_.substr(pos_));
+    pos_ += small;
     if (small == 0 && capitals > 1) {
       cost_ += look_up(kUpper, capitals);
     } else if (capitals > 1) {  // HTTPServer: the last capital belongs to the word that follows
