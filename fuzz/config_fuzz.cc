@@ -1,4 +1,5 @@
-// Configurations: any bytes compile to a Plan or give at least one error; never both nothing and nothing.
+// Configurations: any bytes compile to a Plan or give at least one error; never both nothing and
+// nothing.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,5 @@
-// Rule conditions: any text compiles or is refused with a place inside it; what compiles evaluates without trouble, and
-// twice alike.
+// Rule conditions: any text compiles or is refused with a place inside it; what compiles evaluates
+// without trouble, and twice alike.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

@@ -1,5 +1,6 @@
-// switchyard demo: the whole thing on one machine: a scripted upstream that plays recorded answers, the gateway in front of
-// it, and a client that sends prompts over HTTP and prints one line for each.
+// switchyard demo: the whole thing on one machine: a scripted upstream that plays recorded answers,
+// the gateway in front of it, and a client that sends prompts over HTTP and prints one line for
+// each.
 #include <fmt/core.h>
 #include <fmt/format.h>
 #include <signal.h>
@@ -68,12 +69,14 @@ struct Totals {
   }
 };
 
-base::Task<Result<Answer>> ask(http::ClientPool& pool, std::uint16_t port, std::string method, std::string target, std::string body) {
+base::Task<Result<Answer>> ask(http::ClientPool& pool, std::uint16_t port, std::string method,
+                               std::string target, std::string body) {
   http::Call call(pool);
   wire::Headers headers;
   headers.add("Content-Type", "application/json");
   const http::Origin origin{"127.0.0.1", port, false};
-  const auto head = co_await call.start(origin, {.method = method, .target = target, .headers = &headers, .body = body});
+  const auto head = co_await call.start(
+      origin, {.method = method, .target = target, .headers = &headers, .body = body});
   if (!head) co_return tl::unexpected<Error>(head.error());
   Answer out;
   out.status = (*head)->status;
@@ -96,7 +99,8 @@ std::string facts_that_mattered(const std::string& record) {
   std::string out;
   if (facts) {
     facts->each([&](const base::Json& f) {
-      if (f.string_or("truth", "") == "true") out += (out.empty() ? "" : " ") + std::string(f.string_or("signal", ""));
+      if (f.string_or("truth", "") == "true")
+        out += (out.empty() ? "" : " ") + std::string(f.string_or("signal", ""));
     });
   }
   return out.empty() ? "-" : out;
@@ -104,17 +108,21 @@ std::string facts_that_mattered(const std::string& record) {
 
 class Show {
  public:
-  explicit Show(DemoStage stage) : stage_(std::move(stage)), color_(base::color_on(STDOUT_FILENO)) {}
+  explicit Show(DemoStage stage)
+      : stage_(std::move(stage)), color_(base::color_on(STDOUT_FILENO)) {}
 
   base::Task<void> play(net::Loop& loop, std::uint16_t port, int& exit_code) {
     http::ClientPool pool(loop, {});
     header();
     for (const std::size_t row : stage_.prompts) {
       std::string body;
-      chat::append_request(body, "auto", stage_.table.row(row).prompt, totals_.n % 4 == 3, 0);  // every fourth as a stream
+      chat::append_request(body, "auto", stage_.table.row(row).prompt, totals_.n % 4 == 3,
+                           0);  // every fourth as a stream
       const auto answer = co_await ask(pool, port, "POST", "/v1/chat/completions", std::move(body));
       if (!answer || answer->status != 200) {
-        exit_code = complain(kEnvironment, fmt::format("the gateway answered {}", answer ? answer->body : answer.error().message));
+        exit_code = complain(
+            kEnvironment,
+            fmt::format("the gateway answered {}", answer ? answer->body : answer.error().message));
         break;
       }
       const std::string id(answer->headers.find("x-switchyard-record").value_or(""));
@@ -136,13 +144,17 @@ class Show {
     Line l;
     l.model = answer.headers.find("x-switchyard-model").value_or("");
     l.reason = answer.headers.find("x-switchyard-reason").value_or("");
-    if (l.reason.rfind(l.model + " ", 0) == 0) l.reason.erase(0, l.model.size() + 1);  // the line names it already
+    if (l.reason.rfind(l.model + " ", 0) == 0)
+      l.reason.erase(0, l.model.size() + 1);  // the line names it already
     l.facts = facts_that_mattered(record);
     base::JsonDoc doc;
     if (const auto j = doc.parse(record)) {
-      if (const auto outcome = j->find("outcome")) l.cost = outcome->number_or("cost_nano", 0) * 1e-9;
+      if (const auto outcome = j->find("outcome"))
+        l.cost = outcome->number_or("cost_nano", 0) * 1e-9;
     }
-    const auto cell = [&](const std::string& model) { return stage_.table.cell(row, stage_.table.model_index(model)); };
+    const auto cell = [&](const std::string& model) {
+      return stage_.table.cell(row, stage_.table.model_index(model));
+    };
     l.quality = cell(l.model).quality;
     const record::Cell best = cell(stage_.strongest);
     l.strongest_quality = best.quality;
@@ -152,21 +164,32 @@ class Show {
   }
 
   void header() const {
-    fmt::print("{}\n", base::styled(stage_.real ? "Real prompts (GSM8K, CRUXEval, MATH level 5) and the recorded answers of real models."
-                                                : "SIMULATED models: prompts and answers written for this demo, labelled sim-*.", "bold", color_));
-    fmt::print("{}\n\n", base::styled(fmt::format("configuration: {}", stage_.config_file), "dim", color_));
-    const std::string head = fmt::format("{:<38} {:<9} {:<27} {:>10} {:>6} {:>5}  {}", "prompt", "facts", "model", "cost USD", "saved", "right", "why");
+    fmt::print(
+        "{}\n",
+        base::styled(
+            stage_.real
+                ? "Real prompts (GSM8K, CRUXEval, MATH level 5) and the recorded answers of real "
+                  "models."
+                : "SIMULATED models: prompts and answers written for this demo, labelled sim-*.",
+            "bold", color_));
+    fmt::print("{}\n\n",
+               base::styled(fmt::format("configuration: {}", stage_.config_file), "dim", color_));
+    const std::string head = fmt::format("{:<38} {:<9} {:<27} {:>10} {:>6} {:>5}  {}", "prompt",
+                                         "facts", "model", "cost USD", "saved", "right", "why");
     fmt::print("{}\n", base::styled(head, "dim", color_));
   }
 
   void print(std::size_t row, const Line& l) const {
-    const auto width = static_cast<std::size_t>(std::max(100, base::terminal_width(STDOUT_FILENO, 160)));
+    const auto width =
+        static_cast<std::size_t>(std::max(100, base::terminal_width(STDOUT_FILENO, 160)));
     const double saved = l.strongest_cost > 0 ? 1 - l.cost / l.strongest_cost : 0;
     const std::string prompt = pad(base::fit_columns(stage_.table.row(row).prompt, 38), 38);
     const std::string model = pad(base::fit_columns(l.model, 27), 27);
-    fmt::print("{} {:<9} {} {:>10.6f} {:>5.0f}% {:>5}  {}\n", prompt, base::fit_columns(l.facts, 9),
-               base::styled(model, l.model == stage_.strongest ? "magenta" : "green", color_), l.cost, 100 * saved,
-               l.quality >= 0.5F ? "yes" : "no", base::styled(base::fit_columns(l.reason, width > 116 ? width - 106 : 10), "dim", color_));
+    fmt::print(
+        "{} {:<9} {} {:>10.6f} {:>5.0f}% {:>5}  {}\n", prompt, base::fit_columns(l.facts, 9),
+        base::styled(model, l.model == stage_.strongest ? "magenta" : "green", color_), l.cost,
+        100 * saved, l.quality >= 0.5F ? "yes" : "no",
+        base::styled(base::fit_columns(l.reason, width > 116 ? width - 106 : 10), "dim", color_));
     std::fflush(stdout);
   }
 
@@ -184,12 +207,18 @@ class Show {
     for (const auto& [model, k] : totals_.by_model) fmt::print(" · {} {}", k, model);
     fmt::print("\n{:<22} {:>10} {:>9}\n", "", "cost USD", "quality");
     fmt::print("{:<22} {:>10.6f} {:>9.3f}\n", "routed", totals_.cost, totals_.quality / n);
-    fmt::print("{:<22} {:>10.6f} {:>9.3f}\n", "always " + base::fit_columns(stage_.strongest, 15), totals_.strongest_cost, totals_.strongest_quality / n);
+    fmt::print("{:<22} {:>10.6f} {:>9.3f}\n", "always " + base::fit_columns(stage_.strongest, 15),
+               totals_.strongest_cost, totals_.strongest_quality / n);
     if (totals_.strongest_cost > 0) {
-      fmt::print("{}\n", base::styled(fmt::format("saved {:.0f} % of the cost, quality {:+.3f}", 100 * (1 - totals_.cost / totals_.strongest_cost),
-                                                  (totals_.quality - totals_.strongest_quality) / n), "bold", color_));
+      fmt::print("{}\n",
+                 base::styled(fmt::format("saved {:.0f} % of the cost, quality {:+.3f}",
+                                          100 * (1 - totals_.cost / totals_.strongest_cost),
+                                          (totals_.quality - totals_.strongest_quality) / n),
+                              "bold", color_));
     }
-    fmt::print("{}\n", base::styled("quality: share of answers graded right in the recorded run; cost: the answer's tokens at the price list", "dim", color_));
+    fmt::print("{}\n", base::styled("quality: share of answers graded right in the recorded run; "
+                                    "cost: the answer's tokens at the price list",
+                                    "dim", color_));
   }
 
   DemoStage stage_;
@@ -198,11 +227,17 @@ class Show {
 };
 
 void invite(std::uint16_t port, const std::string& config) {
-  fmt::print("\nStill serving. Try:\n"
-             "  curl -i http://127.0.0.1:{0}/v1/chat/completions -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"What is 17 * 23?\"}}]}}'\n"
-             "  curl http://127.0.0.1:{0}/v1/route -d '{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"def f(x): return x\"}}]}}'\n"
-             "  curl http://127.0.0.1:{0}/metrics\n"
-             "The configuration is {1}; change it and it is read again. Ctrl-C ends.\n", port, config);
+  fmt::print(
+      "\nStill serving. Try:\n"
+      "  curl -i http://127.0.0.1:{0}/v1/chat/completions -d "
+      "'{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"What is 17 * "
+      "23?\"}}]}}'\n"
+      "  curl http://127.0.0.1:{0}/v1/route -d "
+      "'{{\"model\":\"auto\",\"messages\":[{{\"role\":\"user\",\"content\":\"def f(x): return "
+      "x\"}}]}}'\n"
+      "  curl http://127.0.0.1:{0}/metrics\n"
+      "The configuration is {1}; change it and it is read again. Ctrl-C ends.\n",
+      port, config);
   std::fflush(stdout);
 }
 
@@ -210,7 +245,8 @@ void invite(std::uint16_t port, const std::string& config) {
 std::uint16_t free_port(std::uint16_t wanted) {
   net::Loop loop;
   for (const std::uint16_t port : {wanted, std::uint16_t{0}}) {
-    if (auto l = net::Listener::listen(loop, {.address = "127.0.0.1", .port = port})) return (*l)->port();
+    if (auto l = net::Listener::listen(loop, {.address = "127.0.0.1", .port = port}))
+      return (*l)->port();
   }
   return 0;
 }
@@ -220,7 +256,8 @@ int demo(const Options& o) {
   // The upstream first: the configuration names its port.
   LoopThread upstream_thread;
   const std::uint16_t upstream_port = free_port(0);
-  auto stage = set_demo_stage(o.data, static_cast<std::size_t>(o.count), upstream_port, free_port(o.port));
+  auto stage =
+      set_demo_stage(o.data, static_cast<std::size_t>(o.count), upstream_port, free_port(o.port));
   if (!stage) return complain(kEnvironment, stage.error().message);
   auto book = upstream::AnswerBook::load(stage->data);
   if (!book) return complain(kEnvironment, book.error().message);
@@ -228,11 +265,14 @@ int demo(const Options& o) {
   script_options.models.push_back({.name = "*", .ttft_ms = 20, .tokens_per_s = 0});
   upstream::Script script(std::move(script_options), std::move(*book));
   upstream::ScriptedUpstream server(upstream_thread.loop, script);
-  if (const auto s = server.listen({.address = "127.0.0.1", .port = upstream_port}); !s) return complain(kEnvironment, s.error().message);
+  if (const auto s = server.listen({.address = "127.0.0.1", .port = upstream_port}); !s)
+    return complain(kEnvironment, s.error().message);
   upstream_thread.start();
 
   const route::Registry registry = route::builtin_registry();
-  gateway::Gateway gateway({.config_file = stage->config_file, .watch = !o.once, .handle_signals = true}, registry, system_clock());
+  gateway::Gateway gateway(
+      {.config_file = stage->config_file, .watch = !o.once, .handle_signals = true}, registry,
+      system_clock());
   base::Diagnostics diag(stage->config_file);
   const std::string config = stage->config_file;
   if (const auto s = gateway.start(diag); !s) {
@@ -262,13 +302,20 @@ int demo(const Options& o) {
 
 void add_demo(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = app.add_subcommand("demo", "Watch real prompts being routed between models, then try it with curl");
+  CLI::App* c = app.add_subcommand(
+      "demo", "Watch real prompts being routed between models, then try it with curl");
   c->add_flag("--once", o->once, "send the prompts, print the summary and end");
-  c->add_option("--count", o->count, "how many prompts")->capture_default_str()->check(CLI::Range(1, 1000));
-  c->add_option("--port", o->port, "of the gateway; another one when it is taken")->capture_default_str();
+  c->add_option("--count", o->count, "how many prompts")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  c->add_option("--port", o->port, "of the gateway; another one when it is taken")
+      ->capture_default_str();
   c->add_option("--data", o->data, "folder with the real data, or examples/demo");
-  c->footer("\nUses real prompts and recorded answers when they are at hand (SWY_DATA or ../shared/data), otherwise the small set\n"
-            "in examples/demo, whose models are simulated and say so.\n\nExample: switchyard demo --once");
+  c->footer(
+      "\nUses real prompts and recorded answers when they are at hand (SWY_DATA or "
+      "../shared/data), otherwise the small set\n"
+      "in examples/demo, whose models are simulated and say so.\n\nExample: switchyard demo "
+      "--once");
   c->callback([o, &exit_code] { exit_code = demo(*o); });
 }
 

@@ -21,10 +21,11 @@ struct Options {
 std::vector<std::string> feedback_on(const Options& o) {
   std::vector<std::string> out;
   const std::string needle = fmt::format("\"kind\":\"feedback\",\"record\":\"{}\"", o.id);
-  (void)record::scan(o.records, gateway::kRecordKind, [&](std::string_view line, const record::LogPlace&) {
-    if (line.find(needle) != std::string_view::npos) out.emplace_back(line);
-    return true;
-  });
+  (void)record::scan(o.records, gateway::kRecordKind,
+                     [&](std::string_view line, const record::LogPlace&) {
+                       if (line.find(needle) != std::string_view::npos) out.emplace_back(line);
+                       return true;
+                     });
   return out;
 }
 
@@ -47,7 +48,8 @@ int explain(Options o) {
   }
   const auto line = record::find(o.records, gateway::kRecordKind, o.id);
   if (!line) {
-    return complain(line.error().code == ErrorCode::kInvalidArgument ? kUsage : kEnvironment, line.error().message);
+    return complain(line.error().code == ErrorCode::kInvalidArgument ? kUsage : kEnvironment,
+                    line.error().message);
   }
   if (o.json) {
     fmt::print("{}\n", *line);
@@ -63,7 +65,8 @@ int explain(Options o) {
 
 void add_explain(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = app.add_subcommand("explain", "Tell the decision of one record: facts, candidates, choice, cost");
+  CLI::App* c = app.add_subcommand(
+      "explain", "Tell the decision of one record: facts, candidates, choice, cost");
   c->add_option("id", o->id, "the x-switchyard-record of the answer, or `last`")->required();
   c->add_option("--records", o->records, "record directory")->capture_default_str();
   c->add_flag("--json", o->json, "the record itself");

@@ -14,7 +14,9 @@ namespace {
 int hash(std::string key) {
   if (key.empty()) std::getline(std::cin, key);
   while (!key.empty() && (key.back() == '\r' || key.back() == ' ')) key.pop_back();
-  if (key.empty()) return complain(kUsage, "no key given: switchyard keys hash KEY, or one line on standard input");
+  if (key.empty())
+    return complain(kUsage,
+                    "no key given: switchyard keys hash KEY, or one line on standard input");
   fmt::print("{}\n", gateway::hash_key(key));
   return kOk;
 }
@@ -34,7 +36,8 @@ void add_keys(CLI::App& app, int& exit_code) {
   CLI::App* h = c->add_subcommand("hash", "Print the hash of a key for the configuration's `keys`");
   h->add_option("key", *text, "the key; read from standard input when absent");
   h->callback([text, &exit_code] { exit_code = hash(*text); });
-  CLI::App* n = c->add_subcommand("new", "Make a new random key and print it with its hash; it is stored nowhere");
+  CLI::App* n = c->add_subcommand(
+      "new", "Make a new random key and print it with its hash; it is stored nowhere");
   n->callback([&exit_code] { exit_code = make(); });
 }
 

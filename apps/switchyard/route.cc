@@ -20,8 +20,10 @@ struct Options {
   bool json = false;
 };
 
-void print_number(const base::Json& j, std::string_view key, std::string_view label, double scale, int decimals, std::string_view unit) {
-  if (const auto v = j.find(key)) fmt::print("  {} {:.{}f}{}", label, v->as_number().value_or(0) * scale, decimals, unit);
+void print_number(const base::Json& j, std::string_view key, std::string_view label, double scale,
+                  int decimals, std::string_view unit) {
+  if (const auto v = j.find(key))
+    fmt::print("  {} {:.{}f}{}", label, v->as_number().value_or(0) * scale, decimals, unit);
 }
 
 void print_candidate(const base::Json& j, bool first, bool color) {
@@ -45,8 +47,10 @@ void print_answer(std::string_view text) {
   if (!j) return;
   const bool color = base::color_on(1);
   const auto model = j->find("model");
-  fmt::print("{} by {}/{}: {}\n", base::styled(model ? model->as_string().value_or("refused") : "refused", "bold", color),
-             j->string_or("set", ""), j->string_or("decision", "-"), j->string_or("reason", ""));
+  fmt::print(
+      "{} by {}/{}: {}\n",
+      base::styled(model ? model->as_string().value_or("refused") : "refused", "bold", color),
+      j->string_or("set", ""), j->string_or("decision", "-"), j->string_or("reason", ""));
   bool first = true;
   if (const auto ranked = j->find("ranked")) {
     ranked->each([&](const base::Json& c) {
@@ -77,18 +81,21 @@ int decide_one(const Options& o) {
     if (!text) return complain(kEnvironment, text.error().message);
     body = std::move(*text);
   } else {
-    if (o.prompt.empty()) return complain(kUsage, "give a prompt, or a request body with --body FILE");
+    if (o.prompt.empty())
+      return complain(kUsage, "give a prompt, or a request body with --body FILE");
     chat::append_request(body, o.set, o.prompt, false, 0);
   }
   chat::RequestDoc request;
-  if (const auto decoded = request.decode(body); !decoded) return complain(kUsage, decoded.error().message);
+  if (const auto decoded = request.decode(body); !decoded)
+    return complain(kUsage, decoded.error().message);
   const route::Plan& plan = *config->plan;
   const std::string set_name = o.body_file.empty() ? o.set : std::string(request.request().model);
   const route::RuleSet* set = plan.find(set_name);
   if (set == nullptr) {
     std::vector<std::string> names;
     for (const auto& s : plan.rule_sets) names.push_back(s.name);
-    return complain(kUsage, fmt::format("unknown rule set '{}'{}", set_name, base::did_you_mean(set_name, names)));
+    return complain(kUsage, fmt::format("unknown rule set '{}'{}", set_name,
+                                        base::did_you_mean(set_name, names)));
   }
   route::Work work;
   work.request = &request.request();
@@ -96,7 +103,8 @@ int decide_one(const Options& o) {
   work.session = o.session;
   route::Scratch scratch;
   scratch.begin(work, plan.signals.size());
-  const route::Decision d = route::decide_now(plan, *set, {}, base::Rng(config->seed, 0, 0), scratch);
+  const route::Decision d =
+      route::decide_now(plan, *set, {}, base::Rng(config->seed, 0, 0), scratch);
   std::string answer;
   base::JsonWriter w(answer);
   route::write_answer(w, plan, *set, scratch, d);
@@ -112,16 +120,20 @@ int decide_one(const Options& o) {
 
 void add_route(CLI::App& app, int& exit_code) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = app.add_subcommand("route", "Decide for one prompt and show why, without calling a model");
+  CLI::App* c =
+      app.add_subcommand("route", "Decide for one prompt and show why, without calling a model");
   c->add_option("config", o->config, "configuration file")->required();
   c->add_option("prompt", o->prompt, "the user's message");
-  c->add_option("--body", o->body_file, "a whole chat-completions request body instead of a prompt");
+  c->add_option("--body", o->body_file,
+                "a whole chat-completions request body instead of a prompt");
   c->add_option("--set,--model", o->set, "rule set to ask")->capture_default_str();
   c->add_option("--role", o->role, "the caller's role, as rules see it");
   c->add_option("--session", o->session, "the session id, as rules see it");
   c->add_flag("--json", o->json, "the answer of POST /v1/route");
-  c->footer("\nExit status: 0 a model was chosen, 1 refused (all candidates forbidden, or no rule matches).\n"
-            "\nExample: switchyard route switchyard.yaml \"Sort a list in C++\"");
+  c->footer(
+      "\nExit status: 0 a model was chosen, 1 refused (all candidates forbidden, or no rule "
+      "matches).\n"
+      "\nExample: switchyard route switchyard.yaml \"Sort a list in C++\"");
   c->callback([o, &exit_code] { exit_code = decide_one(*o); });
 }
 

@@ -1,6 +1,7 @@
-// swy_icount: one request's own work without sockets, a fixed number of times, for counting instructions under callgrind:
-// decode, decide, the record's beginning, the splice of the model name. Instruction counts do not depend on what else the
-// machine does, so a regression is judged on them (2 %).
+// swy_icount: one request's own work without sockets, a fixed number of times, for counting
+// instructions under callgrind: decode, decide, the record's beginning, the splice of the model
+// name. Instruction counts do not depend on what else the machine does, so a regression is judged
+// on them (2 %).
 //
 //   swy_icount CONFIG BODIES    prints the passes; counts are collected inside one_pass() only
 #include <fmt/core.h>
@@ -79,7 +80,8 @@ int main(int argc, char** argv) {
     at = end + 1;
   }
   std::uint64_t id = 0;
-  constexpr int kRounds = 2;  // the first one warms memory up; under callgrind both count, always alike
+  constexpr int kRounds =
+      2;  // the first one warms memory up; under callgrind both count, always alike
   for (int round = 0; round < kRounds; ++round) {
     for (const std::string& body : bodies) {
       if (!swy::bench::one_pass(state, body, ++id)) return 1;

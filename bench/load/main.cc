@@ -1,4 +1,5 @@
-// swy_load: the load of `make bench`. Request bodies come from a file, one JSON object a line, and are sent in turn.
+// swy_load: the load of `make bench`. Request bodies come from a file, one JSON object a line, and
+// are sent in turn.
 #include <fmt/core.h>
 #include <fmt/format.h>
 
@@ -24,7 +25,9 @@ std::vector<std::string> lines_of(const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Load generator of the benchmarks: open-loop latency, or many slow streams; prints one JSON object");
+  CLI::App app(
+      "Load generator of the benchmarks: open-loop latency, or many slow streams; prints one JSON "
+      "object");
   std::string bodies_file;
   std::string key;
   swy::bench::Target target;
@@ -35,17 +38,22 @@ int main(int argc, char** argv) {
   app.add_option("--bodies", bodies_file, "file of request bodies, one a line")->required();
   app.add_option("--key", key, "sent as Authorization: Bearer KEY");
   app.require_subcommand(1);
-  CLI::App* o = app.add_subcommand("open", "requests on a fixed schedule, latency from the time they were due");
+  CLI::App* o = app.add_subcommand(
+      "open", "requests on a fixed schedule, latency from the time they were due");
   o->add_option("--rate", open.rate, "requests a second")->capture_default_str();
   o->add_option("--seconds", open.seconds, "that are counted")->capture_default_str();
   o->add_option("--warmup", open.warmup_s, "seconds before")->capture_default_str();
-  o->add_option("--connections", open.connections, "kept alive, used in turn")->capture_default_str();
+  o->add_option("--connections", open.connections, "kept alive, used in turn")
+      ->capture_default_str();
   CLI::App* s = app.add_subcommand("slow", "many slow event streams at once");
   s->add_option("--streams", slow.streams, "how many")->capture_default_str();
   s->add_option("--ramp", slow.ramp_s, "seconds over which they start")->capture_default_str();
-  s->add_option("--hold", slow.hold_s, "seconds all are open before the line `open N`")->capture_default_str();
-  s->add_option("--pace", slow.pace_ms, "expected milliseconds between two chunks")->capture_default_str();
-  s->add_option("--starved", slow.starved_ms, "a gap of more milliseconds starves a stream")->capture_default_str();
+  s->add_option("--hold", slow.hold_s, "seconds all are open before the line `open N`")
+      ->capture_default_str();
+  s->add_option("--pace", slow.pace_ms, "expected milliseconds between two chunks")
+      ->capture_default_str();
+  s->add_option("--starved", slow.starved_ms, "a gap of more milliseconds starves a stream")
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
 
   const auto text = swy::base::read_file(bodies_file);
@@ -60,6 +68,7 @@ int main(int argc, char** argv) {
   }
   target.headers.add("content-type", "application/json");
   if (!key.empty()) target.headers.add("authorization", "Bearer " + key);
-  fmt::print("{}\n", o->parsed() ? swy::bench::run_open_loop(target, bodies, open) : swy::bench::run_slow_streams(target, bodies, slow));
+  fmt::print("{}\n", o->parsed() ? swy::bench::run_open_loop(target, bodies, open)
+                                 : swy::bench::run_slow_streams(target, bodies, slow));
   return 0;
 }

@@ -1,5 +1,6 @@
-// Open loop: one coroutine per request in flight, spawned by a dispatcher that follows the schedule. Connections are kept
-// alive and taken in turn, so that all of them are in use; when one is still busy the request opens another.
+// Open loop: one coroutine per request in flight, spawned by a dispatcher that follows the
+// schedule. Connections are kept alive and taken in turn, so that all of them are in use; when one
+// is still busy the request opens another.
 #include <fmt/format.h>
 
 #include <memory>
@@ -28,7 +29,8 @@ base::Task<void> one(Run& run, std::size_t k, std::int64_t due_ns, bool counted)
   http::Call call(*run.pools[k % run.pools.size()]);
   const std::string& body = run.bodies[k % run.bodies.size()];
   const auto head = co_await call.start(
-      run.target.origin, {.method = "POST", .target = run.target.path, .headers = &run.target.headers, .body = body});
+      run.target.origin,
+      {.method = "POST", .target = run.target.path, .headers = &run.target.headers, .body = body});
   std::string why;
   if (!head) {
     why = head.error().message;
@@ -57,19 +59,30 @@ base::Task<void> dispatch(Run& run, net::TaskSet& tasks) {
   const auto all = warm + static_cast<std::size_t>(run.load.seconds * run.load.rate);
   const std::int64_t start_ns = run.loop.now_ns() + net::kMillisecond;
   for (std::size_t k = 0; k < all; ++k) {
-    const std::int64_t due_ns = start_ns + static_cast<std::int64_t>(static_cast<double>(k) * gap_ns);
+    const std::int64_t due_ns =
+        start_ns + static_cast<std::int64_t>(static_cast<double>(k) * gap_ns);
     co_await run.loop.sleep_for(due_ns - run.loop.now_ns());
     if (k >= warm) run.late.add(run.loop.now_ns() - due_ns);
     tasks.spawn(one(run, k, due_ns, k >= warm));
   }
-  for (int i = 0; i < 1000 && run.flying > 0; ++i) co_await run.loop.sleep_for(10 * net::kMillisecond);
+  for (int i = 0; i < 1000 && run.flying > 0; ++i)
+    co_await run.loop.sleep_for(10 * net::kMillisecond);
   run.loop.stop();
 }
 
 }  // namespace
 
-std::string run_open_loop(const Target& target, const std::vector<std::string>& bodies, const OpenLoop& load) {
-  Run run{.target = target, .bodies = bodies, .load = load, .loop = {}, .pools = {}, .first = {}, .total = {}, .late = {}, .why = {}};
+std::string run_open_loop(const Target& target, const std::vector<std::string>& bodies,
+                          const OpenLoop& load) {
+  Run run{.target = target,
+          .bodies = bodies,
+          .load = load,
+          .loop = {},
+          .pools = {},
+          .first = {},
+          .total = {},
+          .late = {},
+          .why = {}};
   for (std::size_t i = 0; i < load.connections; ++i) {
     run.pools.push_back(std::make_unique<http::ClientPool>(run.loop, http::ClientOptions{}));
   }
@@ -84,7 +97,11 @@ std::string run_open_loop(const Target& target, const std::vector<std::string>& 
   run.pools.clear();
   std::string out;
   base::JsonWriter w(out);
-  w.begin_object().field("rate", load.rate).field("seconds", load.seconds).field("failed", run.failed).field("unfinished", run.flying);
+  w.begin_object()
+      .field("rate", load.rate)
+      .field("seconds", load.seconds)
+      .field("failed", run.failed)
+      .field("unfinished", run.flying);
   if (!run.why.empty()) w.field("why", run.why);
   w.field("connections", opened).field("most_in_flight", run.most_flying);
   run.first.write(w, "first_us");

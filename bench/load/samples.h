@@ -1,4 +1,5 @@
-// Samples: measured times of one run, kept exactly (a run has well under a million), and their quantiles as JSON.
+// Samples: measured times of one run, kept exactly (a run has well under a million), and their
+// quantiles as JSON.
 //
 // Use one per quantity. Threading: one thread. Ownership: a value.
 #pragma once
@@ -15,8 +16,8 @@ class Samples {
  public:
   void add(std::int64_t ns) { ns_.push_back(ns); }
   [[nodiscard]] std::size_t size() const { return ns_.size(); }
-  // "name": {count, min, p50, p90, p99, p999, max} in microseconds. Nearest rank: the smallest sample that at least the
-  // share q of the samples do not exceed.
+  // "name": {count, min, p50, p90, p99, p999, max} in microseconds. Nearest rank: the smallest
+  // sample that at least the share q of the samples do not exceed.
   void write(base::JsonWriter& w, std::string_view name);
 
  private:

@@ -1,4 +1,5 @@
-// Slow streams: every stream is a coroutine that reads SSE pieces as they come and remembers the longest time between two.
+// Slow streams: every stream is a coroutine that reads SSE pieces as they come and remembers the
+// longest time between two.
 #include <fmt/core.h>
 #include <fmt/format.h>
 
@@ -28,7 +29,8 @@ base::Task<void> one(Run& run, std::size_t k) {
   const std::string& body = run.bodies[k % run.bodies.size()];
   const std::int64_t start_ns = run.loop.now_ns();
   const auto head = co_await call.start(
-      run.target.origin, {.method = "POST", .target = run.target.path, .headers = &run.target.headers, .body = body});
+      run.target.origin,
+      {.method = "POST", .target = run.target.path, .headers = &run.target.headers, .body = body});
   std::string why;
   if (!head) {
     why = head.error().message;
@@ -65,21 +67,33 @@ base::Task<void> conduct(Run& run, net::TaskSet& tasks) {
   const std::int64_t start_ns = run.loop.now_ns();
   const double gap_ns = run.load.ramp_s * 1e9 / static_cast<double>(run.load.streams);
   for (std::size_t k = 0; k < run.load.streams; ++k) {
-    co_await run.loop.sleep_for(start_ns + static_cast<std::int64_t>(static_cast<double>(k) * gap_ns) - run.loop.now_ns());
+    co_await run.loop.sleep_for(
+        start_ns + static_cast<std::int64_t>(static_cast<double>(k) * gap_ns) - run.loop.now_ns());
     tasks.spawn(one(run, k));
   }
-  for (int i = 0; i < 200 && run.begun + run.failed < run.load.streams; ++i) co_await run.loop.sleep_for(50 * net::kMillisecond);
+  for (int i = 0; i < 200 && run.begun + run.failed < run.load.streams; ++i)
+    co_await run.loop.sleep_for(50 * net::kMillisecond);
   co_await run.loop.sleep_for(static_cast<std::int64_t>(run.load.hold_s * 1e9));
   fmt::print("open {}\n", run.begun - run.ended + run.failed);
   std::fflush(stdout);
-  for (int i = 0; i < 3000 && run.ended < run.load.streams; ++i) co_await run.loop.sleep_for(100 * net::kMillisecond);
+  for (int i = 0; i < 3000 && run.ended < run.load.streams; ++i)
+    co_await run.loop.sleep_for(100 * net::kMillisecond);
   run.loop.stop();
 }
 
 }  // namespace
 
-std::string run_slow_streams(const Target& target, const std::vector<std::string>& bodies, const SlowStreams& load) {
-  Run run{.target = target, .bodies = bodies, .load = load, .loop = {}, .pool = {}, .first = {}, .gap = {}, .longest = {}, .why = {}};
+std::string run_slow_streams(const Target& target, const std::vector<std::string>& bodies,
+                             const SlowStreams& load) {
+  Run run{.target = target,
+          .bodies = bodies,
+          .load = load,
+          .loop = {},
+          .pool = {},
+          .first = {},
+          .gap = {},
+          .longest = {},
+          .why = {}};
   run.pool = std::make_unique<http::ClientPool>(run.loop, http::ClientOptions{});
   {
     net::TaskSet tasks(run.loop);
@@ -90,9 +104,14 @@ std::string run_slow_streams(const Target& target, const std::vector<std::string
   run.pool.reset();
   std::string out;
   base::JsonWriter w(out);
-  w.begin_object().field("streams", std::uint64_t{load.streams}).field("begun", std::uint64_t{run.begun});
-  w.field("failed", std::uint64_t{run.failed}).field("unfinished", std::uint64_t{load.streams - run.ended});
-  w.field("starved", std::uint64_t{run.starved}).field("pace_ms", load.pace_ms).field("starved_ms", load.starved_ms);
+  w.begin_object()
+      .field("streams", std::uint64_t{load.streams})
+      .field("begun", std::uint64_t{run.begun});
+  w.field("failed", std::uint64_t{run.failed})
+      .field("unfinished", std::uint64_t{load.streams - run.ended});
+  w.field("starved", std::uint64_t{run.starved})
+      .field("pace_ms", load.pace_ms)
+      .field("starved_ms", load.starved_ms);
   if (!run.why.empty()) w.field("why", run.why);
   run.first.write(w, "first_us");
   run.gap.write(w, "gap_us");

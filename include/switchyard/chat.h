@@ -1,7 +1,9 @@
-// A chat request as the router sees it: one representation for every dialect, made of views into the decoded body.
+// A chat request as the router sees it: one representation for every dialect, made of views into
+// the decoded body.
 //
-// Ownership: Request borrows from the decoder that filled it (chat::RequestDoc) or from whoever built it by hand (tests,
-// evaluator); it is valid as long as that memory. Threading: a Request belongs to one thread.
+// Ownership: Request borrows from the decoder that filled it (chat::RequestDoc) or from whoever
+// built it by hand (tests, evaluator); it is valid as long as that memory. Threading: a Request
+// belongs to one thread.
 #pragma once
 
 #include <array>
@@ -46,20 +48,22 @@ struct Message {
 struct Request {
   std::string_view model;
   bool stream = false;
-  bool include_usage = false;                 // stream_options.include_usage
+  bool include_usage = false;  // stream_options.include_usage
   bool logprobs = false;
-  std::optional<std::int64_t> max_tokens;     // max_completion_tokens or max_tokens
+  std::optional<std::int64_t> max_tokens;  // max_completion_tokens or max_tokens
   std::int64_t n = 1;
   double temperature = std::numeric_limits<double>::quiet_NaN();  // NaN: not given
   std::vector<Message> messages;
   std::vector<Part> parts;
-  std::vector<std::string_view> tools;        // declared function names
+  std::vector<std::string_view> tools;  // declared function names
   ToolChoice tool_choice = ToolChoice::kUnset;
   ResponseFormat response_format = ResponseFormat::kText;
   std::string_view reasoning_effort;
   std::string_view user;
-  std::vector<std::pair<std::string_view, std::string_view>> metadata;  // strings; other scalars as their JSON text
-  std::uint64_t tool_bytes = 0;               // size of the tool declarations as JSON: they cost prompt tokens too
+  std::vector<std::pair<std::string_view, std::string_view>>
+      metadata;  // strings; other scalars as their JSON text
+  std::uint64_t tool_bytes =
+      0;  // size of the tool declarations as JSON: they cost prompt tokens too
   std::uint32_t images = 0, audios = 0, files = 0;  // counts over all messages
 
   void clear();  // keeps capacity
@@ -69,7 +73,8 @@ struct Request {
 enum class Scope : std::uint8_t { kLastUser, kUser, kSystem, kAll };
 std::optional<Scope> scope_from(std::string_view name);  // "last_user", "user", "system", "all"
 
-// Calls f(std::string_view) for every text part in scope, in order. kLastUser falls back to kAll when no user message exists.
+// Calls f(std::string_view) for every text part in scope, in order. kLastUser falls back to kAll
+// when no user message exists.
 template <typename F>
 void each_text(const Request& r, Scope scope, F&& f) {
   std::size_t last_user = r.messages.size();
@@ -84,9 +89,10 @@ void each_text(const Request& r, Scope scope, F&& f) {
   }
   for (std::size_t i = 0; i < r.messages.size(); ++i) {
     const Message& m = r.messages[i];
-    const bool in = scope == Scope::kAll || (scope == Scope::kLastUser && i == last_user) ||
-                    (scope == Scope::kUser && m.role == Role::kUser) ||
-                    (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper));
+    const bool in =
+        scope == Scope::kAll || (scope == Scope::kLastUser && i == last_user) ||
+        (scope == Scope::kUser && m.role == Role::kUser) ||
+        (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper));
     if (!in) continue;
     for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p) {
       if (r.parts[p].kind == PartKind::kText) f(r.parts[p].text);

@@ -1,5 +1,5 @@
-// The seam to the world: time. Everything that needs "now" takes a Clock at construction; tests bring a FakeClock.
-// Threading: Clock implementations are thread-safe.
+// The seam to the world: time. Everything that needs "now" takes a Clock at construction; tests
+// bring a FakeClock. Threading: Clock implementations are thread-safe.
 #pragma once
 
 #include <cstdint>

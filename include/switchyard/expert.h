@@ -1,5 +1,6 @@
-// Experts: what can be asked. A Card describes one model; the Catalogue holds them all in configuration order.
-// Immutable after the configuration is read; shared between threads inside a Plan.
+// Experts: what can be asked. A Card describes one model; the Catalogue holds them all in
+// configuration order. Immutable after the configuration is read; shared between threads inside a
+// Plan.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,7 @@ enum Capability : std::uint32_t {
   kCapReasoning = 1U << 7U,
 };
 std::optional<Capability> capability_from(std::string_view name);
-std::string capability_names(std::uint32_t set);         // "tools, vision"
+std::string capability_names(std::uint32_t set);  // "tools, vision"
 std::vector<std::string> known_capabilities();
 
 struct Card {
@@ -46,18 +47,22 @@ struct Card {
   std::int64_t context = 0;     // tokens, prompt and answer; 0: not stated
   std::int64_t max_output = 0;  // tokens; 0: not stated
   std::uint32_t capabilities = 0;
-  bool capabilities_stated = false;  // an absent list is unknown, and unknown does not pass a capability guard
-  std::vector<std::pair<std::string, double>> quality;  // domain -> declared quality 0..1; "default" is the fallback
+  bool capabilities_stated =
+      false;  // an absent list is unknown, and unknown does not pass a capability guard
+  std::vector<std::pair<std::string, double>>
+      quality;  // domain -> declared quality 0..1; "default" is the fallback
   std::string region;
   std::vector<std::string> labels;  // data labels this model may see
   std::string description;
 };
 
-// Money is integer. The unit is nano-USD, finer than the house rule's micro: one token of a 0.10 USD/Mtok model costs
-// 0.1 micro-USD, and sums must not round that away. int64 reaches 9.2 billion USD.
+// Money is integer. The unit is nano-USD, finer than the house rule's micro: one token of a 0.10
+// USD/Mtok model costs 0.1 micro-USD, and sums must not round that away. int64 reaches 9.2 billion
+// USD.
 using NanoUsd = std::int64_t;
 // nullopt when the price is not known.
-std::optional<NanoUsd> cost_of(const Price& price, std::int64_t tokens_in, std::int64_t tokens_cached, std::int64_t tokens_out);
+std::optional<NanoUsd> cost_of(const Price& price, std::int64_t tokens_in,
+                               std::int64_t tokens_cached, std::int64_t tokens_out);
 // "0.0000123": decimal USD, no exponent, no trailing zeros beyond the first decimal.
 std::string usd_text(NanoUsd amount);
 

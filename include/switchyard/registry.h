@@ -1,5 +1,6 @@
-// The registry: which plug-ins this program contains, by kind and name. Built once by main (or a test) from src/builtin.def;
-// immutable afterwards. A name that is not in it is an error with the nearest known names, never a default.
+// The registry: which plug-ins this program contains, by kind and name. Built once by main (or a
+// test) from src/builtin.def; immutable afterwards. A name that is not in it is an error with the
+// nearest known names, never a default.
 #pragma once
 
 #include <map>
@@ -16,7 +17,8 @@ namespace swy::route {
 
 class Registry;
 
-// Where a plug-in is being made: what it may look up, and where its complaints go. Lives during configuration only.
+// Where a plug-in is being made: what it may look up, and where its complaints go. Lives during
+// configuration only.
 class BuildContext {
  public:
   virtual ~BuildContext() = default;
@@ -28,16 +30,21 @@ class BuildContext {
   // A signal by its configured name; nullopt when there is none of that name.
   virtual std::optional<FactId> signal(std::string_view name) = 0;
   virtual std::vector<std::string> signal_names() = 0;
-  // An estimator by its configured or type name, or made from a nested node (text, list = first known wins, or map).
+  // An estimator by its configured or type name, or made from a nested node (text, list = first
+  // known wins, or map).
   virtual std::shared_ptr<const Estimator> estimator(const base::Doc& node) = 0;
   // The policy a nested node describes (for wrappers); nullptr after an error was reported.
   virtual std::unique_ptr<Policy> policy(const base::Doc& node) = 0;
-  // The candidates of the rule that is being built, for policies that name some of them. Empty outside a rule.
+  // The candidates of the rule that is being built, for policies that name some of them. Empty
+  // outside a rule.
   virtual std::span<const ExpertId> candidates() = 0;
-  // What the rule's estimator (price included) believes of its candidates for a request: facts are computed as in
-  // decide(). For policies that calibrate themselves on past prompts. `exclude_row`: the outcome row the request is from.
-  virtual Status believe(const chat::Request& request, std::string_view exclude_row, std::span<Belief> out) = 0;
-  // Reads `options` from node. False: errors were reported, or the caller only wants the list of options; make nothing.
+  // What the rule's estimator (price included) believes of its candidates for a request: facts are
+  // computed as in decide(). For policies that calibrate themselves on past prompts. `exclude_row`:
+  // the outcome row the request is from.
+  virtual Status believe(const chat::Request& request, std::string_view exclude_row,
+                         std::span<Belief> out) = 0;
+  // Reads `options` from node. False: errors were reported, or the caller only wants the list of
+  // options; make nothing.
   template <typename Options>
   bool bind(const base::Doc& node, Options& options) {
     if (lister_ != nullptr) {
@@ -52,7 +59,7 @@ class BuildContext {
   }
 
  protected:
-  base::ListBinder* lister_ = nullptr;             // set: describe, do not build
+  base::ListBinder* lister_ = nullptr;  // set: describe, do not build
   std::vector<std::string> reserved_ = {"type"};
 };
 
@@ -63,12 +70,22 @@ class Registry {
  public:
   void add_signal(std::string_view name, Factory<Signal> make) { signals_.emplace(name, make); }
   void add_guard(std::string_view name, Factory<Guard> make) { guards_.emplace(name, make); }
-  void add_estimator(std::string_view name, Factory<Estimator> make) { estimators_.emplace(name, make); }
+  void add_estimator(std::string_view name, Factory<Estimator> make) {
+    estimators_.emplace(name, make);
+  }
   void add_policy(std::string_view name, Factory<Policy> make) { policies_.emplace(name, make); }
-  [[nodiscard]] const std::map<std::string, Factory<Signal>, std::less<>>& signals() const { return signals_; }
-  [[nodiscard]] const std::map<std::string, Factory<Guard>, std::less<>>& guards() const { return guards_; }
-  [[nodiscard]] const std::map<std::string, Factory<Estimator>, std::less<>>& estimators() const { return estimators_; }
-  [[nodiscard]] const std::map<std::string, Factory<Policy>, std::less<>>& policies() const { return policies_; }
+  [[nodiscard]] const std::map<std::string, Factory<Signal>, std::less<>>& signals() const {
+    return signals_;
+  }
+  [[nodiscard]] const std::map<std::string, Factory<Guard>, std::less<>>& guards() const {
+    return guards_;
+  }
+  [[nodiscard]] const std::map<std::string, Factory<Estimator>, std::less<>>& estimators() const {
+    return estimators_;
+  }
+  [[nodiscard]] const std::map<std::string, Factory<Policy>, std::less<>>& policies() const {
+    return policies_;
+  }
 
  private:
   std::map<std::string, Factory<Signal>, std::less<>> signals_;

@@ -1,7 +1,7 @@
 // Errors as values: Result<T> holds a T or an Error.
 //
-// Use it for everything the outside world can make fail. A bug is SWY_ASSERT (base/check.h), not an Error.
-// Threading: values, no sharing. Ownership: Error owns its message.
+// Use it for everything the outside world can make fail. A bug is SWY_ASSERT (base/check.h), not an
+// Error. Threading: values, no sharing. Ownership: Error owns its message.
 #pragma once
 
 #include <cstdint>
@@ -59,17 +59,19 @@ using Status = Result<void>;
 #define SWY_CONCAT(a, b) SWY_CONCAT2(a, b)
 
 // SWY_TRY(auto x, f()): x = the value, or return the error. SWY_DO(f()): for Status.
-#define SWY_TRY_IMPL(tmp, decl, expr, ret)                                 \
-  auto tmp = (expr);                                                       \
+#define SWY_TRY_IMPL(tmp, decl, expr, ret)                            \
+  auto tmp = (expr);                                                  \
   if (!tmp) ret tl::unexpected<::swy::Error>(std::move(tmp).error()); \
   decl = std::move(*tmp)
 #define SWY_TRY(decl, expr) SWY_TRY_IMPL(SWY_CONCAT(swy_try_, __LINE__), decl, expr, return)
 #define SWY_CO_TRY(decl, expr) SWY_TRY_IMPL(SWY_CONCAT(swy_try_, __LINE__), decl, expr, co_return)
-#define SWY_DO(expr)                                                                         \
-  do {                                                                                       \
-    if (auto swy_do = (expr); !swy_do) return tl::unexpected<::swy::Error>(std::move(swy_do).error()); \
+#define SWY_DO(expr)                                                  \
+  do {                                                                \
+    if (auto swy_do = (expr); !swy_do)                                \
+      return tl::unexpected<::swy::Error>(std::move(swy_do).error()); \
   } while (false)
-#define SWY_CO_DO(expr)                                                                         \
-  do {                                                                                          \
-    if (auto swy_do = (expr); !swy_do) co_return tl::unexpected<::swy::Error>(std::move(swy_do).error()); \
+#define SWY_CO_DO(expr)                                                  \
+  do {                                                                   \
+    if (auto swy_do = (expr); !swy_do)                                   \
+      co_return tl::unexpected<::swy::Error>(std::move(swy_do).error()); \
   } while (false)

@@ -1,12 +1,14 @@
 // The decision sentence for objects: facts, candidates, forbidden, believed, chosen.
 //
-// decide() is a pure, synchronous function of (work, plan, live view, seed): the gateway, the evaluator and a replay call
-// the same one, and the same inputs give the same bytes. It never waits: a fact that cannot be had at once comes back as
-// Need, the driver computes it and asks again.
+// decide() is a pure, synchronous function of (work, plan, live view, seed): the gateway, the
+// evaluator and a replay call the same one, and the same inputs give the same bytes. It never
+// waits: a fact that cannot be had at once comes back as Need, the driver computes it and asks
+// again.
 //
-// Threading: a Plan and everything in it is immutable and shared; a Scratch belongs to one thread and one decision at a
-// time. Ownership: Question and everything reachable from it borrow; nothing outlives the decide() call except what the
-// Scratch holds until its next use. After warm-up decide() does not allocate.
+// Threading: a Plan and everything in it is immutable and shared; a Scratch belongs to one thread
+// and one decision at a time. Ownership: Question and everything reachable from it borrow; nothing
+// outlives the decide() call except what the Scratch holds until its next use. After warm-up
+// decide() does not allocate.
 #pragma once
 
 #include <cstdint>
@@ -38,26 +40,31 @@ inline constexpr double kUnknownNumber = std::numeric_limits<double>::quiet_NaN(
 using ShortText = base::InlineText<30>;
 using ReasonText = base::InlineText<158>;
 
-// ---- the work --------------------------------------------------------------------------------------------------------
+// ---- the work
+// --------------------------------------------------------------------------------------------------------
 
 struct Header {
   std::string_view name;  // lower case
   std::string_view value;
 };
 
-// What must be placed. Views only: whoever makes it keeps the memory until the decision is recorded.
+// What must be placed. Views only: whoever makes it keeps the memory until the decision is
+// recorded.
 struct Work {
-  std::uint64_t id = 0;                     // key of all randomness for this work
-  const chat::Request* request = nullptr;   // never null when decided
-  std::span<const Header> headers;          // request headers that rules may read; credentials are not among them
-  std::string_view key_name;                // caller, "" when no key is configured
-  std::string_view role;                    // the caller's role, "" when none
-  std::string_view session;                 // session id, "" when none
-  ExpertId previous = kNoExpert;            // the expert that served this session before
-  std::string_view exclude_row;             // outcome row that estimators must not learn from (evaluation, calibration)
+  std::uint64_t id = 0;                    // key of all randomness for this work
+  const chat::Request* request = nullptr;  // never null when decided
+  std::span<const Header>
+      headers;                // request headers that rules may read; credentials are not among them
+  std::string_view key_name;  // caller, "" when no key is configured
+  std::string_view role;      // the caller's role, "" when none
+  std::string_view session;   // session id, "" when none
+  ExpertId previous = kNoExpert;  // the expert that served this session before
+  std::string_view
+      exclude_row;  // outcome row that estimators must not learn from (evaluation, calibration)
 };
 
-// What reading the work gives, computed at most once per decision and only when asked. Memory is reused.
+// What reading the work gives, computed at most once per decision and only when asked. Memory is
+// reused.
 class Reading {
  public:
   Reading();
@@ -68,7 +75,8 @@ class Reading {
   void reset(const Work& work);
   [[nodiscard]] const Work& work() const { return *work_; }
   [[nodiscard]] const chat::Request& request() const { return *work_->request; }
-  // The texts in scope joined by newlines, at most 64 KiB (the head 48 KiB and the tail 16 KiB of longer ones).
+  // The texts in scope joined by newlines, at most 64 KiB (the head 48 KiB and the tail 16 KiB of
+  // longer ones).
   std::string_view text(chat::Scope scope);
   // Estimated prompt tokens of the whole request, tool declarations included.
   std::int64_t tokens_in();
@@ -86,21 +94,25 @@ class Reading {
   std::unique_ptr<Memo> memo_;
 };
 
-// ---- facts -----------------------------------------------------------------------------------------------------------
+// ---- facts
+// -----------------------------------------------------------------------------------------------------------
 
 enum class Truth : std::uint8_t { kFalse, kTrue, kUnknown };
 std::string_view to_string(Truth truth);
 
 struct Fact {
   Truth truth = Truth::kUnknown;
-  float confidence = 1;     // probability that truth (or label) is right, where the signal can say; 1 otherwise
-  double value = kUnknownNumber;  // a number behind it, for comparisons (tokens, matches, similarity)
-  ShortText label;          // a name behind it (language code, previous model), for == and in
+  float confidence =
+      1;  // probability that truth (or label) is right, where the signal can say; 1 otherwise
+  double value =
+      kUnknownNumber;  // a number behind it, for comparisons (tokens, matches, similarity)
+  ShortText label;     // a name behind it (language code, previous model), for == and in
 };
 
 using FactId = std::uint16_t;
 
-// A plug-in that reads the work. Reads nothing but its Reading; REQUIRES: thread-safe, no I/O, total.
+// A plug-in that reads the work. Reads nothing but its Reading; REQUIRES: thread-safe, no I/O,
+// total.
 class Signal {
  public:
   virtual ~Signal() = default;
@@ -110,22 +122,23 @@ class Signal {
   [[nodiscard]] virtual double cost_us() const = 0;
   // False: decide() answers Need instead of computing it inline.
   [[nodiscard]] virtual bool immediate() const { return true; }
-  // False: it reads only what a record keeps of the work (counts, tools, metadata, caller), so that a replay without the
-  // body can compute it again.
+  // False: it reads only what a record keeps of the work (counts, tools, metadata, caller), so that
+  // a replay without the body can compute it again.
   [[nodiscard]] virtual bool reads_text() const { return true; }
 };
 
-// ---- beliefs ---------------------------------------------------------------------------------------------------------
+// ---- beliefs
+// ---------------------------------------------------------------------------------------------------------
 
 // What is believed of one candidate for this work. NaN = unknown, never zero.
 struct Belief {
-  double quality = kUnknownNumber;         // expected quality 0..1
+  double quality = kUnknownNumber;  // expected quality 0..1
   double quality_var = kUnknownNumber;
-  double cost_micro = kUnknownNumber;      // expected micro-USD for this request
-  double latency_ms = kUnknownNumber;      // expected time to the last token
+  double cost_micro = kUnknownNumber;  // expected micro-USD for this request
+  double latency_ms = kUnknownNumber;  // expected time to the last token
   double latency_p95_ms = kUnknownNumber;
   double p_fail = kUnknownNumber;
-  double evidence = kUnknownNumber;        // effective number of observations behind quality
+  double evidence = kUnknownNumber;  // effective number of observations behind quality
 };
 
 struct Verdict {
@@ -141,11 +154,13 @@ struct Question {
   const Catalogue& catalogue;
   Reading& reading;
   std::span<const ExpertId> candidates;
-  fleet::LiveView live;             // indexed by ExpertId; may be empty (nothing known)
+  fleet::LiveView live;  // indexed by ExpertId; may be empty (nothing known)
   Scratch& scratch;
 
   [[nodiscard]] const Work& work() const { return reading.work(); }
-  [[nodiscard]] const Card& card(std::size_t candidate) const { return catalogue[candidates[candidate]]; }
+  [[nodiscard]] const Card& card(std::size_t candidate) const {
+    return catalogue[candidates[candidate]];
+  }
   // Facts that the plug-in listed in needs(): computed before it is called.
   [[nodiscard]] const Fact& fact(FactId id) const;
   [[nodiscard]] bool masked(std::size_t candidate) const;
@@ -156,44 +171,55 @@ class Guard {
  public:
   virtual ~Guard() = default;
   [[nodiscard]] virtual Verdict check(const Question& q, std::size_t candidate) const = 0;
-  // What can be said of a card whatever the request: a denial here is a configuration finding. nullopt: it depends.
-  [[nodiscard]] virtual std::optional<Verdict> check_card(const Card& /*card*/) const { return std::nullopt; }
+  // What can be said of a card whatever the request: a denial here is a configuration finding.
+  // nullopt: it depends.
+  [[nodiscard]] virtual std::optional<Verdict> check_card(const Card& /*card*/) const {
+    return std::nullopt;
+  }
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
 };
 
-// Predicts per candidate. Fills what it knows and leaves the rest NaN; out is all NaN on entry, one per candidate
-// (masked ones included: they may be skipped).
+// Predicts per candidate. Fills what it knows and leaves the rest NaN; out is all NaN on entry, one
+// per candidate (masked ones included: they may be skipped).
 class Estimator {
  public:
   virtual ~Estimator() = default;
   virtual void estimate(const Question& q, std::span<Belief> out) const = 0;
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
-  [[nodiscard]] virtual bool reads_live() const { return false; }    // the record then keeps the live view
-  // Identifies what was learned (hash of the table or weights), so that every decision names the version it used.
+  [[nodiscard]] virtual bool reads_live() const {
+    return false;
+  }  // the record then keeps the live view
+  // Identifies what was learned (hash of the table or weights), so that every decision names the
+  // version it used.
   [[nodiscard]] virtual std::uint64_t version() const { return 0; }
 };
 
-// ---- the choice ------------------------------------------------------------------------------------------------------
+// ---- the choice
+// ------------------------------------------------------------------------------------------------------
 
-// What a policy says: a probability for every candidate. The core draws from it, so the propensity that is recorded is
-// the probability with which the choice was made, by construction. (A sampling policy states its distribution.)
+// What a policy says: a probability for every candidate. The core draws from it, so the propensity
+// that is recorded is the probability with which the choice was made, by construction. (A sampling
+// policy states its distribution.)
 struct Distribution {
-  std::span<double> probability;  // one per candidate, zero on entry; must sum to 1 over unmasked ones
-  std::span<double> score;        // NaN on entry; how the policy ranks them, higher is better; for ranking and explain
-  ReasonText why;                 // one clause: why the likeliest candidate leads
+  std::span<double>
+      probability;  // one per candidate, zero on entry; must sum to 1 over unmasked ones
+  std::span<double>
+      score;  // NaN on entry; how the policy ranks them, higher is better; for ranking and explain
+  ReasonText why;  // one clause: why the likeliest candidate leads
 };
 
 class Policy {
  public:
   virtual ~Policy() = default;
   // REQUIRES: at least one unmasked candidate. beliefs[i] belongs to q.candidates[i].
-  virtual void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const = 0;
+  virtual void weigh(const Question& q, std::span<const Belief> beliefs,
+                     Distribution& out) const = 0;
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
 };
 
 struct Choice {
-  std::uint32_t rule = 0;        // index into the rule set
-  std::uint32_t candidate = 0;   // index into the rule's candidates
+  std::uint32_t rule = 0;       // index into the rule set
+  std::uint32_t candidate = 0;  // index into the rule's candidates
   ExpertId expert = kNoExpert;
   double propensity = 1;
   ReasonText why;
@@ -213,16 +239,20 @@ struct RuleSet;
 // The memory of one decision: reused, so that nothing is allocated after warm-up.
 struct Scratch {
   Reading reading;
-  std::vector<Fact> facts;              // by FactId
-  enum class Have : std::uint8_t { kNo, kPreset, kYes };  // kPreset: known beforehand, not asked for yet
+  std::vector<Fact> facts;  // by FactId
+  enum class Have : std::uint8_t {
+    kNo,
+    kPreset,
+    kYes
+  };                                    // kPreset: known beforehand, not asked for yet
   std::vector<Have> have;               // by FactId
   std::vector<FactId> order;            // facts in the order in which they were computed
   std::vector<std::int16_t> masked_by;  // by candidate: guard index in Plan::guards, or -1
   std::vector<Verdict> verdicts;        // by candidate: the denial, when masked
   std::vector<Belief> beliefs;          // by candidate
   std::vector<Belief> partial;
-  std::vector<double> probability;      // by candidate
-  std::vector<double> score;            // by candidate
+  std::vector<double> probability;  // by candidate
+  std::vector<double> score;        // by candidate
 
   // Forgets the previous decision. Call once per work; asking again after Need keeps the facts.
   void begin(const Work& work, std::size_t facts_in_plan);
@@ -233,13 +263,18 @@ struct Scratch {
   const Fact* ask(FactId id);
 };
 
-// The sentence. rng must be keyed by (seed, work.id, stage). REQUIRES: scratch.begin(work, ...) was called.
-Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng, Scratch& scratch);
+// The sentence. rng must be keyed by (seed, work.id, stage). REQUIRES: scratch.begin(work, ...) was
+// called.
+Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
+                Scratch& scratch);
 
-// Computes the facts that a Need names, inline. Drivers with an encoder pool do this in batches instead.
+// Computes the facts that a Need names, inline. Drivers with an encoder pool do this in batches
+// instead.
 void compute_facts(const Plan& plan, std::span<const FactId> facts, Scratch& scratch);
 
-// decide() until it is not Need, computing inline: what the evaluator, the replay and a small gateway do.
-Decision decide_now(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng, Scratch& scratch);
+// decide() until it is not Need, computing inline: what the evaluator, the replay and a small
+// gateway do.
+Decision decide_now(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
+                    Scratch& scratch);
 
 }  // namespace swy::route

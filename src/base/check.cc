@@ -20,7 +20,8 @@ void assert_failed(const char* expr, const char* file, int line) {
 void expect_failed(const char* expr, const char* file, int line, std::atomic<bool>& logged) {
   expect_count.fetch_add(1);
   if (!logged.exchange(true)) {
-    log_error(fmt::format("doubtful invariant: {} does not hold at {}:{} (logged once)", expr, file, line));
+    log_error(fmt::format("doubtful invariant: {} does not hold at {}:{} (logged once)", expr, file,
+                          line));
   }
 }
 

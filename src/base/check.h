@@ -1,6 +1,7 @@
 // Bugs and doubtful invariants. SWY_ASSERT: a bug, always on, ends the process with the place.
-// SWY_EXPECT(cond): a doubtful invariant: counted, logged once per place, evaluates to the condition so that the caller
-// can continue safely. Thread-safe. Environment problems are not for these: see result.h.
+// SWY_EXPECT(cond): a doubtful invariant: counted, logged once per place, evaluates to the
+// condition so that the caller can continue safely. Thread-safe. Environment problems are not for
+// these: see result.h.
 #pragma once
 
 #include <atomic>
@@ -17,9 +18,9 @@ std::uint64_t expect_failures();  // since start, for /metrics and tests
 #define SWY_ASSERT(cond) \
   (static_cast<bool>(cond) ? void(0) : ::swy::base::assert_failed(#cond, __FILE__, __LINE__))
 
-#define SWY_EXPECT(cond)                                                               \
-  (static_cast<bool>(cond) || [] {                                                     \
-    static std::atomic<bool> logged{false};                                            \
-    ::swy::base::expect_failed(#cond, __FILE__, __LINE__, logged);                     \
-    return false;                                                                      \
+#define SWY_EXPECT(cond)                                           \
+  (static_cast<bool>(cond) || [] {                                 \
+    static std::atomic<bool> logged{false};                        \
+    ::swy::base::expect_failed(#cond, __FILE__, __LINE__, logged); \
+    return false;                                                  \
   }())

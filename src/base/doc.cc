@@ -44,9 +44,12 @@ struct DocBuilder {
         d.kind_ = Doc::Kind::kList;
         for (const auto& item : n) d.items_.push_back(build(item, depth + 1));
         break;
-      case YAML::NodeType::Map: build_map(n, depth, d); break;
+      case YAML::NodeType::Map:
+        build_map(n, depth, d);
+        break;
       case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null: break;
+      case YAML::NodeType::Null:
+        break;
     }
     return d;
   }
@@ -74,7 +77,9 @@ struct DocBuilder {
   }
 };
 
-Doc Doc::scalar(std::string text, Mark mark) { return DocBuilder::make_scalar(std::move(text), mark); }
+Doc Doc::scalar(std::string text, Mark mark) {
+  return DocBuilder::make_scalar(std::move(text), mark);
+}
 
 const Doc* Doc::find(std::string_view key) const {
   for (const auto& m : members_) {
@@ -130,7 +135,8 @@ std::string_view name(Diagnostic::Level level) {
 std::string Diagnostics::to_text() const {
   std::string out;
   for (const auto* d : by_place(all_)) {
-    out += fmt::format("{}:{}:{}: {}: {}\n", file_, d->mark.line, d->mark.column, name(d->level), d->message);
+    out += fmt::format("{}:{}:{}: {}: {}\n", file_, d->mark.line, d->mark.column, name(d->level),
+                       d->message);
   }
   return out;
 }
@@ -141,7 +147,10 @@ std::string Diagnostics::to_json() const {
   w.begin_object().field("file", file_).field("errors", std::uint64_t{errors_});
   w.field("warnings", std::uint64_t{warnings_}).key("diagnostics").begin_array();
   for (const auto* d : by_place(all_)) {
-    w.begin_object().field("level", name(d->level)).field("line", d->mark.line).field("column", d->mark.column);
+    w.begin_object()
+        .field("level", name(d->level))
+        .field("line", d->mark.line)
+        .field("column", d->mark.column);
     w.field("message", d->message).end_object();
   }
   w.end_array().end_object();
@@ -151,7 +160,8 @@ std::string Diagnostics::to_json() const {
 std::optional<Doc> parse_yaml(std::string_view text, Diagnostics& diag) {
   try {
     const auto docs = YAML::LoadAll(std::string(text));
-    if (docs.size() > 1) diag.error(to_mark(docs[1].Mark()), "one document expected, found several");
+    if (docs.size() > 1)
+      diag.error(to_mark(docs[1].Mark()), "one document expected, found several");
     DocBuilder builder{diag};
     const std::size_t before = diag.errors();
     Doc doc = docs.empty() ? Doc{} : builder.build(docs[0], 0);
@@ -183,7 +193,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
       const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
       d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];
@@ -191,16 +202,21 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::vector<std::string> nearest_names(std::string_view wanted, const std::vector<std::string>& known, std::size_t n) {
+std::vector<std::string> nearest_names(std::string_view wanted,
+                                       const std::vector<std::string>& known, std::size_t n) {
   wanted = wanted.substr(0, 128);  // a client's text: bounded work
   std::vector<std::pair<std::size_t, const std::string*>> scored;
   for (const auto& k : known) {
     std::size_t d = edit_distance(wanted, std::string_view(k).substr(0, 128));
-    const bool part = wanted.size() >= 3 && (k.find(wanted) != std::string::npos || (k.size() >= 3 && wanted.find(k) != std::string_view::npos));
+    const bool part =
+        wanted.size() >= 3 && (k.find(wanted) != std::string::npos ||
+                               (k.size() >= 3 && wanted.find(k) != std::string_view::npos));
     if (part) d = std::min<std::size_t>(d, 1);
-    if (d <= std::max<std::size_t>(1, std::max(wanted.size(), k.size()) / 2)) scored.emplace_back(d, &k);
+    if (d <= std::max<std::size_t>(1, std::max(wanted.size(), k.size()) / 2))
+      scored.emplace_back(d, &k);
   }
-  std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(scored.begin(), scored.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> out;
   for (const auto& [d, k] : scored) {
     if (out.size() == n) break;

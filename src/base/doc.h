@@ -1,5 +1,6 @@
-// Doc: a configuration file as a plain tree with the place (line, column) of every node, and Diagnostics: what a check
-// found, each with file:line:col. The YAML parser stays behind doc.cc. Immutable after parse; shareable between threads.
+// Doc: a configuration file as a plain tree with the place (line, column) of every node, and
+// Diagnostics: what a check found, each with file:line:col. The YAML parser stays behind doc.cc.
+// Immutable after parse; shareable between threads.
 #pragma once
 
 #include <optional>
@@ -32,7 +33,8 @@ class Doc {
   [[nodiscard]] bool quoted() const { return quoted_; }            // "12" is text, 12 is a number
   [[nodiscard]] const std::vector<Doc>& items() const { return items_; }
   [[nodiscard]] const std::vector<Member>& members() const { return members_; }
-  [[nodiscard]] const Doc* find(std::string_view key) const;  // first member of that name, or nullptr
+  [[nodiscard]] const Doc* find(
+      std::string_view key) const;  // first member of that name, or nullptr
 
   // A wrong kind gives nullopt.
   [[nodiscard]] std::optional<double> as_number() const;
@@ -67,9 +69,15 @@ struct Diagnostic {
 class Diagnostics {
  public:
   explicit Diagnostics(std::string file = "") : file_(std::move(file)) {}
-  void error(Mark mark, std::string message) { add(Diagnostic::Level::kError, mark, std::move(message)); }
-  void warning(Mark mark, std::string message) { add(Diagnostic::Level::kWarning, mark, std::move(message)); }
-  void note(Mark mark, std::string message) { add(Diagnostic::Level::kNote, mark, std::move(message)); }
+  void error(Mark mark, std::string message) {
+    add(Diagnostic::Level::kError, mark, std::move(message));
+  }
+  void warning(Mark mark, std::string message) {
+    add(Diagnostic::Level::kWarning, mark, std::move(message));
+  }
+  void note(Mark mark, std::string message) {
+    add(Diagnostic::Level::kNote, mark, std::move(message));
+  }
   [[nodiscard]] bool ok() const { return errors_ == 0; }
   [[nodiscard]] std::size_t warnings() const { return warnings_; }
   [[nodiscard]] std::size_t errors() const { return errors_; }
@@ -88,16 +96,18 @@ class Diagnostics {
   std::size_t warnings_ = 0;
 };
 
-// Parses YAML. Duplicate keys, several documents, anchors that repeat themselves and depth over 64 are errors.
-// On a syntax error the Diagnostics has it and the result is null.
+// Parses YAML. Duplicate keys, several documents, anchors that repeat themselves and depth over 64
+// are errors. On a syntax error the Diagnostics has it and the result is null.
 std::optional<Doc> parse_yaml(std::string_view text, Diagnostics& diag);
 
 // The whole file as bytes; the error names the path.
 Result<std::string> read_file(const std::string& path);
 
-// Up to three known names closest to the wanted one, as "did you mean a, b?"; "" when nothing is near.
+// Up to three known names closest to the wanted one, as "did you mean a, b?"; "" when nothing is
+// near.
 std::string did_you_mean(std::string_view wanted, const std::vector<std::string>& known);
 // The known names closest first, at most n, with edit distance at most half the length.
-std::vector<std::string> nearest_names(std::string_view wanted, const std::vector<std::string>& known, std::size_t n);
+std::vector<std::string> nearest_names(std::string_view wanted,
+                                       const std::vector<std::string>& known, std::size_t n);
 
 }  // namespace swy::base

@@ -1,5 +1,5 @@
-// InlineText<N>: up to N bytes of text inside the object, cut (never overflowing) at N. For reasons and names made on the
-// decision path without allocation. Value type, trivially copyable.
+// InlineText<N>: up to N bytes of text inside the object, cut (never overflowing) at N. For reasons
+// and names made on the decision path without allocation. Value type, trivially copyable.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,9 @@ class InlineText {
 
  public:
   InlineText() {}  // NOLINT(modernize-use-equals-default): the bytes stay uninitialised on purpose
-  InlineText(std::string_view s) { append(s); }  // NOLINT(google-explicit-constructor): a text is a text
+  InlineText(std::string_view s) {
+    append(s);
+  }  // NOLINT(google-explicit-constructor): a text is a text
   void append(std::string_view s) {
     const std::size_t n = std::min(s.size(), N - size_);
     std::memcpy(bytes_.data() + size_, s.data(), n);
@@ -33,7 +35,8 @@ class InlineText {
   std::array<char, N> bytes_;
 };
 
-// Writes value with the given decimals into out (at least 32 bytes), returns the length. "?" for NaN.
+// Writes value with the given decimals into out (at least 32 bytes), returns the length. "?" for
+// NaN.
 std::size_t format_fixed(double value, int decimals, char* out);
 
 template <std::size_t N>

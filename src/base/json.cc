@@ -17,7 +17,8 @@ namespace {
 
 // A Json is a dom::element without its header: the same two words (document, tape index).
 static_assert(sizeof(dom::element) == sizeof(Json) && std::is_trivially_copyable_v<dom::element>);
-static_assert(sizeof(dom::array::iterator) == sizeof(dom::element) && sizeof(dom::object::iterator) == sizeof(dom::element));
+static_assert(sizeof(dom::array::iterator) == sizeof(dom::element) &&
+              sizeof(dom::object::iterator) == sizeof(dom::element));
 
 dom::element element_of(const Json& j) {
   dom::element e;
@@ -53,12 +54,23 @@ std::size_t utf8_length(std::string_view s) {
 
 void append_escape(std::string& out, unsigned char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      break;
   }
   constexpr std::string_view kHex = "0123456789abcdef";
   out += "\\u00";
@@ -170,39 +182,50 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
 Json::Type Json::type() const {
   if (doc_ == nullptr) return Type::kNull;
   switch (element_of(*this).type()) {
-    case dom::element_type::ARRAY: return Type::kArray;
-    case dom::element_type::OBJECT: return Type::kObject;
-    case dom::element_type::STRING: return Type::kString;
-    case dom::element_type::BOOL: return Type::kBool;
-    case dom::element_type::NULL_VALUE: return Type::kNull;
-    default: return Type::kNumber;
+    case dom::element_type::ARRAY:
+      return Type::kArray;
+    case dom::element_type::OBJECT:
+      return Type::kObject;
+    case dom::element_type::STRING:
+      return Type::kString;
+    case dom::element_type::BOOL:
+      return Type::kBool;
+    case dom::element_type::NULL_VALUE:
+      return Type::kNull;
+    default:
+      return Type::kNumber;
   }
 }
 
 std::optional<std::string_view> Json::as_string() const {
   std::string_view v;
-  if (doc_ == nullptr || element_of(*this).get_string().get(v) != simdjson::SUCCESS) return std::nullopt;
+  if (doc_ == nullptr || element_of(*this).get_string().get(v) != simdjson::SUCCESS)
+    return std::nullopt;
   return v;
 }
 std::optional<double> Json::as_number() const {
   double v = 0;
-  if (doc_ == nullptr || element_of(*this).get_double().get(v) != simdjson::SUCCESS) return std::nullopt;
+  if (doc_ == nullptr || element_of(*this).get_double().get(v) != simdjson::SUCCESS)
+    return std::nullopt;
   return v;
 }
 std::optional<std::int64_t> Json::as_integer() const {
   std::int64_t v = 0;
-  if (doc_ == nullptr || element_of(*this).get_int64().get(v) != simdjson::SUCCESS) return std::nullopt;
+  if (doc_ == nullptr || element_of(*this).get_int64().get(v) != simdjson::SUCCESS)
+    return std::nullopt;
   return v;
 }
 std::optional<bool> Json::as_bool() const {
   bool v = false;
-  if (doc_ == nullptr || element_of(*this).get_bool().get(v) != simdjson::SUCCESS) return std::nullopt;
+  if (doc_ == nullptr || element_of(*this).get_bool().get(v) != simdjson::SUCCESS)
+    return std::nullopt;
   return v;
 }
 std::optional<Json> Json::find(std::string_view key) const {
   dom::object o;
   dom::element v;
-  if (doc_ == nullptr || element_of(*this).get_object().get(o) != simdjson::SUCCESS) return std::nullopt;
+  if (doc_ == nullptr || element_of(*this).get_object().get(o) != simdjson::SUCCESS)
+    return std::nullopt;
   if (o.at_key(key).get(v) != simdjson::SUCCESS) return std::nullopt;
   return json_of(v);
 }
@@ -232,9 +255,15 @@ std::size_t Json::size() const {
 namespace {
 void write_value(JsonWriter& w, const Json& j) {
   switch (j.type()) {
-    case Json::Type::kNull: w.null(); break;
-    case Json::Type::kBool: w.boolean(*j.as_bool()); break;
-    case Json::Type::kString: w.string(*j.as_string()); break;
+    case Json::Type::kNull:
+      w.null();
+      break;
+    case Json::Type::kBool:
+      w.boolean(*j.as_bool());
+      break;
+    case Json::Type::kString:
+      w.string(*j.as_string());
+      break;
     case Json::Type::kNumber:
       if (const auto i = j.as_integer()) {
         w.integer(*i);
@@ -347,7 +376,8 @@ Result<Json> JsonDoc::parse(std::string_view text) {
   const auto err = impl_->parser.parse(text.data(), text.size(), true).get(e);
   if (err == simdjson::SUCCESS) return json_of(e);
   const ErrorCode code = err == simdjson::DEPTH_ERROR ? ErrorCode::kTooLarge : ErrorCode::kParse;
-  if (err == simdjson::DEPTH_ERROR) return fail(code, fmt::format("JSON is nested more than {} levels deep", impl_->depth));
+  if (err == simdjson::DEPTH_ERROR)
+    return fail(code, fmt::format("JSON is nested more than {} levels deep", impl_->depth));
   return fail(code, fmt::format("not valid JSON: {}", simdjson::error_message(err)));
 }
 
@@ -358,8 +388,9 @@ std::size_t skip_space(std::string_view t, std::size_t i) {
   return i;
 }
 
-// i at the opening quote; returns the place after the closing one: the next quote with an even number of backslashes
-// before it. memchr because long texts are most of a body; runs of backslashes are disjoint, so the cost is linear.
+// i at the opening quote; returns the place after the closing one: the next quote with an even
+// number of backslashes before it. memchr because long texts are most of a body; runs of
+// backslashes are disjoint, so the cost is linear.
 std::size_t skip_string(std::string_view t, std::size_t i) {
   const std::size_t first = i + 1;
   for (std::size_t at = first; (at = t.find('"', at)) != std::string_view::npos; ++at) {

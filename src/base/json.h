@@ -1,9 +1,10 @@
 // JSON: a writer that appends to a string, and a read-only view over a parsed document.
 //
-// JsonWriter: canonical output (no spaces, keys in the order written, shortest round-trip doubles, NaN and infinities as
-// null), so equal calls give equal bytes: records and replays are compared that way.
-// JsonDoc / Json: whole-document parse (simdjson, at most 64 levels deep by default), views borrow from the JsonDoc and die
-// with its next parse. Not thread-safe; one JsonDoc per thread reuses its memory.
+// JsonWriter: canonical output (no spaces, keys in the order written, shortest round-trip doubles,
+// NaN and infinities as null), so equal calls give equal bytes: records and replays are compared
+// that way. JsonDoc / Json: whole-document parse (simdjson, at most 64 levels deep by default),
+// views borrow from the JsonDoc and die with its next parse. Not thread-safe; one JsonDoc per
+// thread reuses its memory.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,9 @@ class JsonWriter {
   JsonWriter& null();
   JsonWriter& raw(std::string_view json);  // REQUIRES: one valid JSON value
 
-  JsonWriter& field(std::string_view name, std::string_view value) { return key(name).string(value); }
+  JsonWriter& field(std::string_view name, std::string_view value) {
+    return key(name).string(value);
+  }
   JsonWriter& field(std::string_view name, const char* value) { return key(name).string(value); }
   JsonWriter& field(std::string_view name, double value) { return key(name).number(value); }
   JsonWriter& field(std::string_view name, std::int64_t value) { return key(name).integer(value); }
@@ -54,7 +57,8 @@ void append_json_string(std::string& out, std::string_view value);
 
 class JsonDoc;
 
-// A view of one value. Cheap to copy. Every accessor is total: a wrong type gives nullopt or the fallback.
+// A view of one value. Cheap to copy. Every accessor is total: a wrong type gives nullopt or the
+// fallback.
 class Json {
  public:
   enum class Type : std::uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
@@ -72,10 +76,11 @@ class Json {
   [[nodiscard]] double number_or(std::string_view key, double fallback) const;
   [[nodiscard]] std::int64_t integer_or(std::string_view key, std::int64_t fallback) const;
   [[nodiscard]] bool bool_or(std::string_view key, bool fallback) const;
-  [[nodiscard]] std::size_t size() const;  // of an array or object, else 0
+  [[nodiscard]] std::size_t size() const;       // of an array or object, else 0
   [[nodiscard]] std::string to_string() const;  // the value as JSON text, canonical
 
-  // Visitors: f(Json) for arrays, f(std::string_view key, Json) for objects; nothing for other types.
+  // Visitors: f(Json) for arrays, f(std::string_view key, Json) for objects; nothing for other
+  // types.
   template <typename F>
   void each(F&& f) const;
   template <typename F>
@@ -123,7 +128,8 @@ class JsonDoc {
   ~JsonDoc();
   JsonDoc(JsonDoc&&) noexcept;
   JsonDoc& operator=(JsonDoc&&) noexcept;
-  // Parses text (copied). The error says what is wrong and, where known, at which byte. Earlier views die.
+  // Parses text (copied). The error says what is wrong and, where known, at which byte. Earlier
+  // views die.
   Result<Json> parse(std::string_view text);
 
  private:
@@ -131,8 +137,9 @@ class JsonDoc {
   std::unique_ptr<Impl> impl_;
 };
 
-// Byte range [begin, end) of the value of a top-level key in text that has been parsed successfully, for splicing.
-// second is false when the key occurs more than once (a body two parsers would read differently).
+// Byte range [begin, end) of the value of a top-level key in text that has been parsed
+// successfully, for splicing. second is false when the key occurs more than once (a body two
+// parsers would read differently).
 struct JsonSpan {
   std::size_t begin = 0;
   std::size_t end = 0;

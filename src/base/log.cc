@@ -8,7 +8,8 @@ namespace {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto l = std::make_shared<spdlog::logger>("switchyard", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+    auto l = std::make_shared<spdlog::logger>(
+        "switchyard", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
     l->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     l->flush_on(spdlog::level::info);
     return l;
@@ -18,11 +19,16 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum convert(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarning: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
-    case LogLevel::kOff: return spdlog::level::off;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
+    case LogLevel::kOff:
+      return spdlog::level::off;
   }
   return spdlog::level::info;
 }

@@ -1,5 +1,6 @@
-// Log lines for the operator, on standard error (spdlog behind log.cc). Thread-safe. Not for request data: that is what
-// records are for. Rare by design: nothing on the path of a healthy request logs.
+// Log lines for the operator, on standard error (spdlog behind log.cc). Thread-safe. Not for
+// request data: that is what records are for. Rare by design: nothing on the path of a healthy
+// request logs.
 #pragma once
 
 #include <string_view>

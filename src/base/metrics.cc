@@ -53,7 +53,8 @@ std::int64_t Histogram::count() const {
   return n;
 }
 
-Metrics::Series& Metrics::series(Kind kind, std::string_view name, std::string_view help, const Labels& labels) {
+Metrics::Series& Metrics::series(Kind kind, std::string_view name, std::string_view help,
+                                 const Labels& labels) {
   const std::lock_guard lock(mutex_);
   const std::string joined = join(labels);
   for (auto& s : series_) {
@@ -85,7 +86,9 @@ std::string Metrics::prometheus() const {
   for (const auto& head : series_) {
     if (std::find(done.begin(), done.end(), head.name) != done.end()) continue;
     done.emplace_back(head.name);
-    const char* type = head.kind == Kind::kCounter ? "counter" : head.kind == Kind::kGauge ? "gauge" : "histogram";
+    const char* type = head.kind == Kind::kCounter ? "counter"
+                       : head.kind == Kind::kGauge ? "gauge"
+                                                   : "histogram";
     fmt::format_to(to, "# HELP {} {}\n# TYPE {} {}\n", head.name, head.help, head.name, type);
     for (const auto& s : series_) {
       if (s.name != head.name) continue;
@@ -97,11 +100,13 @@ std::string Metrics::prometheus() const {
       for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
         sum += s.histogram.bucket(i);
         const double le = static_cast<double>(std::uint64_t{1} << i) * 1e-6;
-        fmt::format_to(to, "{}_bucket{} {}\n", s.name, braces(s.labels, fmt::format("le=\"{}\"", le)), sum);
+        fmt::format_to(to, "{}_bucket{} {}\n", s.name,
+                       braces(s.labels, fmt::format("le=\"{}\"", le)), sum);
       }
       sum += s.histogram.bucket(Histogram::kBuckets);
       fmt::format_to(to, "{}_bucket{} {}\n", s.name, braces(s.labels, "le=\"+Inf\""), sum);
-      fmt::format_to(to, "{}_sum{} {}\n", s.name, braces(s.labels), static_cast<double>(s.histogram.sum_us()) * 1e-6);
+      fmt::format_to(to, "{}_sum{} {}\n", s.name, braces(s.labels),
+                     static_cast<double>(s.histogram.sum_us()) * 1e-6);
       fmt::format_to(to, "{}_count{} {}\n", s.name, braces(s.labels), sum);
     }
   }

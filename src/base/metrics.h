@@ -1,5 +1,6 @@
-// Counters and latency histograms with a Prometheus text page. A metric is made once at start (control thread), then
-// counted from any thread with a relaxed atomic add: counters are sums, no reader needs an order between them.
+// Counters and latency histograms with a Prometheus text page. A metric is made once at start
+// (control thread), then counted from any thread with a relaxed atomic add: counters are sums, no
+// reader needs an order between them.
 #pragma once
 
 #include <array>
@@ -30,7 +31,9 @@ class Histogram {
   void observe_us(std::int64_t us);
   [[nodiscard]] std::int64_t count() const;
   [[nodiscard]] std::int64_t sum_us() const { return sum_us_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::int64_t bucket(std::size_t i) const { return buckets_[i].load(std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t bucket(std::size_t i) const {
+    return buckets_[i].load(std::memory_order_relaxed);
+  }
 
  private:
   alignas(64) std::array<std::atomic<std::int64_t>, kBuckets + 1> buckets_{};
@@ -56,8 +59,8 @@ class Metrics {
     Histogram histogram;
   };
   Series& series(Kind kind, std::string_view name, std::string_view help, const Labels& labels);
-  mutable std::mutex mutex_;      // guards the list, not the values
-  std::deque<Series> series_;     // deque: references stay valid
+  mutable std::mutex mutex_;   // guards the list, not the values
+  std::deque<Series> series_;  // deque: references stay valid
 };
 
 }  // namespace swy::base

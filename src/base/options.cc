@@ -29,16 +29,19 @@ const Doc* DocBinder::take(std::string_view name) {
   return node_.find(name);
 }
 
-void DocBinder::field(std::string_view name, double& value, Range range, std::string_view /*help*/) {
+void DocBinder::field(std::string_view name, double& value, Range range,
+                      std::string_view /*help*/) {
   const Doc* d = take(name);
   if (d == nullptr) return;
   const auto v = d->as_number();
   if (!v) return diag_.error(d->mark(), fmt::format("{} must be a number", name));
-  if (!inside(*v, range)) return diag_.error(d->mark(), fmt::format("{} must be {}, not {}", name, describe(range), *v));
+  if (!inside(*v, range))
+    return diag_.error(d->mark(), fmt::format("{} must be {}, not {}", name, describe(range), *v));
   value = *v;
 }
 
-void DocBinder::field(std::string_view name, std::int64_t& value, Range range, std::string_view /*help*/) {
+void DocBinder::field(std::string_view name, std::int64_t& value, Range range,
+                      std::string_view /*help*/) {
   const Doc* d = take(name);
   if (d == nullptr) return;
   const auto v = d->as_integer();
@@ -64,7 +67,8 @@ void DocBinder::field(std::string_view name, std::string& value, std::string_vie
   value = d->text();
 }
 
-void DocBinder::field(std::string_view name, std::vector<std::string>& value, std::string_view /*help*/) {
+void DocBinder::field(std::string_view name, std::vector<std::string>& value,
+                      std::string_view /*help*/) {
   const Doc* d = take(name);
   if (d == nullptr) return;
   if (d->is_scalar()) {
@@ -85,7 +89,8 @@ void DocBinder::field(std::string_view name, std::vector<std::string>& value, st
 void DocBinder::field(std::string_view name, NumberMap& value, std::string_view /*help*/) {
   const Doc* d = take(name);
   if (d == nullptr) return;
-  if (!d->is_map()) return diag_.error(d->mark(), fmt::format("{} must be a map of name: number", name));
+  if (!d->is_map())
+    return diag_.error(d->mark(), fmt::format("{} must be a map of name: number", name));
   value.clear();
   for (const auto& m : d->members()) {
     if (const auto v = m.value.as_number()) {
@@ -96,14 +101,17 @@ void DocBinder::field(std::string_view name, NumberMap& value, std::string_view 
   }
 }
 
-void DocBinder::node(std::string_view name, const Doc*& value, std::string_view /*help*/) { value = take(name); }
+void DocBinder::node(std::string_view name, const Doc*& value, std::string_view /*help*/) {
+  value = take(name);
+}
 
 void DocBinder::finish() {
   if (node_.is_scalar() || node_.is_null()) return;
   if (!node_.is_map()) return diag_.error(node_.mark(), "expected a map of options");
   for (const auto& m : node_.members()) {
     if (std::find(known_.begin(), known_.end(), m.key) == known_.end()) {
-      diag_.error(m.key_mark, fmt::format("unknown key '{}'{}", m.key, did_you_mean(m.key, known_)));
+      diag_.error(m.key_mark,
+                  fmt::format("unknown key '{}'{}", m.key, did_you_mean(m.key, known_)));
     }
   }
 }
@@ -112,8 +120,10 @@ void ListBinder::field(std::string_view name, double& value, Range range, std::s
   const std::string given = std::isnan(value) ? "" : fmt::format("{}", value);  // NaN: no default
   all_.push_back({std::string(name), "number", given, describe(range), std::string(help)});
 }
-void ListBinder::field(std::string_view name, std::int64_t& value, Range range, std::string_view help) {
-  all_.push_back({std::string(name), "integer", fmt::format("{}", value), describe(range), std::string(help)});
+void ListBinder::field(std::string_view name, std::int64_t& value, Range range,
+                       std::string_view help) {
+  all_.push_back(
+      {std::string(name), "integer", fmt::format("{}", value), describe(range), std::string(help)});
 }
 void ListBinder::field(std::string_view name, bool& value, std::string_view help) {
   all_.push_back({std::string(name), "boolean", value ? "true" : "false", "", std::string(help)});
@@ -121,8 +131,10 @@ void ListBinder::field(std::string_view name, bool& value, std::string_view help
 void ListBinder::field(std::string_view name, std::string& value, std::string_view help) {
   all_.push_back({std::string(name), "text", value.empty() ? "" : value, "", std::string(help)});
 }
-void ListBinder::field(std::string_view name, std::vector<std::string>& value, std::string_view help) {
-  all_.push_back({std::string(name), "list of text", fmt::format("{}", fmt::join(value, ", ")), "", std::string(help)});
+void ListBinder::field(std::string_view name, std::vector<std::string>& value,
+                       std::string_view help) {
+  all_.push_back({std::string(name), "list of text", fmt::format("{}", fmt::join(value, ", ")), "",
+                  std::string(help)});
 }
 void ListBinder::field(std::string_view name, NumberMap& /*value*/, std::string_view help) {
   all_.push_back({std::string(name), "map of name: number", "", "", std::string(help)});

@@ -1,8 +1,8 @@
-// Counter-based random numbers keyed by (seed, work id, stage): the same key gives the same stream on every thread,
-// in the gateway, the simulator and a replay. Value type, no allocation.
+// Counter-based random numbers keyed by (seed, work id, stage): the same key gives the same stream
+// on every thread, in the gateway, the simulator and a replay. Value type, no allocation.
 //
-// Generator: SplitMix64 (Steele, Lea, Flood 2014) over a key mixed from the three words; passes BigCrush, 2^64 period per
-// key, and skipping ahead is a multiplication. Not for secrets.
+// Generator: SplitMix64 (Steele, Lea, Flood 2014) over a key mixed from the three words; passes
+// BigCrush, 2^64 period per key, and skipping ahead is a multiplication. Not for secrets.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// SmallVec<T, N>: a vector whose first N elements live inside the object. For trivially copyable T only, which is all the
-// decision path stores. Value type.
+// SmallVec<T, N>: a vector whose first N elements live inside the object. For trivially copyable T
+// only, which is all the decision path stores. Value type.
 #pragma once
 
 #include <array>
@@ -20,7 +20,8 @@ class SmallVec {
       inline_[size_++] = v;
       return;
     }
-    if (spill_.empty()) spill_.assign(inline_.begin(), inline_.begin() + static_cast<std::ptrdiff_t>(size_));
+    if (spill_.empty())
+      spill_.assign(inline_.begin(), inline_.begin() + static_cast<std::ptrdiff_t>(size_));
     spill_.push_back(v);
     ++size_;
   }

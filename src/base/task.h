@@ -1,8 +1,10 @@
-// Task<T>: a lazy coroutine with a single awaiter. Destroying a Task that has not finished cancels it: the frame's locals
-// run their destructors, and every awaitable in net/ withdraws its pending operation when destroyed.
+// Task<T>: a lazy coroutine with a single awaiter. Destroying a Task that has not finished cancels
+// it: the frame's locals run their destructors, and every awaitable in net/ withdraws its pending
+// operation when destroyed.
 //
-// Use only in http, gateway, upstream (and flow): everything below is plain synchronous code. No exception may leave a
-// coroutine; errors travel as Result<T>. A Task belongs to one thread (the loop that resumes it).
+// Use only in http, gateway, upstream (and flow): everything below is plain synchronous code. No
+// exception may leave a coroutine; errors travel as Result<T>. A Task belongs to one thread (the
+// loop that resumes it).
 #pragma once
 
 #include <coroutine>

@@ -18,13 +18,13 @@ bool color_on(int fd) { return isatty(fd) != 0 && std::getenv("NO_COLOR") == nul
 std::string styled(std::string_view text, std::string_view style, bool on) {
   if (!on) return std::string(text);
   static constexpr std::array<std::pair<std::string_view, int>, 8> kStyles{{{"bold", 1},
-                                                                           {"dim", 2},
-                                                                           {"red", 31},
-                                                                           {"green", 32},
-                                                                           {"yellow", 33},
-                                                                           {"blue", 34},
-                                                                           {"magenta", 35},
-                                                                           {"cyan", 36}}};
+                                                                            {"dim", 2},
+                                                                            {"red", 31},
+                                                                            {"green", 32},
+                                                                            {"yellow", 33},
+                                                                            {"blue", 34},
+                                                                            {"magenta", 35},
+                                                                            {"cyan", 36}}};
   for (const auto& [name, code] : kStyles) {
     if (name == style) return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
   }
@@ -57,7 +57,10 @@ std::string fit_columns(std::string_view text, std::size_t columns) {
 }
 
 Progress::Progress(std::string label, std::uint64_t total)
-    : label_(std::move(label)), total_(total), start_ns_(system_clock().mono_ns()), on_(isatty(STDERR_FILENO) != 0) {}
+    : label_(std::move(label)),
+      total_(total),
+      start_ns_(system_clock().mono_ns()),
+      on_(isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
   if (drawn_) std::fputs("\r\x1b[K", stderr);
@@ -79,8 +82,12 @@ void Progress::draw() {
   std::string bar(filled, '#');
   bar.append(kCells - filled, '.');
   const double s = static_cast<double>(last_ns_ - start_ns_) * 1e-9;
-  const double left = done_ == 0 ? 0 : s * static_cast<double>(total_ - std::min(done_, total_)) / static_cast<double>(done_);
-  std::fputs(fmt::format("\r\x1b[K{} [{}] {}/{}  {:.0f} s left", label_, bar, done_, total_, left).c_str(), stderr);
+  const double left = done_ == 0 ? 0
+                                 : s * static_cast<double>(total_ - std::min(done_, total_)) /
+                                       static_cast<double>(done_);
+  std::fputs(
+      fmt::format("\r\x1b[K{} [{}] {}/{}  {:.0f} s left", label_, bar, done_, total_, left).c_str(),
+      stderr);
 }
 
 }  // namespace swy::base

@@ -1,5 +1,5 @@
-// What a person sees: colour only on a terminal (and never with NO_COLOR), a progress bar on standard error for work over
-// two seconds. Single-threaded use.
+// What a person sees: colour only on a terminal (and never with NO_COLOR), a progress bar on
+// standard error for work over two seconds. Single-threaded use.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@
 namespace swy::base {
 
 bool color_on(int fd);
-// Wraps text in an ANSI style when on. Styles: "bold", "dim", "red", "green", "yellow", "blue", "cyan", "magenta".
+// Wraps text in an ANSI style when on. Styles: "bold", "dim", "red", "green", "yellow", "blue",
+// "cyan", "magenta".
 std::string styled(std::string_view text, std::string_view style, bool on);
 int terminal_width(int fd, int fallback = 100);
 // Cuts UTF-8 text to at most `columns` display columns, ending with an ellipsis when cut.

@@ -33,7 +33,8 @@ void LiveTable::finished(std::size_t expert, const CallResult& result) {
   if (result.failed) return;
   blend(s.ttft_ms, result.ttft_ms, weight_);
   if (result.tokens_out > 1) {
-    blend(s.ms_per_token, (result.total_ms - result.ttft_ms) / static_cast<double>(result.tokens_out - 1), weight_);
+    blend(s.ms_per_token,
+          (result.total_ms - result.ttft_ms) / static_cast<double>(result.tokens_out - 1), weight_);
   }
 }
 

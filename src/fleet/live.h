@@ -1,8 +1,9 @@
-// What recent traffic says about each expert: exponentially weighted time to first token, time per token and failure
-// share, plus requests in flight. State only: nobody is probed here.
+// What recent traffic says about each expert: exponentially weighted time to first token, time per
+// token and failure share, plus requests in flight. State only: nobody is probed here.
 //
-// Writers (workers, after each call) and readers lock one expert's entry each, never two, never while suspended.
-// A decision takes a LiveView: a copy, so that it is reproducible; the record keeps the numbers that were used.
+// Writers (workers, after each call) and readers lock one expert's entry each, never two, never
+// while suspended. A decision takes a LiveView: a copy, so that it is reproducible; the record
+// keeps the numbers that were used.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,8 @@ class LiveTable {
   explicit LiveTable(std::size_t experts, double weight = 0.1);
   void started(std::size_t expert);
   void finished(std::size_t expert, const CallResult& result);
-  void abandoned(std::size_t expert);  // ended without evidence about the expert (the client went away)
+  void abandoned(
+      std::size_t expert);  // ended without evidence about the expert (the client went away)
   // Takes over what an earlier table knew of an expert; its calls in flight end in that table.
   void restore(std::size_t expert, const LiveStats& stats);
   // Copies the current numbers into out (resized).

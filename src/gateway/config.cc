@@ -21,7 +21,8 @@ using base::OptionBinder;
 
 struct TopOptions {
   std::int64_t version = 0, workers = 1, seed = 0;
-  const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr, *limits = nullptr;
+  const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
+            *limits = nullptr;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -36,13 +37,16 @@ struct TopOptions {
 
 struct ListenOptions {
   std::string address = "127.0.0.1:8080";
-  void bind(OptionBinder& b) { b.field("address", address, "host:port; port 0 takes any free one"); }
+  void bind(OptionBinder& b) {
+    b.field("address", address, "host:port; port 0 takes any free one");
+  }
 };
 
 struct LimitOptions {
   std::int64_t max_body_bytes = 32 * 1024 * 1024, max_connections = 20'000;
   void bind(OptionBinder& b) {
-    b.field("max_body_bytes", max_body_bytes, {1024, 1e10}, "a longer request body is refused with 413");
+    b.field("max_body_bytes", max_body_bytes, {1024, 1e10},
+            "a longer request body is refused with 413");
     b.field("max_connections", max_connections, {1, 1e6}, "of one worker; more are closed at once");
   }
 };
@@ -52,9 +56,11 @@ struct RecordOptions {
   void bind(OptionBinder& b) {
     b.field("path", r.path, "directory, relative to the configuration file");
     b.field("bodies", r.bodies, "keep request bodies too");
-    b.field("sketch", r.sketch, "keep the hashed word vector that kNN read, so that a replay can prove it");
+    b.field("sketch", r.sketch,
+            "keep the hashed word vector that kNN read, so that a replay can prove it");
     b.field("rotate_mb", r.rotate_mb, {1, 1e6}, "size of one file");
-    b.field("sync_ms", r.sync_ms, {0, 3.6e6}, "how often records are pushed to stable storage; 0: never");
+    b.field("sync_ms", r.sync_ms, {0, 3.6e6},
+            "how often records are pushed to stable storage; 0: never");
   }
 };
 
@@ -78,7 +84,8 @@ struct UpstreamOptions {
     b.field("url", url, "http:// or https:// with the path before /chat/completions");
     b.field("credential", credential, "env:NAME, file:PATH, or client to forward the caller's own");
     b.field("connect_ms", connect_ms, {1, 3.6e6}, "to connect");
-    b.field("first_byte_ms", first_byte_ms, {1, 3.6e6}, "from the request sent to the answer's head");
+    b.field("first_byte_ms", first_byte_ms, {1, 3.6e6},
+            "from the request sent to the answer's head");
     b.field("idle_ms", idle_ms, {1, 3.6e6}, "between two pieces of an answer");
     b.field("ca_file", ca_file, "certificate authorities to trust instead of the system's");
     b.field("verify", verify, "check the server's certificate");
@@ -88,8 +95,12 @@ struct UpstreamOptions {
 
 class Reader {
  public:
-  Reader(const Doc& doc, const std::string& file, const route::Registry& registry, Diagnostics& diag)
-      : doc_(doc), registry_(registry), diag_(diag), directory_(std::filesystem::path(file).parent_path().string()) {
+  Reader(const Doc& doc, const std::string& file, const route::Registry& registry,
+         Diagnostics& diag)
+      : doc_(doc),
+        registry_(registry),
+        diag_(diag),
+        directory_(std::filesystem::path(file).parent_path().string()) {
     if (directory_.empty()) directory_ = ".";
     out_->file = file;
   }
@@ -133,22 +144,28 @@ class Reader {
     } else if (!bind(node, o)) {
       return;
     }
-    const base::Mark at = node.find("address") != nullptr ? node.find("address")->mark() : node.mark();
+    const base::Mark at =
+        node.find("address") != nullptr ? node.find("address")->mark() : node.mark();
     const auto colon = o.address.rfind(':');
     unsigned port = 0;
     const char* end = o.address.data() + o.address.size();
     const bool good = colon != std::string::npos && colon + 1 < o.address.size() &&
-                      std::from_chars(o.address.data() + colon + 1, end, port).ptr == end && port < 65536;
-    if (!good) return diag_.error(at, fmt::format("listen.address must be host:port, not '{}'", o.address));
+                      std::from_chars(o.address.data() + colon + 1, end, port).ptr == end &&
+                      port < 65536;
+    if (!good)
+      return diag_.error(at, fmt::format("listen.address must be host:port, not '{}'", o.address));
     std::string host = o.address.substr(0, colon);
-    if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    if (host.size() > 1 && host.front() == '[' && host.back() == ']')
+      host = host.substr(1, host.size() - 2);
     if (host == "localhost") host = "127.0.0.1";
     if (host.empty() || host == "*") host = "0.0.0.0";
     out_->port = static_cast<std::uint16_t>(port);
     out_->address = host;
     const bool loopback = host.rfind("127.", 0) == 0 || host == "::1";
     if (!loopback && out_->keys.empty()) {
-      diag_.warning(at, fmt::format("no keys are configured, so it will listen on 127.0.0.1:{} only; add keys to listen on {}", port, host));
+      diag_.warning(at, fmt::format("no keys are configured, so it will listen on 127.0.0.1:{} "
+                                    "only; add keys to listen on {}",
+                                    port, host));
       out_->address = "127.0.0.1";
     }
   }
@@ -166,65 +183,85 @@ class Reader {
     out_->records = o.r;
     if (o.r.path.empty()) return diag_.error(node.mark(), "records needs a path");
     const std::filesystem::path p(o.r.path);
-    out_->records.path = (p.is_absolute() ? p : std::filesystem::path(directory_) / p).lexically_normal().string();
+    out_->records.path =
+        (p.is_absolute() ? p : std::filesystem::path(directory_) / p).lexically_normal().string();
   }
 
   void read_keys(const Doc& node) {
-    if (!node.is_list()) return diag_.error(node.mark(), "keys must be a list of { name, hash, role }");
+    if (!node.is_list())
+      return diag_.error(node.mark(), "keys must be a list of { name, hash, role }");
     std::set<std::string> names;
     for (const Doc& item : node.items()) {
       KeyOptions o;
       if (!bind(item, o)) continue;
       const base::Mark at = item.find("hash") != nullptr ? item.find("hash")->mark() : item.mark();
       constexpr std::string_view kPrefix = "sha256:";
-      const bool hex = o.k.hash.size() == kPrefix.size() + 64 && o.k.hash.rfind(kPrefix, 0) == 0 &&
-                       o.k.hash.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string::npos;
+      const bool hex =
+          o.k.hash.size() == kPrefix.size() + 64 && o.k.hash.rfind(kPrefix, 0) == 0 &&
+          o.k.hash.find_first_not_of("0123456789abcdef", kPrefix.size()) == std::string::npos;
       if (!hex) {
-        diag_.error(at, "hash must be sha256: and 64 lower-case hex digits; make one with `switchyard keys hash`");
+        diag_.error(at,
+                    "hash must be sha256: and 64 lower-case hex digits; make one with `switchyard "
+                    "keys hash`");
         continue;
       }
       if (o.k.name.empty()) diag_.error(item.mark(), "a key needs a name");
-      if (!names.insert(o.k.name).second) diag_.error(item.mark(), fmt::format("key '{}' is given twice", o.k.name));
+      if (!names.insert(o.k.name).second)
+        diag_.error(item.mark(), fmt::format("key '{}' is given twice", o.k.name));
       o.k.hash.erase(0, kPrefix.size());
-      const auto same = std::find_if(out_->keys.begin(), out_->keys.end(), [&](const Key& k) { return k.hash == o.k.hash; });
-      if (same != out_->keys.end()) diag_.error(at, fmt::format("keys '{}' and '{}' have the same hash", same->name, o.k.name));
+      const auto same = std::find_if(out_->keys.begin(), out_->keys.end(),
+                                     [&](const Key& k) { return k.hash == o.k.hash; });
+      if (same != out_->keys.end())
+        diag_.error(at, fmt::format("keys '{}' and '{}' have the same hash", same->name, o.k.name));
       out_->keys.push_back(std::move(o.k));
     }
   }
 
-  // "Bearer ..." or "". A missing variable or file is a note: the file can be checked on another machine.
+  // "Bearer ..." or "". A missing variable or file is a note: the file can be checked on another
+  // machine.
   std::string read_credential(const std::string& text, base::Mark at) {
     if (text.rfind("env:", 0) == 0) {
       const char* value = std::getenv(text.c_str() + 4);
       if (value != nullptr && *value != '\0') return fmt::format("Bearer {}", value);
-      diag_.note(at, fmt::format("environment variable {} is not set: calls go out without a credential", text.substr(4)));
+      diag_.note(
+          at, fmt::format("environment variable {} is not set: calls go out without a credential",
+                          text.substr(4)));
       return "";
     }
     if (text.rfind("file:", 0) == 0) {
       const auto path = std::filesystem::path(directory_) / text.substr(5);
       auto content = base::read_file(path.string());
       if (content) {
-        while (!content->empty() && (content->back() == '\n' || content->back() == '\r' || content->back() == ' ')) content->pop_back();
+        while (!content->empty() &&
+               (content->back() == '\n' || content->back() == '\r' || content->back() == ' '))
+          content->pop_back();
         return fmt::format("Bearer {}", *content);
       }
       diag_.note(at, fmt::format("{}: calls go out without a credential", content.error().message));
       return "";
     }
-    diag_.error(at, "credential must be env:NAME, file:PATH or client; a secret does not belong in the configuration");
+    diag_.error(at,
+                "credential must be env:NAME, file:PATH or client; a secret does not belong in the "
+                "configuration");
     return "";
   }
 
   void read_upstreams(const Doc& node) {
-    if (!node.is_map()) return diag_.error(node.mark(), "upstreams must be a map of name: { url: ... }");
+    if (!node.is_map())
+      return diag_.error(node.mark(), "upstreams must be a map of name: { url: ... }");
     for (const auto& m : node.members()) read_upstream(m.key, m.value);
   }
 
   void read_upstream(const std::string& name, const Doc& node) {
     UpstreamOptions o;
     if (!bind(node, o)) return;
-    const auto mark_of = [&](std::string_view key) { return node.find(key) != nullptr ? node.find(key)->mark() : node.mark(); };
+    const auto mark_of = [&](std::string_view key) {
+      return node.find(key) != nullptr ? node.find(key)->mark() : node.mark();
+    };
     if (o.dialect != "openai") {
-      return diag_.error(mark_of("dialect"), fmt::format("unknown dialect '{}'{}", o.dialect, base::did_you_mean(o.dialect, {"openai"})));
+      return diag_.error(mark_of("dialect"),
+                         fmt::format("unknown dialect '{}'{}", o.dialect,
+                                     base::did_you_mean(o.dialect, {"openai"})));
     }
     const auto url = parse_url(o.url);
     if (!url) return diag_.error(mark_of("url"), url.error().message);
@@ -233,18 +270,22 @@ class Reader {
     u.origin = url->origin;
     u.base_path = url->path;
     u.client_credential = o.credential == "client";
-    if (!o.credential.empty() && !u.client_credential) u.authorization = read_credential(o.credential, mark_of("credential"));
+    if (!o.credential.empty() && !u.client_credential)
+      u.authorization = read_credential(o.credential, mark_of("credential"));
     u.client.connect_timeout_ns = o.connect_ms * net::kMillisecond;
     u.client.first_byte_timeout_ns = o.first_byte_ms * net::kMillisecond;
     u.client.body_timeout_ns = o.idle_ms * net::kMillisecond;
     u.client.tls.verify = o.verify;
     if (!o.ca_file.empty()) {
-      u.client.tls.ca_file = (std::filesystem::path(directory_) / o.ca_file).lexically_normal().string();
+      u.client.tls.ca_file =
+          (std::filesystem::path(directory_) / o.ca_file).lexically_normal().string();
       // Read now: otherwise every call would find out.
-      if (const auto ca = net::TlsContext::client(u.client.tls); !ca) return diag_.error(mark_of("ca_file"), ca.error().message);
+      if (const auto ca = net::TlsContext::client(u.client.tls); !ca)
+        return diag_.error(mark_of("ca_file"), ca.error().message);
     }
     if (o.headers != nullptr) {
-      if (!o.headers->is_map()) return diag_.error(o.headers->mark(), "headers must be a map of name: text");
+      if (!o.headers->is_map())
+        return diag_.error(o.headers->mark(), "headers must be a map of name: text");
       for (const auto& h : o.headers->members()) u.headers.emplace_back(h.key, h.value.text());
     }
     out_->upstreams.push_back(std::move(u));
@@ -266,7 +307,8 @@ class Reader {
         diag_.error(node.mark(), fmt::format("model '{}' names no upstream", card.name));
       } else {
         diag_.error(at == nullptr ? node.mark() : at->mark(),
-                    fmt::format("unknown upstream '{}'{}", card.upstream, base::did_you_mean(card.upstream, names)));
+                    fmt::format("unknown upstream '{}'{}", card.upstream,
+                                base::did_you_mean(card.upstream, names)));
       }
     }
   }
@@ -282,17 +324,19 @@ class Reader {
 
 bool same_connection(const Upstream& a, const Upstream& b) {
   return a.origin == b.origin && a.client.connect_timeout_ns == b.client.connect_timeout_ns &&
-         a.client.first_byte_timeout_ns == b.client.first_byte_timeout_ns && a.client.body_timeout_ns == b.client.body_timeout_ns &&
+         a.client.first_byte_timeout_ns == b.client.first_byte_timeout_ns &&
+         a.client.body_timeout_ns == b.client.body_timeout_ns &&
          a.client.tls.verify == b.client.tls.verify && a.client.tls.ca_file == b.client.tls.ca_file;
 }
 
-std::shared_ptr<const Config> parse_config(std::string_view text, const std::string& file, const route::Registry& registry,
-                                           Diagnostics& diag) {
+std::shared_ptr<const Config> parse_config(std::string_view text, const std::string& file,
+                                           const route::Registry& registry, Diagnostics& diag) {
   const auto doc = base::parse_yaml(text, diag);
   return doc ? Reader(*doc, file, registry, diag).run() : nullptr;
 }
 
-std::shared_ptr<const Config> load_config(const std::string& file, const route::Registry& registry, Diagnostics& diag) {
+std::shared_ptr<const Config> load_config(const std::string& file, const route::Registry& registry,
+                                          Diagnostics& diag) {
   const auto text = base::read_file(file);
   if (!text) {
     diag.error({}, text.error().message);

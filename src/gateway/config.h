@@ -1,5 +1,6 @@
-// The whole configuration of a serving gateway: where it listens, who may call, where upstreams are, where records go, and
-// the compiled Plan. Immutable after load; shared as shared_ptr<const Config>.
+// The whole configuration of a serving gateway: where it listens, who may call, where upstreams
+// are, where records go, and the compiled Plan. Immutable after load; shared as shared_ptr<const
+// Config>.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +24,8 @@ struct Key {
 struct Upstream {
   std::string name;
   http::Origin origin;
-  std::string base_path;      // "/v1", no slash at the end
-  std::string authorization;  // whole header value; "" : none
+  std::string base_path;           // "/v1", no slash at the end
+  std::string authorization;       // whole header value; "" : none
   bool client_credential = false;  // forward the client's own Authorization
   std::vector<std::pair<std::string, std::string>> headers;  // added to every call
   http::ClientOptions client;
@@ -34,9 +35,10 @@ struct Upstream {
 bool same_connection(const Upstream& a, const Upstream& b);
 
 struct Records {
-  std::string path;      // absolute or relative to the working directory; "" : no records
-  bool bodies = false;   // keep request bodies (prompts!)
-  bool sketch = true;    // keep the hashed word vector when an estimator read it, so that a replay can prove kNN decisions
+  std::string path;     // absolute or relative to the working directory; "" : no records
+  bool bodies = false;  // keep request bodies (prompts!)
+  bool sketch = true;   // keep the hashed word vector when an estimator read it, so that a replay
+                        // can prove kNN decisions
   std::int64_t rotate_mb = 64;
   std::int64_t sync_ms = 1000;  // how often written records are pushed to stable storage; 0: never
 };
@@ -56,10 +58,13 @@ struct Config {
   std::shared_ptr<const route::Plan> plan;
 };
 
-// Reads a configuration text. Everything found goes to diag, in one go; nullptr when there are errors.
-std::shared_ptr<const Config> parse_config(std::string_view text, const std::string& file, const route::Registry& registry,
+// Reads a configuration text. Everything found goes to diag, in one go; nullptr when there are
+// errors.
+std::shared_ptr<const Config> parse_config(std::string_view text, const std::string& file,
+                                           const route::Registry& registry,
                                            base::Diagnostics& diag);
 // The same from a file; a missing file is an error in diag at 0:0.
-std::shared_ptr<const Config> load_config(const std::string& file, const route::Registry& registry, base::Diagnostics& diag);
+std::shared_ptr<const Config> load_config(const std::string& file, const route::Registry& registry,
+                                          base::Diagnostics& diag);
 
 }  // namespace swy::gateway

@@ -1,6 +1,6 @@
-// RunElsewhere: awaits a function that runs on another thread (the control thread) and comes back to the worker's loop. For
-// the few things that may block, such as searching record files. The awaiting coroutine may be destroyed meanwhile: then the
-// result is dropped.
+// RunElsewhere: awaits a function that runs on another thread (the control thread) and comes back
+// to the worker's loop. For the few things that may block, such as searching record files. The
+// awaiting coroutine may be destroyed meanwhile: then the result is dropped.
 #pragma once
 
 #include <coroutine>
@@ -16,7 +16,8 @@ template <typename T>
 class RunElsewhere {
  public:
   using Post = std::function<void(std::function<void()>)>;  // posts to the other thread
-  RunElsewhere(net::Loop& home, const Post& post, std::function<T()> work) : home_(home), post_(post), work_(std::move(work)) {}
+  RunElsewhere(net::Loop& home, const Post& post, std::function<T()> work)
+      : home_(home), post_(post), work_(std::move(work)) {}
   ~RunElsewhere() {
     if (state_) state_->waiting = nullptr;
   }

@@ -1,4 +1,5 @@
-// Exchange: the state of one chat request from arrival to record. One per request, inside its coroutine.
+// Exchange: the state of one chat request from arrival to record. One per request, inside its
+// coroutine.
 #pragma once
 
 #include <memory>
@@ -42,29 +43,29 @@ class LiveCall {
 struct Exchange {
   std::shared_ptr<const Snapshot> snapshot;
   record::RecordId id;
-  std::string record;         // the record so far, an open JSON object; "" when records are off
+  std::string record;  // the record so far, an open JSON object; "" when records are off
 
-  std::int64_t start_us = 0;  // wall clock
-  std::int64_t start_ns = 0;  // monotonic from here on
-  std::int64_t sent_ns = 0;   // the upstream request left
-  std::int64_t head_ns = 0;   // the upstream's head came
-  std::int64_t first_ns = 0;  // the first content came
-  std::int64_t answer_ns = 0; // our head is ready
+  std::int64_t start_us = 0;   // wall clock
+  std::int64_t start_ns = 0;   // monotonic from here on
+  std::int64_t sent_ns = 0;    // the upstream request left
+  std::int64_t head_ns = 0;    // the upstream's head came
+  std::int64_t first_ns = 0;   // the first content came
+  std::int64_t answer_ns = 0;  // our head is ready
 
   ExpertId expert = kNoExpert;
   std::string decision = "none";  // "auto/coding", "named"
   std::string reason = "none";
   std::string session;
   bool stream = false;
-  std::int64_t tokens_in = 0;     // estimated, until the upstream tells
+  std::int64_t tokens_in = 0;  // estimated, until the upstream tells
   std::int64_t expected_out = 0;
-  std::string upstream_body;      // the client's bytes with the model replaced
+  std::string upstream_body;  // the client's bytes with the model replaced
   LiveCall live;
 
   // how it ended
-  int status = 0;                  // sent to the client
-  int upstream_status = 0;         // 0: none came
-  bool aborted = false;            // the client went away
+  int status = 0;           // sent to the client
+  int upstream_status = 0;  // 0: none came
+  bool aborted = false;     // the client went away
   std::optional<Error> error;
   std::string error_param, error_code;
   std::string finish_reason;

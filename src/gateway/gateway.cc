@@ -12,8 +12,9 @@
 namespace swy::gateway {
 namespace {
 
-// A worker's heap breathes with every request; left alone, the allocator gives its top back to the kernel and faults it in
-// again each time. Keeping this much costs nothing that a busy gateway does not need anyway.
+// A worker's heap breathes with every request; left alone, the allocator gives its top back to the
+// kernel and faults it in again each time. Keeping this much costs nothing that a busy gateway does
+// not need anyway.
 void keep_freed_memory() {
   constexpr int kKeep = 32 * 1024 * 1024;
   constexpr int kGrowBy = 512 * 1024;
@@ -22,12 +23,14 @@ void keep_freed_memory() {
 }
 
 FileMark mark_of(const std::string& path) {
-  struct stat st {};
+  struct stat st{};
   if (stat(path.c_str(), &st) != 0) return {};
-  return {std::int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_size, st.st_ino};
+  return {std::int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_size,
+          st.st_ino};
 }
 
-// The usual soft limit of 1,024 is for programs that use select(); a gateway needs two descriptors a request.
+// The usual soft limit of 1,024 is for programs that use select(); a gateway needs two descriptors
+// a request.
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -35,11 +38,14 @@ void raise_descriptor_limit() {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-bool is_loopback(std::string_view address) { return address.substr(0, 4) == "127." || address == "::1"; }
+bool is_loopback(std::string_view address) {
+  return address.substr(0, 4) == "127." || address == "::1";
+}
 
 }  // namespace
 
-// A worker and the thread that runs its loop. The loop is destroyed after the worker, both after the thread has ended.
+// A worker and the thread that runs its loop. The loop is destroyed after the worker, both after
+// the thread has ended.
 struct Gateway::Thread {
   net::Loop loop;
   std::shared_ptr<Worker> worker;  // shared so that a posted function can tell that it is gone
@@ -67,7 +73,8 @@ Status Gateway::start(base::Diagnostics& diag) {
   address_ = config->address;
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
   const std::uint64_t salt = record::random_salt();
-  for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i) SWY_DO(start_worker(i, salt));
+  for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i)
+    SWY_DO(start_worker(i, salt));
   handle_signals();  // before anybody is told that it serves
   return {};
 }
@@ -85,7 +92,8 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
   const Config& c = *snapshot_->config;
   std::unique_ptr<record::LogWriter> log;
   if (!c.records.path.empty()) {
-    record::LogOptions options{c.records.path, std::string(kRecordKind), index, static_cast<std::uint64_t>(c.records.rotate_mb) << 20U};
+    record::LogOptions options{c.records.path, std::string(kRecordKind), index,
+                               static_cast<std::uint64_t>(c.records.rotate_mb) << 20U};
     SWY_TRY(log, record::LogWriter::open(std::move(options), clock_));
   }
   auto t = std::make_unique<Thread>();
@@ -99,8 +107,10 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
 void Gateway::run() {
   keep_freed_memory();
   if (options_.watch) control_.spawn(watch());
-  if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty()) control_.spawn(sync_records());
-  const auto left = std::make_shared<std::size_t>(threads_.size());  // touched on the control loop only
+  if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty())
+    control_.spawn(sync_records());
+  const auto left =
+      std::make_shared<std::size_t>(threads_.size());  // touched on the control loop only
   for (auto& t : threads_) {
     t->thread = std::thread([w = t.get(), left, this] {
       w->loop.run();
@@ -118,12 +128,14 @@ void Gateway::run() {
       w->loop.stop();
     });
   }
-  control_.run();  // requests in flight may still look for records; a second signal ends this at once
+  control_
+      .run();  // requests in flight may still look for records; a second signal ends this at once
   for (auto& t : threads_) {
     if (t->thread.joinable()) t->thread.join();
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
-  (void)control_.run_for(net::kMillisecond);  // what was posted answers to loops that must still be there
+  (void)control_.run_for(
+      net::kMillisecond);  // what was posted answers to loops that must still be there
 }
 
 void Gateway::stop() { control_.stop(); }
@@ -131,16 +143,21 @@ void Gateway::stop() { control_.stop(); }
 void Gateway::reload() {
   base::Diagnostics diag(options_.config_file);
   auto config = load_config(options_.config_file, registry_, diag);
-  // Without keys everybody may call, which is why such a gateway listens on loopback. The listener stays where it is.
+  // Without keys everybody may call, which is why such a gateway listens on loopback. The listener
+  // stays where it is.
   if (config != nullptr && config->keys.empty() && !is_loopback(address_)) {
-    diag.error({}, fmt::format("no keys are left, but the gateway listens on {}: restart it to serve without keys", address_));
+    diag.error(
+        {}, fmt::format(
+                "no keys are left, but the gateway listens on {}: restart it to serve without keys",
+                address_));
     config = nullptr;
   }
   const std::lock_guard lock(shared_.reload_mutex);
   if (config == nullptr) {
     shared_.reload_failed.add();
     shared_.reload_error = diag.to_text();
-    base::log_error(fmt::format("configuration not reloaded, the running one stays in force:\n{}", diag.to_text()));
+    base::log_error(fmt::format("configuration not reloaded, the running one stays in force:\n{}",
+                                diag.to_text()));
     return;
   }
   shared_.reload_error.clear();
@@ -152,13 +169,15 @@ void Gateway::reload() {
       if (const auto w = weak.lock()) w->adopt(s);
     });
   }
-  base::log_info(fmt::format("configuration reloaded: plan {}, generation {}", snapshot_->plan().version, snapshot_->generation));
+  base::log_info(fmt::format("configuration reloaded: plan {}, generation {}",
+                             snapshot_->plan().version, snapshot_->generation));
 }
 
 void Gateway::warn_of_fixed_settings(const Config& next) const {
   const Config& now = *snapshot_->config;
-  if (next.address != now.address || next.port != now.port || next.workers != now.workers || next.records.path != now.records.path ||
-      next.max_body_bytes != now.max_body_bytes || next.max_connections != now.max_connections) {
+  if (next.address != now.address || next.port != now.port || next.workers != now.workers ||
+      next.records.path != now.records.path || next.max_body_bytes != now.max_body_bytes ||
+      next.max_connections != now.max_connections) {
     base::log_warning("listen, workers, limits and records.path take effect after a restart");
   }
 }
@@ -167,7 +186,8 @@ base::Task<void> Gateway::watch() {
   for (;;) {
     co_await control_.sleep_for(options_.watch_ms * net::kMillisecond);
     const FileMark now = mark_of(options_.config_file);
-    if (now == seen_ || now == FileMark{}) continue;  // unchanged, or between removal and replacement
+    if (now == seen_ || now == FileMark{})
+      continue;  // unchanged, or between removal and replacement
     seen_ = now;
     reload();
   }
@@ -178,7 +198,8 @@ base::Task<void> Gateway::sync_records() {
     co_await control_.sleep_for(snapshot_->config->records.sync_ms * net::kMillisecond);
     for (auto& t : threads_) {
       if (t->worker->log() == nullptr) continue;
-      if (const auto synced = t->worker->log()->sync(); !synced) base::log_warning(synced.error().message);
+      if (const auto synced = t->worker->log()->sync(); !synced)
+        base::log_warning(synced.error().message);
     }
   }
 }

@@ -1,7 +1,9 @@
-// Gateway: the serving process. Workers on their own threads, one control loop (the caller's thread) for signals, reloads,
-// record syncing and file searches. start(), then run() until a signal or stop().
+// Gateway: the serving process. Workers on their own threads, one control loop (the caller's
+// thread) for signals, reloads, record syncing and file searches. start(), then run() until a
+// signal or stop().
 //
-// Threading: construct, start() and run() on one thread; stop() from any. Ownership: owns everything it starts.
+// Threading: construct, start() and run() on one thread; stop() from any. Ownership: owns
+// everything it starts.
 #pragma once
 
 #include <memory>
@@ -36,13 +38,14 @@ class Gateway {
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
-  // Reads the configuration and listens. diag has every finding. kInvalidArgument: the configuration is bad (exit 2);
-  // kIo, kUnavailable: the environment (port, directory).
+  // Reads the configuration and listens. diag has every finding. kInvalidArgument: the
+  // configuration is bad (exit 2); kIo, kUnavailable: the environment (port, directory).
   Status start(base::Diagnostics& diag);
   // Serves until stop() or a signal, then drains. REQUIRES: start() succeeded.
   void run();
   void stop();
-  // On the control thread, or posted to it: reads the file again. A bad file leaves the running configuration in force.
+  // On the control thread, or posted to it: reads the file again. A bad file leaves the running
+  // configuration in force.
   void reload();
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const Config& config() const { return *snapshot_->config; }

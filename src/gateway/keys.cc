@@ -16,7 +16,8 @@ KeyRing::KeyRing(const std::vector<Key>& keys) {
 
 const Key* KeyRing::find(std::string_view authorization) const {
   constexpr std::string_view kScheme = "Bearer ";
-  if (authorization.size() <= kScheme.size() || !wire::equal_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) {
+  if (authorization.size() <= kScheme.size() ||
+      !wire::equal_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) {
     return nullptr;
   }
   authorization.remove_prefix(kScheme.size());
@@ -27,7 +28,8 @@ const Key* KeyRing::find(std::string_view authorization) const {
 }
 
 std::string new_key() {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::array<unsigned char, 43> bytes{};
   SWY_ASSERT(getrandom(bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()));
   std::string out = "swk_";

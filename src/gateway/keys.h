@@ -1,5 +1,5 @@
-// API keys: hashed at rest, looked up by the hash of what the client sent. A key has 256 random bits, so an unsalted SHA-256
-// cannot be searched. Immutable after construction; thread-safe.
+// API keys: hashed at rest, looked up by the hash of what the client sent. A key has 256 random
+// bits, so an unsalted SHA-256 cannot be searched. Immutable after construction; thread-safe.
 #pragma once
 
 #include <string>
@@ -14,7 +14,9 @@ namespace swy::gateway {
 class KeyRing {
  public:
   explicit KeyRing(const std::vector<Key>& keys);
-  [[nodiscard]] bool open() const { return by_hash_.empty(); }  // no keys: everybody on loopback may call
+  [[nodiscard]] bool open() const {
+    return by_hash_.empty();
+  }  // no keys: everybody on loopback may call
   // The key of "Bearer TEXT"; nullptr when unknown or malformed.
   [[nodiscard]] const Key* find(std::string_view authorization) const;
 

@@ -6,10 +6,15 @@
 
 namespace swy::gateway {
 
-void append_record_start(std::string& out, const RecordStart& start, const route::Plan& plan, const route::RuleSet* set,
-                         route::Scratch* scratch, fleet::LiveView live, bool keep_sketch) {
+void append_record_start(std::string& out, const RecordStart& start, const route::Plan& plan,
+                         const route::RuleSet* set, route::Scratch* scratch, fleet::LiveView live,
+                         bool keep_sketch) {
   base::JsonWriter w(out);
-  w.begin_object().field("v", 1).field("kind", "request").field("id", start.id).field("time_us", start.time_us);
+  w.begin_object()
+      .field("v", 1)
+      .field("kind", "request")
+      .field("id", start.id)
+      .field("time_us", start.time_us);
   w.field("plan", plan.version).field("seed", start.seed);
   if (scratch != nullptr) {
     w.field("work_id", base::hex64(scratch->reading.work().id));
@@ -38,10 +43,15 @@ void write_outcome(base::JsonWriter& w, const Exchange& x) {
   if (x.error) w.field("error", to_string(x.error->code)).field("message", x.error->message);
   if (!x.finish_reason.empty()) w.field("finish_reason", x.finish_reason);
   if (x.usage) {
-    w.field("tokens_in", x.usage->prompt).field("tokens_cached", x.usage->cached).field("tokens_out", x.usage->completion);
+    w.field("tokens_in", x.usage->prompt)
+        .field("tokens_cached", x.usage->cached)
+        .field("tokens_out", x.usage->completion);
   }
   if (x.cost) w.field("cost_nano", *x.cost);
-  w.field("cost_basis", !x.usage || !x.cost ? "none" : x.usage->estimated ? "estimate" : "usage").end_object();
+  w.field("cost_basis", !x.usage || !x.cost  ? "none"
+                        : x.usage->estimated ? "estimate"
+                                             : "usage")
+      .end_object();
 }
 
 void write_times(base::JsonWriter& w, const Exchange& x, std::int64_t now_ns) {
@@ -69,7 +79,11 @@ void append_record_end(std::string& out, const Exchange& x, std::int64_t now_ns)
 std::string feedback_line(const Feedback& feedback, std::string_view key, std::int64_t time_us) {
   std::string out;
   base::JsonWriter w(out);
-  w.begin_object().field("v", 1).field("kind", "feedback").field("record", feedback.record).field("time_us", time_us);
+  w.begin_object()
+      .field("v", 1)
+      .field("kind", "feedback")
+      .field("record", feedback.record)
+      .field("time_us", time_us);
   if (!key.empty()) w.field("key", key);
   w.field("score", feedback.score);
   if (!feedback.comment.empty()) w.field("comment", feedback.comment);

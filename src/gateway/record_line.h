@@ -1,5 +1,5 @@
-// One record as a line of JSON (docs/reference/records.md): its beginning is written when the decision is made, its end when
-// the exchange is over. Pure text.
+// One record as a line of JSON (docs/reference/records.md): its beginning is written when the
+// decision is made, its end when the exchange is over. Pure text.
 #pragma once
 
 #include <string>
@@ -16,12 +16,14 @@ struct RecordStart {
   std::uint64_t seed = 0;
   std::string_view decision;  // JSON object; "" when none was made
   std::string_view body;      // request body; "" : not kept
-  std::string_view key;       // the caller's, when no decision was made (else it is part of the work)
+  std::string_view key;  // the caller's, when no decision was made (else it is part of the work)
 };
 
-// Leaves the object open. scratch: of the decision, or null when none was made. live: what the decision saw.
-void append_record_start(std::string& out, const RecordStart& start, const route::Plan& plan, const route::RuleSet* set,
-                         route::Scratch* scratch, fleet::LiveView live, bool keep_sketch);
+// Leaves the object open. scratch: of the decision, or null when none was made. live: what the
+// decision saw.
+void append_record_start(std::string& out, const RecordStart& start, const route::Plan& plan,
+                         const route::RuleSet* set, route::Scratch* scratch, fleet::LiveView live,
+                         bool keep_sketch);
 void append_record_end(std::string& out, const Exchange& x, std::int64_t now_ns);
 
 struct Feedback {

@@ -11,18 +11,32 @@ constexpr std::size_t kMaxRuleHeaders = 32;
 constexpr std::size_t kMaxRuleHeaderBytes = 512;
 
 // Headers of the hop (RFC 9110 section 7.6.1) and those that the gateway writes itself.
-constexpr std::array<std::string_view, 12> kHop{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-                                                "transfer-encoding", "upgrade", "content-length", "host", "expect", "proxy-connection"};
-constexpr std::array<std::string_view, 4> kSecret{"authorization", "x-api-key", "cookie", "x-goog-api-key"};
-constexpr std::array<std::string_view, 6> kTransport{"accept", "accept-encoding", "accept-language", "content-type", "date", "content-encoding"};
+constexpr std::array<std::string_view, 12> kHop{"connection",
+                                                "keep-alive",
+                                                "proxy-authenticate",
+                                                "proxy-authorization",
+                                                "te",
+                                                "trailer",
+                                                "transfer-encoding",
+                                                "upgrade",
+                                                "content-length",
+                                                "host",
+                                                "expect",
+                                                "proxy-connection"};
+constexpr std::array<std::string_view, 4> kSecret{"authorization", "x-api-key", "cookie",
+                                                  "x-goog-api-key"};
+constexpr std::array<std::string_view, 6> kTransport{
+    "accept", "accept-encoding", "accept-language", "content-type", "date", "content-encoding"};
 
 template <std::size_t N>
 bool among(std::string_view name, const std::array<std::string_view, N>& names) {
-  return std::any_of(names.begin(), names.end(), [&](std::string_view n) { return wire::equal_ignoring_case(name, n); });
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view n) { return wire::equal_ignoring_case(name, n); });
 }
 
 bool has_prefix(std::string_view name, std::string_view prefix) {
-  return name.size() >= prefix.size() && wire::equal_ignoring_case(name.substr(0, prefix.size()), prefix);
+  return name.size() >= prefix.size() &&
+         wire::equal_ignoring_case(name.substr(0, prefix.size()), prefix);
 }
 
 }  // namespace
@@ -30,13 +44,15 @@ bool has_prefix(std::string_view name, std::string_view prefix) {
 std::size_t last_event_end(std::string_view bytes) {
   std::size_t end = 0;
   if (const auto p = bytes.rfind("\n\n"); p != std::string_view::npos) end = p + 2;
-  if (bytes.find('\r') == std::string_view::npos) return end;  // memchr: most servers never send one
+  if (bytes.find('\r') == std::string_view::npos)
+    return end;  // memchr: most servers never send one
   if (const auto p = bytes.rfind("\n\r\n"); p != std::string_view::npos) end = std::max(end, p + 3);
   if (const auto p = bytes.rfind("\r\r"); p != std::string_view::npos) end = std::max(end, p + 2);
   return end;
 }
 
-// Feeds whole events to the scan; returns how many of the bytes may be forwarded: all, or those before a broken event.
+// Feeds whole events to the scan; returns how many of the bytes may be forwarded: all, or those
+// before a broken event.
 std::size_t StreamRelay::look(std::string_view events) {
   sse_.feed(events);
   wire::SseEvent event;
@@ -93,8 +109,11 @@ std::string header_safe(std::string_view text) {
 void forward_request_headers(const wire::Headers& in, bool credential, wire::Headers& out) {
   for (std::size_t i = 0; i < in.size(); ++i) {
     const auto [name, value] = in[i];
-    if (among(name, kHop) || wire::equal_ignoring_case(name, "accept-encoding") || wire::equal_ignoring_case(name, "content-type")) continue;
-    if (among(name, kSecret) && !(credential && wire::equal_ignoring_case(name, "authorization"))) continue;
+    if (among(name, kHop) || wire::equal_ignoring_case(name, "accept-encoding") ||
+        wire::equal_ignoring_case(name, "content-type"))
+      continue;
+    if (among(name, kSecret) && !(credential && wire::equal_ignoring_case(name, "authorization")))
+      continue;
     if (in.has_token("Connection", name)) continue;
     out.add_checked(name, value);
   }
@@ -103,15 +122,18 @@ void forward_request_headers(const wire::Headers& in, bool credential, wire::Hea
 void forward_response_headers(const wire::Headers& in, wire::Headers& out) {
   for (std::size_t i = 0; i < in.size(); ++i) {
     const auto [name, value] = in[i];
-    if (among(name, kHop) || wire::equal_ignoring_case(name, "content-type") || wire::equal_ignoring_case(name, "cache-control") ||
-        wire::equal_ignoring_case(name, "set-cookie") || has_prefix(name, "x-switchyard-") || in.has_token("Connection", name)) {
+    if (among(name, kHop) || wire::equal_ignoring_case(name, "content-type") ||
+        wire::equal_ignoring_case(name, "cache-control") ||
+        wire::equal_ignoring_case(name, "set-cookie") || has_prefix(name, "x-switchyard-") ||
+        in.has_token("Connection", name)) {
       continue;
     }
     out.add_checked(name, value);
   }
 }
 
-void collect_rule_headers(const wire::Headers& in, std::string& text, std::vector<route::Header>& out) {
+void collect_rule_headers(const wire::Headers& in, std::string& text,
+                          std::vector<route::Header>& out) {
   out.clear();
   text.clear();
   text.reserve(4096);  // views into it: it must not grow, so headers that do not fit are left out
@@ -122,8 +144,11 @@ void collect_rule_headers(const wire::Headers& in, std::string& text, std::vecto
   };
   for (std::size_t i = 0; i < in.size() && out.size() < kMaxRuleHeaders; ++i) {
     const auto [name, value] = in[i];
-    if (among(name, kHop) || among(name, kSecret) || among(name, kTransport) || has_prefix(name, "x-stainless-")) continue;
-    if (value.size() > kMaxRuleHeaderBytes || text.size() + name.size() + value.size() > 4096) continue;
+    if (among(name, kHop) || among(name, kSecret) || among(name, kTransport) ||
+        has_prefix(name, "x-stainless-"))
+      continue;
+    if (value.size() > kMaxRuleHeaderBytes || text.size() + name.size() + value.size() > 4096)
+      continue;
     const std::string_view n = keep(name, true);
     out.push_back({n, keep(value, false)});
   }

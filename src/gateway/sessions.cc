@@ -9,7 +9,9 @@ namespace swy::gateway {
 Sessions::Sessions(std::size_t capacity, std::int64_t ttl_us)
     : per_shard_(std::max<std::size_t>(1, capacity / kShards)), ttl_us_(ttl_us) {}
 
-Sessions::Shard& Sessions::shard(std::string_view session) { return shards_[base::hash64(session) % kShards]; }
+Sessions::Shard& Sessions::shard(std::string_view session) {
+  return shards_[base::hash64(session) % kShards];
+}
 
 std::optional<std::string> Sessions::previous(std::string_view session, std::int64_t now_us) {
   Shard& s = shard(session);

@@ -1,5 +1,5 @@
-// Which model served a session before. Bounded, forgetful memory: 16 shards, one mutex each, the least recently used entry
-// of a full shard goes first. Thread-safe; locks are leaves.
+// Which model served a session before. Bounded, forgetful memory: 16 shards, one mutex each, the
+// least recently used entry of a full shard goes first. Thread-safe; locks are leaves.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class Sessions {
     std::int64_t at_us;
   };
   struct Shard {
-    std::mutex mutex;  // guards order and index
+    std::mutex mutex;        // guards order and index
     std::list<Entry> order;  // most recent first
     std::unordered_map<std::string_view, std::list<Entry>::iterator> index;  // keys view into order
   };

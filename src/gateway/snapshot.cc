@@ -4,7 +4,9 @@ namespace swy::gateway {
 namespace {
 
 ModelMetrics metrics_of(const std::string& model, base::Metrics& m) {
-  const auto labels = [&](const char* key, const char* value) { return base::Labels{{"model", model}, {key, value}}; };
+  const auto labels = [&](const char* key, const char* value) {
+    return base::Labels{{"model", model}, {key, value}};
+  };
   constexpr const char* kRequests = "switchyard_model_requests_total";
   constexpr const char* kRequestsHelp = "Calls to a model by how they ended.";
   constexpr const char* kTokens = "switchyard_tokens_total";
@@ -16,14 +18,18 @@ ModelMetrics metrics_of(const std::string& model, base::Metrics& m) {
           &m.counter(kTokens, kTokensHelp, labels("direction", "in")),
           &m.counter(kTokens, kTokensHelp, labels("direction", "out")),
           &m.counter("switchyard_cost_nano_usd_total", "Cost in billionths of a USD.", model_only),
-          &m.counter("switchyard_usage_missing_total", "Answers without token counts; their cost is estimated.", model_only),
-          &m.histogram("switchyard_first_token_seconds", "From the request to the first content.", model_only),
-          &m.histogram("switchyard_answer_seconds", "From the request to the end of the answer.", model_only)};
+          &m.counter("switchyard_usage_missing_total",
+                     "Answers without token counts; their cost is estimated.", model_only),
+          &m.histogram("switchyard_first_token_seconds", "From the request to the first content.",
+                       model_only),
+          &m.histogram("switchyard_answer_seconds", "From the request to the end of the answer.",
+                       model_only)};
 }
 
 }  // namespace
 
-std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config, const Snapshot* previous, base::Metrics& metrics) {
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config,
+                                              const Snapshot* previous, base::Metrics& metrics) {
   auto s = std::make_shared<Snapshot>();
   s->generation = previous == nullptr ? 1 : previous->generation + 1;
   s->keys = KeyRing(config->keys);
@@ -34,14 +40,16 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
     std::vector<fleet::LiveStats> old;
     previous->live->view(old);
     for (std::size_t i = 0; i < plan.catalogue.size(); ++i) {
-      const auto id = previous->plan().catalogue.find(plan.catalogue[static_cast<ExpertId>(i)].name);
+      const auto id =
+          previous->plan().catalogue.find(plan.catalogue[static_cast<ExpertId>(i)].name);
       if (id) s->live->restore(i, old[*id]);
     }
   }
   for (const route::RuleSet& set : plan.rule_sets) {
     RuleSetState state;
     for (const route::Rule& r : set.rules) {
-      state.fired.push_back(&metrics.counter("switchyard_decisions_total", "Requests decided, by the rule that fired.",
+      state.fired.push_back(&metrics.counter("switchyard_decisions_total",
+                                             "Requests decided, by the rule that fired.",
                                              {{"set", set.name}, {"rule", r.name}}));
       state.reads_live = state.reads_live || r.reads_live;
     }

@@ -1,8 +1,8 @@
-// Snapshot: everything a request reads that a reload replaces, as one immutable, counted generation. A request pins one for
-// its whole life; workers get the next one by a posted function.
+// Snapshot: everything a request reads that a reload replaces, as one immutable, counted
+// generation. A request pins one for its whole life; workers get the next one by a posted function.
 //
-// live, sessions and counters are shared mutable state with their own locks or atomics; they are reached through the snapshot
-// because their shape follows the configuration.
+// live, sessions and counters are shared mutable state with their own locks or atomics; they are
+// reached through the snapshot because their shape follows the configuration.
 #pragma once
 
 #include <memory>
@@ -37,15 +37,19 @@ struct Snapshot {
   std::shared_ptr<const Config> config;
   KeyRing keys{{}};
   std::shared_ptr<fleet::LiveTable> live;
-  std::vector<ModelMetrics> models;    // by ExpertId
-  std::vector<RuleSetState> rule_sets; // by index in Plan::rule_sets
-  std::vector<std::string> names;      // rule sets, then models: what clients may ask for
+  std::vector<ModelMetrics> models;     // by ExpertId
+  std::vector<RuleSetState> rule_sets;  // by index in Plan::rule_sets
+  std::vector<std::string> names;       // rule sets, then models: what clients may ask for
 
   [[nodiscard]] const route::Plan& plan() const { return *config->plan; }
-  [[nodiscard]] const Upstream& upstream(ExpertId id) const { return config->upstreams[config->upstream_of[id]]; }
+  [[nodiscard]] const Upstream& upstream(ExpertId id) const {
+    return config->upstreams[config->upstream_of[id]];
+  }
 };
 
-// Builds the next generation. Live statistics of models that keep their name carry over from `previous` (may be null).
-std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config, const Snapshot* previous, base::Metrics& metrics);
+// Builds the next generation. Live statistics of models that keep their name carry over from
+// `previous` (may be null).
+std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config,
+                                              const Snapshot* previous, base::Metrics& metrics);
 
 }  // namespace swy::gateway

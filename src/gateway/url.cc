@@ -8,7 +8,9 @@
 namespace swy::gateway {
 
 Result<Url> parse_url(std::string_view text) {
-  const auto bad = [&](std::string_view why) { return fail(ErrorCode::kInvalidArgument, fmt::format("url '{}': {}", text, why)); };
+  const auto bad = [&](std::string_view why) {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("url '{}': {}", text, why));
+  };
   Url url;
   std::string_view rest;
   if (text.rfind("http://", 0) == 0) {
@@ -21,13 +23,14 @@ Result<Url> parse_url(std::string_view text) {
   } else {
     return bad("must begin with http:// or https://");
   }
-  if (rest.find_first_of("?#@ \t\r\n") != std::string_view::npos) return bad("no user, query, fragment or space belongs here");
+  if (rest.find_first_of("?#@ \t\r\n") != std::string_view::npos)
+    return bad("no user, query, fragment or space belongs here");
   const auto slash = rest.find('/');
   std::string_view authority = rest.substr(0, slash);
   if (slash != std::string_view::npos) url.path = rest.substr(slash);
   while (!url.path.empty() && url.path.back() == '/') url.path.pop_back();
   std::string_view port_part;          // from its colon on; empty when there is none
-  if (authority.rfind('[', 0) == 0) {      // [::1]:9000
+  if (authority.rfind('[', 0) == 0) {  // [::1]:9000
     const auto close = authority.find(']');
     if (close == std::string_view::npos) return bad("the ']' is missing");
     port_part = authority.substr(close + 1);
@@ -42,7 +45,8 @@ Result<Url> parse_url(std::string_view text) {
     const std::string_view digits = port_part.substr(1);
     unsigned port = 0;
     const auto r = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    if (digits.empty() || r.ptr != digits.data() + digits.size() || port == 0 || port > 65535) return bad("the port is not a number");
+    if (digits.empty() || r.ptr != digits.data() + digits.size() || port == 0 || port > 65535)
+      return bad("the port is not a number");
     url.origin.port = static_cast<std::uint16_t>(port);
   }
   if (authority.empty()) return bad("the host is missing");

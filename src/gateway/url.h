@@ -1,4 +1,5 @@
-// A URL of an upstream: scheme, host, port and path. Private use of the gateway and its tests; pure.
+// A URL of an upstream: scheme, host, port and path. Private use of the gateway and its tests;
+// pure.
 #pragma once
 
 #include <string>

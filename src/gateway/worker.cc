@@ -1,4 +1,5 @@
-// What a worker is made of and how a request finds its handler. The chat path is worker_chat.cc, the rest worker_api.cc.
+// What a worker is made of and how a request finds its handler. The chat path is worker_chat.cc,
+// the rest worker_api.cc.
 #include "gateway/worker.h"
 
 #include <fmt/format.h>
@@ -20,17 +21,25 @@ http::ServerOptions server_options(const Config& config) {
 Shared::Shared(const Clock& the_clock, base::Metrics& the_metrics)
     : clock(the_clock),
       metrics(the_metrics),
-      reload_ok(metrics.counter("switchyard_config_reloads_total", "Configurations read again, by result.", {{"result", "ok"}})),
-      reload_failed(metrics.counter("switchyard_config_reloads_total", "Configurations read again, by result.", {{"result", "refused"}})),
+      reload_ok(metrics.counter("switchyard_config_reloads_total",
+                                "Configurations read again, by result.", {{"result", "ok"}})),
+      reload_failed(metrics.counter("switchyard_config_reloads_total",
+                                    "Configurations read again, by result.",
+                                    {{"result", "refused"}})),
       records_written(metrics.counter("switchyard_records_written_total", "Records on disk.")),
-      records_dropped(metrics.counter("switchyard_records_dropped_total", "Records that could not be written (disk full, for example).")),
+      records_dropped(
+          metrics.counter("switchyard_records_dropped_total",
+                          "Records that could not be written (disk full, for example).")),
       requests(metrics.counter("switchyard_chat_requests_total", "Chat requests received.")),
-      refused(metrics.counter("switchyard_chat_refused_total", "Chat requests refused before any model was called.")),
-      added(metrics.histogram("switchyard_added_seconds", "Time spent in the gateway, waiting for upstreams not counted.")),
+      refused(metrics.counter("switchyard_chat_refused_total",
+                              "Chat requests refused before any model was called.")),
+      added(metrics.histogram("switchyard_added_seconds",
+                              "Time spent in the gateway, waiting for upstreams not counted.")),
       deciding(metrics.histogram("switchyard_decide_seconds", "Time of the decision alone.")) {}
 
-Worker::Worker(net::Loop& loop, unsigned index, Shared& shared, std::shared_ptr<const Snapshot> snapshot,
-               std::unique_ptr<record::LogWriter> log, std::uint64_t salt)
+Worker::Worker(net::Loop& loop, unsigned index, Shared& shared,
+               std::shared_ptr<const Snapshot> snapshot, std::unique_ptr<record::LogWriter> log,
+               std::uint64_t salt)
     : loop_(loop),
       index_(index),
       shared_(shared),
@@ -43,15 +52,18 @@ Worker::Worker(net::Loop& loop, unsigned index, Shared& shared, std::shared_ptr<
 Worker::~Worker() = default;
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
-  // Pools of upstreams that did not change keep their warm connections; calls in flight hold on to a pool by reference, so
-  // a pool that is replaced is kept until the worker ends. Reloads are rare and pools are small.
+  // Pools of upstreams that did not change keep their warm connections; calls in flight hold on to
+  // a pool by reference, so a pool that is replaced is kept until the worker ends. Reloads are rare
+  // and pools are small.
   std::vector<std::unique_ptr<http::ClientPool>> next;
   for (std::size_t i = 0; i < snapshot->config->upstreams.size(); ++i) {
     const Upstream& u = snapshot->config->upstreams[i];
     std::unique_ptr<http::ClientPool> kept;
     if (snapshot_ != nullptr) {
       for (std::size_t k = 0; k < snapshot_->config->upstreams.size(); ++k) {
-        if (kept == nullptr && pools_[k] != nullptr && same_connection(u, snapshot_->config->upstreams[k])) kept = std::move(pools_[k]);
+        if (kept == nullptr && pools_[k] != nullptr &&
+            same_connection(u, snapshot_->config->upstreams[k]))
+          kept = std::move(pools_[k]);
       }
     }
     next.push_back(kept ? std::move(kept) : std::make_unique<http::ClientPool>(loop_, u.client));
@@ -93,31 +105,40 @@ base::Task<void> Worker::handle(http::Request request, http::ServerConnection& c
   for (const std::string_view known : {"/v1/models", "/healthz", "/readyz", "/metrics"}) {
     if (path == known) return refuse_method(connection, request.head.method, path, "GET, HEAD");
   }
-  if (path.rfind(kModels, 0) == 0 || path.rfind(kRecords, 0) == 0) return refuse_method(connection, request.head.method, path, "GET, HEAD");
+  if (path.rfind(kModels, 0) == 0 || path.rfind(kRecords, 0) == 0)
+    return refuse_method(connection, request.head.method, path, "GET, HEAD");
   return reply(connection, 404,
-               chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, /v1/models, /v1/route, /v1/records/ID, /v1/feedback", path),
+               chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, "
+                                              "/v1/models, /v1/route, /v1/records/ID, /v1/feedback",
+                                              path),
                                   "invalid_request_error", "", "unknown_url"));
 }
 
 std::string Worker::error_body(int status, const Error& error) {
-  return chat::openai_error(error.message, chat::error_type(status), "", std::string(to_string(error.code)));
+  return chat::openai_error(error.message, chat::error_type(status), "",
+                            std::string(to_string(error.code)));
 }
 
-base::Task<void> Worker::reply(http::ServerConnection& connection, int status, std::string body, std::string_view allow) {
+base::Task<void> Worker::reply(http::ServerConnection& connection, int status, std::string body,
+                               std::string_view allow) {
   wire::Headers headers;
   if (!allow.empty()) headers.add("Allow", allow);
   headers.add("Content-Type", "application/json");
   (void)co_await connection.respond(status, headers, body);
 }
 
-base::Task<void> Worker::refuse_method(http::ServerConnection& connection, std::string_view method, std::string_view path,
-                                       std::string_view allowed) {
-  return reply(connection, 405, chat::openai_error(fmt::format("{} takes {}, not {}", path.substr(0, 200), allowed, method.substr(0, 40)),
-                                                   "invalid_request_error", "", "method_not_allowed"), allowed);
+base::Task<void> Worker::refuse_method(http::ServerConnection& connection, std::string_view method,
+                                       std::string_view path, std::string_view allowed) {
+  return reply(connection, 405,
+               chat::openai_error(fmt::format("{} takes {}, not {}", path.substr(0, 200), allowed,
+                                              method.substr(0, 40)),
+                                  "invalid_request_error", "", "method_not_allowed"),
+               allowed);
 }
 
 // Not a coroutine: the arguments are used before it returns.
-base::Task<void> Worker::reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param) {
+base::Task<void> Worker::reply_error(http::ServerConnection& connection, ErrorCode code,
+                                     std::string_view message, std::string_view param) {
   const chat::HttpError e = chat::http_error(code);
   return reply(connection, e.status, chat::openai_error(message, e.type, param, e.code));
 }

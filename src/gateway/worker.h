@@ -1,5 +1,6 @@
-// Worker: one thread's share of the gateway: a loop, a listener, upstream pools, a record log, and the scratch memory of
-// decisions. Nothing in it is shared; other threads reach it by posting to its loop.
+// Worker: one thread's share of the gateway: a loop, a listener, upstream pools, a record log, and
+// the scratch memory of decisions. Nothing in it is shared; other threads reach it by posting to
+// its loop.
 //
 // Shared (thread-safe) state comes in through Shared, which outlives all workers.
 #pragma once
@@ -76,44 +77,57 @@ class Worker final : public http::Handler {
   // chat completions (worker_chat.cc)
   base::Task<void> chat(http::Request request, http::ServerConnection& connection);
   bool prepare(Exchange& x, const http::Request& request);
-  bool decide_for(Exchange& x, const chat::Request& request, const http::Request& raw, const Key* key);
-  bool choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index, const route::Work& work);
-  void begin_record(Exchange& x, const http::Request& raw, std::string_view decision, const route::RuleSet* set, const Key* key = nullptr);
-  base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head, http::ServerConnection& connection);
-  base::Task<void> finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay, http::ServerConnection& connection,
-                                 std::string_view last);
-  base::Task<void> relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head, http::ServerConnection& connection);
+  bool decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
+                  const Key* key);
+  bool choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
+                       const route::Work& work);
+  void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
+                    const route::RuleSet* set, const Key* key = nullptr);
+  base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
+                               http::ServerConnection& connection);
+  base::Task<void> finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay,
+                                 http::ServerConnection& connection, std::string_view last);
+  base::Task<void> relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head,
+                                http::ServerConnection& connection);
   base::Task<void> refuse(Exchange& x, http::ServerConnection& connection);
-  base::Task<void> end_stream_with_error(Exchange& x, http::ServerConnection& connection, bool begun, const Error& error);
+  base::Task<void> end_stream_with_error(Exchange& x, http::ServerConnection& connection,
+                                         bool begun, const Error& error);
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
   void finish(Exchange& x);
   void upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const;
   void answer_headers(Exchange& x, const wire::ResponseHead* upstream, wire::Headers& out);
 
   // everything else (worker_api.cc)
-  base::Task<void> models(http::Request request, http::ServerConnection& connection, std::string name);
+  base::Task<void> models(http::Request request, http::ServerConnection& connection,
+                          std::string name);
   base::Task<void> route(http::Request request, http::ServerConnection& connection);
-  base::Task<void> records(http::Request request, http::ServerConnection& connection, std::string id);
-  base::Task<void> send_record(http::ServerConnection& connection, std::function<Result<std::string>()> find);
+  base::Task<void> records(http::Request request, http::ServerConnection& connection,
+                           std::string id);
+  base::Task<void> send_record(http::ServerConnection& connection,
+                               std::function<Result<std::string>()> find);
   base::Task<void> feedback(http::Request request, http::ServerConnection& connection);
-  base::Task<void> keep_feedback(http::ServerConnection& connection, std::string line, std::string answer,
-                                 std::function<Result<std::string>()> find);
+  base::Task<void> keep_feedback(http::ServerConnection& connection, std::string line,
+                                 std::string answer, std::function<Result<std::string>()> find);
   // Looks for a record on the control thread, as this caller may see it.
   std::function<Result<std::string>()> finder(const Key* key, std::string id) const;
   base::Task<void> ready(http::ServerConnection& connection);
   base::Task<void> metrics_page(http::ServerConnection& connection);
-  // g++ 12 destroys an aggregate written as {...}, or a lambda, inside a co_await expression twice: give it a name, or return
-  // the Task unawaited. `allow` and `allowed` outlive the Task (literals).
-  base::Task<void> reply(http::ServerConnection& connection, int status, std::string body, std::string_view allow = {});
-  base::Task<void> refuse_method(http::ServerConnection& connection, std::string_view method, std::string_view path,
-                                 std::string_view allowed);
-  base::Task<void> reply_error(http::ServerConnection& connection, ErrorCode code, std::string_view message, std::string_view param);
+  // g++ 12 destroys an aggregate written as {...}, or a lambda, inside a co_await expression twice:
+  // give it a name, or return the Task unawaited. `allow` and `allowed` outlive the Task
+  // (literals).
+  base::Task<void> reply(http::ServerConnection& connection, int status, std::string body,
+                         std::string_view allow = {});
+  base::Task<void> refuse_method(http::ServerConnection& connection, std::string_view method,
+                                 std::string_view path, std::string_view allowed);
+  base::Task<void> reply_error(http::ServerConnection& connection, ErrorCode code,
+                               std::string_view message, std::string_view param);
   // The caller's key; an error reply is due when nullopt. nullptr: no keys are configured.
   std::optional<const Key*> authenticate(const http::Request& request) const;
   std::string find_route_answer(const http::Request& request, const Key* key, int& status);
 
   // The request as rules see it. Views into the arguments and header_text_.
-  route::Work work_of(const chat::Request& request, const http::Request& raw, const Key* key, std::uint64_t id);
+  route::Work work_of(const chat::Request& request, const http::Request& raw, const Key* key,
+                      std::uint64_t id);
 
   net::Loop& loop_;
   unsigned index_;

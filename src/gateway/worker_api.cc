@@ -1,4 +1,5 @@
-// The gateway's smaller endpoints: models, route (decide only), records, feedback, readiness, metrics.
+// The gateway's smaller endpoints: models, route (decide only), records, feedback, readiness,
+// metrics.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,8 +22,10 @@ constexpr std::size_t kMaxComment = 4096;
 constexpr std::string_view kRecordsOff = "records are off: configure records.path";
 constexpr std::string_view kNoKey = "missing or unknown API key; send Authorization: Bearer KEY";
 
-// The record, if this caller may see it: its own, or any for an admin or an open gateway. A foreign one does not exist.
-Result<std::string> find_record(const std::string& dir, const std::string& id, bool all, const std::string& caller) {
+// The record, if this caller may see it: its own, or any for an admin or an open gateway. A foreign
+// one does not exist.
+Result<std::string> find_record(const std::string& dir, const std::string& id, bool all,
+                                const std::string& caller) {
   auto line = record::find(dir, kRecordKind, id);
   if (!line) return line;
   if (!all) {
@@ -30,7 +33,9 @@ Result<std::string> find_record(const std::string& dir, const std::string& id, b
     const auto j = doc.parse(*line);
     const auto work = j ? j->find("work") : std::nullopt;
     // Without a decision the key stands outside.
-    const std::string_view owner = work ? work->string_or("key", "") : j ? j->string_or("key", "") : "";
+    const std::string_view owner = work ? work->string_or("key", "")
+                                   : j  ? j->string_or("key", "")
+                                        : "";
     if (owner != caller) return fail(ErrorCode::kNotFound, fmt::format("no record {}", id));
   }
   return line;
@@ -38,7 +43,8 @@ Result<std::string> find_record(const std::string& dir, const std::string& id, b
 
 }  // namespace
 
-base::Task<void> Worker::models(http::Request request, http::ServerConnection& connection, std::string name) {
+base::Task<void> Worker::models(http::Request request, http::ServerConnection& connection,
+                                std::string name) {
   if (!authenticate(request)) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
   const std::vector<std::string>& names = snapshot_->names;
   std::string body;
@@ -47,10 +53,18 @@ base::Task<void> Worker::models(http::Request request, http::ServerConnection& c
     for (const std::string& n : names) entries.push_back({n, 0, "switchyard"});
     chat::append_model_list(body, entries);
   } else if (std::find(names.begin(), names.end(), name) == names.end()) {
-    return reply_error(connection, ErrorCode::kNotFound,
-                       fmt::format("unknown model '{}'{}", name.substr(0, 200), base::did_you_mean(name, names)), "model");
+    return reply_error(
+        connection, ErrorCode::kNotFound,
+        fmt::format("unknown model '{}'{}", name.substr(0, 200), base::did_you_mean(name, names)),
+        "model");
   } else {
-    base::JsonWriter(body).begin_object().field("id", name).field("object", "model").field("created", 0).field("owned_by", "switchyard").end_object();
+    base::JsonWriter(body)
+        .begin_object()
+        .field("id", name)
+        .field("object", "model")
+        .field("created", 0)
+        .field("owned_by", "switchyard")
+        .end_object();
   }
   return reply(connection, 200, std::move(body));
 }
@@ -60,24 +74,31 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
     status = r.status;
     return r.body;
   };
-  if (const auto decoded = request_doc_.decode(request.body); !decoded) return fail_with(chat::error_reply(decoded.error()));
+  if (const auto decoded = request_doc_.decode(request.body); !decoded)
+    return fail_with(chat::error_reply(decoded.error()));
   const chat::Request& r = request_doc_.request();
   const route::Plan& plan = snapshot_->plan();
   const route::RuleSet* set = plan.find(r.model);
   if (set == nullptr) {
     std::vector<std::string> sets;
     for (const auto& s : plan.rule_sets) sets.push_back(s.name);
-    const std::string message = plan.catalogue.find(r.model)
-                                    ? fmt::format("'{}' is a model: it is asked directly; name a rule set to route", r.model)
-                                    : fmt::format("unknown rule set '{}'{}", r.model.substr(0, 200), base::did_you_mean(r.model, sets));
-    return fail_with(chat::error_reply(chat::RequestError{ErrorCode::kNotFound, message, "model", "model_not_found"}));
+    const std::string message =
+        plan.catalogue.find(r.model)
+            ? fmt::format("'{}' is a model: it is asked directly; name a rule set to route",
+                          r.model)
+            : fmt::format("unknown rule set '{}'{}", r.model.substr(0, 200),
+                          base::did_you_mean(r.model, sets));
+    return fail_with(chat::error_reply(
+        chat::RequestError{ErrorCode::kNotFound, message, "model", "model_not_found"}));
   }
   const record::RecordId id = ids_.next();
   const route::Work work = work_of(r, request, key, base::hash64(id.view()));
   scratch_.begin(work, plan.signals.size());
   snapshot_->live->view(live_);
-  const route::Decision d = route::decide_now(plan, *set, live_, base::Rng(snapshot_->config->seed, work.id, 0), scratch_);
-  if (const auto* refusal = std::get_if<route::Refuse>(&d)) return fail_with(chat::error_reply(Error{refusal->code, refusal->message}));
+  const route::Decision d = route::decide_now(
+      plan, *set, live_, base::Rng(snapshot_->config->seed, work.id, 0), scratch_);
+  if (const auto* refusal = std::get_if<route::Refuse>(&d))
+    return fail_with(chat::error_reply(Error{refusal->code, refusal->message}));
   status = 200;
   std::string body;
   base::JsonWriter w(body);
@@ -95,22 +116,28 @@ base::Task<void> Worker::route(http::Request request, http::ServerConnection& co
 
 std::function<Result<std::string>()> Worker::finder(const Key* key, std::string id) const {
   const bool all = key == nullptr || key->role == "admin";
-  return [dir = snapshot_->config->records.path, id = std::move(id), all, caller = key == nullptr ? std::string() : key->name] {
+  return [dir = snapshot_->config->records.path, id = std::move(id), all,
+          caller = key == nullptr ? std::string() : key->name] {
     return find_record(dir, id, all, caller);
   };
 }
 
-base::Task<void> Worker::records(http::Request request, http::ServerConnection& connection, std::string id) {
+base::Task<void> Worker::records(http::Request request, http::ServerConnection& connection,
+                                 std::string id) {
   const auto key = authenticate(request);
   if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
-  if (snapshot_->config->records.path.empty()) return reply_error(connection, ErrorCode::kNotFound, kRecordsOff, "");
+  if (snapshot_->config->records.path.empty())
+    return reply_error(connection, ErrorCode::kNotFound, kRecordsOff, "");
   return send_record(connection, finder(*key, std::move(id)));
 }
 
-base::Task<void> Worker::send_record(http::ServerConnection& connection, std::function<Result<std::string>()> find) {
+base::Task<void> Worker::send_record(http::ServerConnection& connection,
+                                     std::function<Result<std::string>()> find) {
   RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
   auto line = co_await search;
-  base::Task<void> answer = line ? reply(connection, 200, std::move(*line)) : reply_error(connection, line.error().code, line.error().message, "");
+  base::Task<void> answer =
+      line ? reply(connection, 200, std::move(*line))
+           : reply_error(connection, line.error().code, line.error().message, "");
   co_await std::move(answer);
 }
 
@@ -121,7 +148,8 @@ base::Task<void> Worker::feedback(http::Request request, http::ServerConnection&
   base::JsonDoc doc;
   const auto j = doc.parse(request.body);
   if (!j || !j->is_object()) {
-    return reply_error(connection, ErrorCode::kInvalidArgument, j ? "expected an object" : j.error().message, "");
+    return reply_error(connection, ErrorCode::kInvalidArgument,
+                       j ? "expected an object" : j.error().message, "");
   }
   const std::string record(j->string_or("record", ""));
   std::optional<double> score;
@@ -130,18 +158,28 @@ base::Task<void> Worker::feedback(http::Request request, http::ServerConnection&
     if (const auto b = s->as_bool()) score = *b ? 1.0 : 0.0;
   }
   const std::string comment(j->string_or("comment", "").substr(0, kMaxComment));
-  if (record.empty()) return reply_error(connection, ErrorCode::kInvalidArgument, "record must be the id from x-switchyard-record", "record");
+  if (record.empty())
+    return reply_error(connection, ErrorCode::kInvalidArgument,
+                       "record must be the id from x-switchyard-record", "record");
   if (!score || !(*score >= 0 && *score <= 1)) {
-    return reply_error(connection, ErrorCode::kInvalidArgument, "score must be a number from 0 to 1, or true or false", "score");
+    return reply_error(connection, ErrorCode::kInvalidArgument,
+                       "score must be a number from 0 to 1, or true or false", "score");
   }
   const std::string caller = *key == nullptr ? "" : (*key)->name;
   std::string answer;
-  base::JsonWriter(answer).begin_object().field("object", "feedback").field("record", record).field("score", *score).end_object();
-  return keep_feedback(connection, feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()), std::move(answer),
-                       finder(*key, record));
+  base::JsonWriter(answer)
+      .begin_object()
+      .field("object", "feedback")
+      .field("record", record)
+      .field("score", *score)
+      .end_object();
+  return keep_feedback(connection,
+                       feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()),
+                       std::move(answer), finder(*key, record));
 }
 
-base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::string line, std::string answer,
+base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::string line,
+                                       std::string answer,
                                        std::function<Result<std::string>()> find) {
   RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
   const auto known = co_await search;
@@ -167,7 +205,10 @@ base::Task<void> Worker::ready(http::ServerConnection& connection) {
   const bool draining = shared_.draining.load();
   std::string body;
   base::JsonWriter w(body);
-  w.begin_object().field("ready", !draining).field("plan", snapshot_->plan().version).field("generation", snapshot_->generation);
+  w.begin_object()
+      .field("ready", !draining)
+      .field("plan", snapshot_->plan().version)
+      .field("generation", snapshot_->generation);
   if (!error.empty()) w.field("last_reload_refused", error);
   w.end_object();
   co_await reply(connection, draining ? 503 : 200, std::move(body));
@@ -175,11 +216,15 @@ base::Task<void> Worker::ready(http::ServerConnection& connection) {
 
 base::Task<void> Worker::metrics_page(http::ServerConnection& connection) {
   std::string page = shared_.metrics.prometheus();
-  page += fmt::format("# HELP switchyard_expect_failures_total Doubtful invariants that did not hold.\n"
-                      "# TYPE switchyard_expect_failures_total counter\nswitchyard_expect_failures_total {}\n", base::expect_failures());
+  page += fmt::format(
+      "# HELP switchyard_expect_failures_total Doubtful invariants that did not hold.\n"
+      "# TYPE switchyard_expect_failures_total counter\nswitchyard_expect_failures_total {}\n",
+      base::expect_failures());
   const http::ServerCounts c = server_.counts();
-  page += fmt::format("# HELP switchyard_connections Open client connections of the worker that answers.\n"
-                      "# TYPE switchyard_connections gauge\nswitchyard_connections{{worker=\"{}\"}} {}\n", index_, c.open);
+  page += fmt::format(
+      "# HELP switchyard_connections Open client connections of the worker that answers.\n"
+      "# TYPE switchyard_connections gauge\nswitchyard_connections{{worker=\"{}\"}} {}\n",
+      index_, c.open);
   wire::Headers headers;
   headers.add("Content-Type", "text/plain; version=0.0.4");
   (void)co_await connection.respond(200, headers, page);

@@ -1,8 +1,9 @@
-// The life of one chat request: authenticate, decode, decide, record, call, relay, settle (docs/design/life_of_a_request.md).
+// The life of one chat request: authenticate, decode, decide, record, call, relay, settle
+// (docs/design/life_of_a_request.md).
 //
-// Order that matters: the record is on disk before the last byte of the answer leaves, so a client that has its whole answer
-// has its record too. Everything up to the call is synchronous and uses the worker's scratch; after the first co_await only
-// the Exchange is touched.
+// Order that matters: the record is on disk before the last byte of the answer leaves, so a client
+// that has its whole answer has its record too. Everything up to the call is synchronous and uses
+// the worker's scratch; after the first co_await only the Exchange is touched.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,21 +20,26 @@ namespace swy::gateway {
 namespace {
 
 constexpr std::size_t kMaxPlainAnswer = std::size_t{64} << 20U;
-constexpr std::int64_t kPatienceForEnd = 250 * net::kMillisecond;  // after [DONE]; well-behaved servers need none
+constexpr std::int64_t kPatienceForEnd =
+    250 * net::kMillisecond;                       // after [DONE]; well-behaved servers need none
 constexpr std::int64_t kDefaultExpectedOut = 400;  // as the price estimator's default
 
 Error upstream_error(const Exchange& x, const Error& why) {
-  return {why.code, fmt::format("upstream '{}' (model {}): {}", x.card().upstream, x.card().name, why.message)};
+  return {why.code, fmt::format("upstream '{}' (model {}): {}", x.card().upstream, x.card().name,
+                                why.message)};
 }
 
 // A stream that was cut is a bad gateway to the client whatever the transport called it.
 Error broken_stream(const Exchange& x, const Error& why) {
-  const ErrorCode code = why.code == ErrorCode::kTimeout || why.code == ErrorCode::kCancelled ? why.code : ErrorCode::kProtocol;
+  const ErrorCode code = why.code == ErrorCode::kTimeout || why.code == ErrorCode::kCancelled
+                             ? why.code
+                             : ErrorCode::kProtocol;
   return upstream_error(x, {code, why.message});
 }
 
 std::string_view session_of(const chat::Request& request, const http::Request& raw) {
-  for (const std::string_view name : {"x-switchyard-session", "x-session-id", "x-claude-code-session-id"}) {
+  for (const std::string_view name :
+       {"x-switchyard-session", "x-session-id", "x-claude-code-session-id"}) {
     if (const auto v = raw.head.headers.find(name); v && !v->empty()) return *v;
   }
   for (const auto& [key, value] : request.metadata) {
@@ -64,7 +70,9 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
   const std::string target = upstream.base_path + "/chat/completions";
   x.live.start(x.snapshot->live, x.expert);
   x.sent_ns = shared_.clock.mono_ns();
-  const auto head = co_await call.start(upstream.origin, {.method = "POST", .target = target, .headers = &headers, .body = x.upstream_body});
+  const auto head = co_await call.start(
+      upstream.origin,
+      {.method = "POST", .target = target, .headers = &headers, .body = x.upstream_body});
   x.head_ns = shared_.clock.mono_ns();
   if (!head) {
     x.fail_with(upstream_error(x, head.error()));
@@ -89,7 +97,8 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
 bool Worker::prepare(Exchange& x, const http::Request& request) {
   const auto key = authenticate(request);
   if (!key) {
-    x.fail_with({ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"});
+    x.fail_with(
+        {ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"});
     begin_record(x, request, "", nullptr);
     return false;
   }
@@ -112,7 +121,8 @@ bool Worker::prepare(Exchange& x, const http::Request& request) {
   return true;
 }
 
-route::Work Worker::work_of(const chat::Request& request, const http::Request& raw, const Key* key, std::uint64_t id) {
+route::Work Worker::work_of(const chat::Request& request, const http::Request& raw, const Key* key,
+                            std::uint64_t id) {
   route::Work work;
   work.id = id;
   work.request = &request;
@@ -125,12 +135,14 @@ route::Work Worker::work_of(const chat::Request& request, const http::Request& r
   work.session = session_of(request, raw).substr(0, 256);
   if (!work.session.empty()) {
     previous_model_ = shared_.sessions.previous(work.session, shared_.clock.wall_us());
-    if (previous_model_) work.previous = snapshot_->plan().catalogue.find(*previous_model_).value_or(kNoExpert);
+    if (previous_model_)
+      work.previous = snapshot_->plan().catalogue.find(*previous_model_).value_or(kNoExpert);
   }
   return work;
 }
 
-bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::Request& raw, const Key* key) {
+bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
+                        const Key* key) {
   const route::Plan& plan = x.snapshot->plan();
   const route::Work work = work_of(request, raw, key, base::hash64(x.id.view()));
   x.session = work.session;
@@ -147,8 +159,9 @@ bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::R
     base::JsonWriter w(decision_text_);
     route::write_named(w, plan, *named);
   } else {
-    x.fail_with({ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", request.model.substr(0, 200),
-                                                   base::did_you_mean(request.model, x.snapshot->names))});
+    x.fail_with(
+        {ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", request.model.substr(0, 200),
+                                           base::did_you_mean(request.model, x.snapshot->names))});
     x.error_param = "model";
     chosen = false;
   }
@@ -158,7 +171,8 @@ bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::R
   return chosen;
 }
 
-bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index, const route::Work& work) {
+bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
+                             const route::Work& work) {
   const route::Plan& plan = x.snapshot->plan();
   const std::int64_t before = shared_.clock.mono_ns();
   if (x.snapshot->rule_sets[index].reads_live) {
@@ -166,7 +180,8 @@ bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t
   } else {
     live_.clear();
   }
-  const route::Decision d = route::decide_now(plan, set, live_, base::Rng(x.snapshot->config->seed, work.id, 0), scratch_);
+  const route::Decision d = route::decide_now(
+      plan, set, live_, base::Rng(x.snapshot->config->seed, work.id, 0), scratch_);
   shared_.deciding.observe_us((shared_.clock.mono_ns() - before) / 1000);
   base::JsonWriter w(decision_text_);
   route::write_decision(w, plan, set, scratch_, d);
@@ -183,7 +198,8 @@ bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t
   return false;
 }
 
-void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_view decision, const route::RuleSet* set, const Key* key) {
+void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
+                          const route::RuleSet* set, const Key* key) {
   if (log_ == nullptr) return;
   RecordStart start;
   start.id = x.id.view();
@@ -193,11 +209,13 @@ void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_vie
   start.body = x.snapshot->config->records.bodies ? std::string_view(raw.body) : std::string_view{};
   if (key != nullptr) start.key = key->name;
   x.record.reserve(2048 + start.body.size());
-  append_record_start(x.record, start, x.snapshot->plan(), set, decision.empty() ? nullptr : &scratch_, live_,
+  append_record_start(x.record, start, x.snapshot->plan(), set,
+                      decision.empty() ? nullptr : &scratch_, live_,
                       x.snapshot->config->records.sketch);
 }
 
-void Worker::upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const {
+void Worker::upstream_headers(const Exchange& x, const http::Request& request,
+                              wire::Headers& out) const {
   const Upstream& u = x.snapshot->upstream(x.expert);
   forward_request_headers(request.head.headers, u.client_credential, out);
   if (!u.authorization.empty()) out.add("Authorization", u.authorization);
@@ -212,11 +230,15 @@ void Worker::answer_headers(Exchange& x, const wire::ResponseHead* upstream, wir
   shared_.added.observe_us(added_us);
   if (upstream != nullptr) forward_response_headers(upstream->headers, out);
   out.add("x-switchyard-record", x.id.view());
-  out.add("x-switchyard-model", x.expert == kNoExpert ? std::string_view("none") : std::string_view(x.card().name));
+  out.add("x-switchyard-model",
+          x.expert == kNoExpert ? std::string_view("none") : std::string_view(x.card().name));
   out.add("x-switchyard-decision", x.decision);
-  out.add("x-switchyard-reason", header_safe(x.error && x.expert == kNoExpert ? x.error->message : x.reason));
+  out.add("x-switchyard-reason",
+          header_safe(x.error && x.expert == kNoExpert ? x.error->message : x.reason));
   out.add("x-switchyard-added-us", fmt::format_int(added_us).c_str());
-  const auto estimate = x.expert == kNoExpert || x.error ? std::optional<NanoUsd>(0) : cost_of(x.card().price, x.tokens_in, 0, x.expected_out);
+  const auto estimate = x.expert == kNoExpert || x.error
+                            ? std::optional<NanoUsd>(0)
+                            : cost_of(x.card().price, x.tokens_in, 0, x.expected_out);
   const auto cost = x.cost ? x.cost : estimate;
   out.add("x-switchyard-cost-usd", cost ? usd_text(*cost) : "unknown");
   const bool stated = x.cost && x.usage && !x.usage->estimated;
@@ -236,16 +258,20 @@ base::Task<void> Worker::refuse(Exchange& x, http::ServerConnection& connection)
   wire::Headers headers;
   answer_headers(x, nullptr, headers);
   headers.add("Content-Type", "application/json");
-  const std::string body = chat::openai_error(x.error->message, e.type, x.error_param, x.error_code.empty() ? e.code : std::string_view(x.error_code));
+  const std::string body =
+      chat::openai_error(x.error->message, e.type, x.error_param,
+                         x.error_code.empty() ? e.code : std::string_view(x.error_code));
   (void)co_await connection.respond(e.status, headers, body);
 }
 
-base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head, http::ServerConnection& connection) {
+base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
+                                     http::ServerConnection& connection) {
   std::string body;
   for (;;) {
     const auto piece = co_await call.read_body();
     if (!piece || body.size() + piece->size() > kMaxPlainAnswer) {
-      x.fail_with(upstream_error(x, piece ? Error{ErrorCode::kProtocol, "the answer is over 64 MiB"} : piece.error()));
+      x.fail_with(upstream_error(
+          x, piece ? Error{ErrorCode::kProtocol, "the answer is over 64 MiB"} : piece.error()));
       x.aborted = connection.gone();
       co_return co_await refuse(x, connection);
     }
@@ -254,25 +280,34 @@ base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::
   }
   x.first_ns = shared_.clock.mono_ns();
   if (x.upstream_status < 400 && x.upstream_status != 200) {
-    x.fail_with(upstream_error(x, {ErrorCode::kProtocol, fmt::format("answered {}, which is neither an answer nor an error", x.upstream_status)}));
+    x.fail_with(upstream_error(
+        x,
+        {ErrorCode::kProtocol,
+         fmt::format("answered {}, which is neither an answer nor an error", x.upstream_status)}));
     co_return co_await refuse(x, connection);
   }
   std::optional<chat::Usage> usage;
   if (x.upstream_status == 200) {
     const auto answer = answer_doc_.read(body);
     if (x.stream || !answer || answer->error) {
-      const std::string why = x.stream ? "answered a request for a stream without one"
-                              : !answer ? answer.error().message : "answered 200 with an error: " + answer->error->message;
+      const std::string why = x.stream  ? "answered a request for a stream without one"
+                              : !answer ? answer.error().message
+                                        : "answered 200 with an error: " + answer->error->message;
       x.fail_with(upstream_error(x, {ErrorCode::kProtocol, why}));
       co_return co_await refuse(x, connection);
     }
     usage = answer->usage;
     x.finish_reason = answer->finish_reason;
-    if (!usage) usage = chat::Usage{.prompt = x.tokens_in, .completion = static_cast<std::int64_t>(answer->content_bytes / 4), .estimated = true};
+    if (!usage)
+      usage = chat::Usage{.prompt = x.tokens_in,
+                          .completion = static_cast<std::int64_t>(answer->content_bytes / 4),
+                          .estimated = true};
   } else {
-    x.error = Error{ErrorCode::kUnavailable, fmt::format("upstream '{}' answered {}", x.card().upstream, x.upstream_status)};
+    x.error = Error{ErrorCode::kUnavailable,
+                    fmt::format("upstream '{}' answered {}", x.card().upstream, x.upstream_status)};
     if (!answer_doc_.read(body)) {
-      body = chat::openai_error(x.error->message, chat::error_type(x.upstream_status), "", "upstream_error");
+      body = chat::openai_error(x.error->message, chat::error_type(x.upstream_status), "",
+                                "upstream_error");
     }
   }
   x.status = x.upstream_status;
@@ -284,7 +319,8 @@ base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::
   (void)co_await connection.respond(x.status, headers, body);
 }
 
-base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head, http::ServerConnection& connection) {
+base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head,
+                                      http::ServerConnection& connection) {
   StreamRelay relay(stream_doc_);
   bool begun = false;
   std::optional<Error> trouble;
@@ -307,7 +343,8 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
       connection.begin(200, headers);
       begun = true;
     }
-    if (relay.over() && (relay.ok() || relay.scan().error())) co_return co_await finish_stream(x, call, relay, connection, ready);
+    if (relay.over() && (relay.ok() || relay.scan().error()))
+      co_return co_await finish_stream(x, call, relay, connection, ready);
     if (const auto sent = co_await connection.write(ready); !sent) {
       trouble = Error{ErrorCode::kCancelled, "the client went away or stopped reading"};
       break;
@@ -324,15 +361,17 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
   (void)co_await connection.finish();
 }
 
-// [DONE] or the upstream's own error event is the last thing in `last`: settles before the client can see the end.
-base::Task<void> Worker::finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay, http::ServerConnection& connection,
-                                       std::string_view last) {
+// [DONE] or the upstream's own error event is the last thing in `last`: settles before the client
+// can see the end.
+base::Task<void> Worker::finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay,
+                                       http::ServerConnection& connection, std::string_view last) {
   if (!relay.ok()) x.fail_with(broken_stream(x, relay.why()));
   x.finish_reason = relay.scan().finish_reason();
   settle(x, relay.scan().usage_or_estimate(x.tokens_in));
   finish(x);
   (void)co_await connection.finish(last);
-  // Read to the end, so that the upstream connection can be used again; but the client's next request waits for this.
+  // Read to the end, so that the upstream connection can be used again; but the client's next
+  // request waits for this.
   net::Deadline patience([](void* c) { static_cast<http::Call*>(c)->cancel(); }, &call);
   patience.arm(loop_, loop_.after(kPatienceForEnd));
   while (relay.ok()) {
@@ -341,7 +380,8 @@ base::Task<void> Worker::finish_stream(Exchange& x, http::Call& call, const Stre
   }
 }
 
-base::Task<void> Worker::end_stream_with_error(Exchange& x, http::ServerConnection& connection, bool begun, const Error& error) {
+base::Task<void> Worker::end_stream_with_error(Exchange& x, http::ServerConnection& connection,
+                                               bool begun, const Error& error) {
   x.error = error;
   if (!begun) co_return co_await refuse(x, connection);
   if (x.aborted) {
@@ -371,7 +411,8 @@ void Worker::settle(Exchange& x, const std::optional<chat::Usage>& usage) {
   if (usage->estimated) m.usage_missing->add();
 }
 
-// Ends the exchange: live statistics, session, metrics, record. Called once, before the last bytes leave.
+// Ends the exchange: live statistics, session, metrics, record. Called once, before the last bytes
+// leave.
 void Worker::finish(Exchange& x) {
   const std::int64_t now = shared_.clock.mono_ns();
   if (x.expert != kNoExpert && x.sent_ns != 0) {
@@ -382,7 +423,8 @@ void Worker::finish(Exchange& x) {
     } else {
       fleet::CallResult r;
       // The caller's own mistakes (4xx other than rate limits) say nothing about the model.
-      r.failed = x.error.has_value() && (x.upstream_status < 400 || x.upstream_status >= 500 || x.upstream_status == 429);
+      r.failed = x.error.has_value() &&
+                 (x.upstream_status < 400 || x.upstream_status >= 500 || x.upstream_status == 429);
       if (x.first_ns != 0) r.ttft_ms = static_cast<double>(x.first_ns - x.start_ns) * 1e-6;
       r.total_ms = static_cast<double>(now - x.start_ns) * 1e-6;
       r.tokens_out = x.usage ? x.usage->completion : 0;
@@ -404,8 +446,9 @@ void Worker::finish(Exchange& x) {
     constexpr std::int64_t kOncePerNs = 60'000'000'000;
     if (last_log_complaint_ns_ == 0 || now - last_log_complaint_ns_ > kOncePerNs) {
       last_log_complaint_ns_ = now;
-      base::log_error(fmt::format("record not written: {}; {} dropped so far by this worker, requests are still served",
-                                  written.error().message, log_->dropped()));
+      base::log_error(fmt::format(
+          "record not written: {}; {} dropped so far by this worker, requests are still served",
+          written.error().message, log_->dropped()));
     }
   }
 }

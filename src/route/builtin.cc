@@ -1,12 +1,14 @@
-// Expands src/builtin.def twice: declarations of the factories, then their registration. main and tests call it; there are
-// no static registrars, so what a program contains can be read in one list.
+// Expands src/builtin.def twice: declarations of the factories, then their registration. main and
+// tests call it; there are no static registrars, so what a program contains can be read in one
+// list.
 #include "switchyard/registry.h"
 
 namespace swy::route {
 
 #define SIGNAL(name) std::unique_ptr<Signal> make_##name(const base::Doc& node, BuildContext& ctx);
 #define GUARD(name) std::unique_ptr<Guard> make_##name(const base::Doc& node, BuildContext& ctx);
-#define ESTIMATOR(name) std::unique_ptr<Estimator> make_##name(const base::Doc& node, BuildContext& ctx);
+#define ESTIMATOR(name) \
+  std::unique_ptr<Estimator> make_##name(const base::Doc& node, BuildContext& ctx);
 #define POLICY(name) std::unique_ptr<Policy> make_##name(const base::Doc& node, BuildContext& ctx);
 #include "builtin.def"
 #undef SIGNAL

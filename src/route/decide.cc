@@ -1,9 +1,11 @@
-// decide(): facts, candidates, forbidden, believed, chosen. One pass over the rules in their order; the first rule whose
-// condition is true decides. Cost: one expression evaluation per rule asked (tens of nanoseconds) plus the facts, guards,
-// estimator and policy of the rule that fires. No allocation after warm-up (decide_test.cc counts).
+// decide(): facts, candidates, forbidden, believed, chosen. One pass over the rules in their order;
+// the first rule whose condition is true decides. Cost: one expression evaluation per rule asked
+// (tens of nanoseconds) plus the facts, guards, estimator and policy of the rule that fires. No
+// allocation after warm-up (decide_test.cc counts).
 //
-// Why the recorded propensity is exact: the policy states a distribution over the unmasked candidates and the core draws
-// from it with the work's own random stream, so P(choice) is the number that is written down, not an estimate of it.
+// Why the recorded propensity is exact: the policy states a distribution over the unmasked
+// candidates and the core draws from it with the work's own random stream, so P(choice) is the
+// number that is written down, not an estimate of it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,21 +17,26 @@
 namespace swy::route {
 namespace {
 
-// What an expression reads during a decision: memoised facts, computed here when the signal is immediate.
+// What an expression reads during a decision: memoised facts, computed here when the signal is
+// immediate.
 class FactSource {
  public:
-  FactSource(const Plan& plan, Scratch& scratch, Need& need) : plan_(plan), scratch_(scratch), need_(need) {}
+  FactSource(const Plan& plan, Scratch& scratch, Need& need)
+      : plan_(plan), scratch_(scratch), need_(need) {}
 
   Answer truth(const Operand& o) {
     if (o.kind != Operand::Kind::kFact) return truth_of(load_plain(o, ValueType::kBool));
     const Fact* f = fact(o.fact);
     if (f == nullptr) return Answer::kPending;
-    return f->truth == Truth::kUnknown ? Answer::kUnknown : f->truth == Truth::kTrue ? Answer::kTrue : Answer::kFalse;
+    return f->truth == Truth::kUnknown ? Answer::kUnknown
+           : f->truth == Truth::kTrue  ? Answer::kTrue
+                                       : Answer::kFalse;
   }
 
   Answer has(const Operand& o) {
     if (o.kind != Operand::Kind::kFact) {
-      return load_plain(o, ValueType::kString).type == ValueType::kUnknown ? Answer::kFalse : Answer::kTrue;
+      return load_plain(o, ValueType::kString).type == ValueType::kUnknown ? Answer::kFalse
+                                                                           : Answer::kTrue;
     }
     const Fact* f = fact(o.fact);
     if (f == nullptr) return Answer::kPending;
@@ -42,11 +49,15 @@ class FactSource {
     pending = f == nullptr;
     if (pending || f->truth == Truth::kUnknown) return {};
     switch (wanted) {
-      case ValueType::kBool: return {ValueType::kBool, f->truth == Truth::kTrue ? 1.0 : 0.0, {}, {}};
-      case ValueType::kNumber: return std::isnan(f->value) ? Value{} : Value{ValueType::kNumber, f->value, {}, {}};
-      case ValueType::kString: return f->label.empty() ? Value{} : Value{ValueType::kString, 0, f->label.view(), {}};
+      case ValueType::kBool:
+        return {ValueType::kBool, f->truth == Truth::kTrue ? 1.0 : 0.0, {}, {}};
+      case ValueType::kNumber:
+        return std::isnan(f->value) ? Value{} : Value{ValueType::kNumber, f->value, {}, {}};
+      case ValueType::kString:
+        return f->label.empty() ? Value{} : Value{ValueType::kString, 0, f->label.view(), {}};
       case ValueType::kUnknown:
-      case ValueType::kList: return {};
+      case ValueType::kList:
+        return {};
     }
     return {};
   }
@@ -62,7 +73,8 @@ class FactSource {
   const Fact* fact(FactId id) {
     if (const Fact* known = scratch_.ask(id)) return known;
     if (!plan_.signals[id].signal->immediate()) {
-      if (std::find(need_.facts.begin(), need_.facts.end(), id) == need_.facts.end()) need_.facts.push_back(id);
+      if (std::find(need_.facts.begin(), need_.facts.end(), id) == need_.facts.end())
+        need_.facts.push_back(id);
       return nullptr;
     }
     compute_facts(plan_, std::span(&id, 1), scratch_);
@@ -74,10 +86,12 @@ class FactSource {
     return v.number != 0 ? Answer::kTrue : Answer::kFalse;
   }
 
-  // Text that a client sent, read as the type that the condition wants; what does not read as that type is unknown.
+  // Text that a client sent, read as the type that the condition wants; what does not read as that
+  // type is unknown.
   static Value convert(std::string_view s, ValueType wanted) {
     if (wanted == ValueType::kString) return {ValueType::kString, 0, s, {}};
-    if (wanted == ValueType::kBool && (s == "true" || s == "false")) return {ValueType::kBool, s == "true" ? 1.0 : 0.0, {}, {}};
+    if (wanted == ValueType::kBool && (s == "true" || s == "false"))
+      return {ValueType::kBool, s == "true" ? 1.0 : 0.0, {}, {}};
     if (wanted == ValueType::kNumber) {
       const auto number = base::Doc::scalar(std::string(s)).as_number();
       if (number) return {ValueType::kNumber, *number, {}, {}};
@@ -105,7 +119,8 @@ class FactSource {
   Need& need_;
 };
 
-// Facts that the rule's plug-ins read: immediate ones now, the others as Need. False when something is missing.
+// Facts that the rule's plug-ins read: immediate ones now, the others as Need. False when something
+// is missing.
 bool gather(const Plan& plan, const Rule& rule, Scratch& s, Need& need) {
   for (const FactId id : rule.needs) {
     if (s.ask(id) != nullptr) continue;
@@ -136,16 +151,19 @@ std::size_t apply_guards(const Plan& plan, const Rule& rule, const Question& q, 
   return left;
 }
 
-Refuse refuse_all_masked(const Plan& plan, const Rule& rule, std::uint32_t index, const Scratch& s) {
+Refuse refuse_all_masked(const Plan& plan, const Rule& rule, std::uint32_t index,
+                         const Scratch& s) {
   std::string message = fmt::format("no candidate of rule '{}' is allowed:", rule.name);
   for (std::size_t c = 0; c < rule.candidates.size(); ++c) {
-    message += fmt::format("{} {} ({}: {})", c == 0 ? "" : ";", plan.catalogue[rule.candidates[c]].name,
-                           plan.guards[static_cast<std::size_t>(s.masked_by[c])].name, s.verdicts[c].why.view());
+    message += fmt::format(
+        "{} {} ({}: {})", c == 0 ? "" : ";", plan.catalogue[rule.candidates[c]].name,
+        plan.guards[static_cast<std::size_t>(s.masked_by[c])].name, s.verdicts[c].why.view());
   }
   return Refuse{ErrorCode::kNoCandidate, std::move(message), index};
 }
 
-// Draws from the stated distribution. Rounding can leave the last draw just above the sum: then the last with weight wins.
+// Draws from the stated distribution. Rounding can leave the last draw just above the sum: then the
+// last with weight wins.
 std::uint32_t draw(std::span<const double> probability, base::Rng& rng) {
   const double u = rng.uniform();
   double sum = 0;
@@ -159,8 +177,8 @@ std::uint32_t draw(std::span<const double> probability, base::Rng& rng) {
   return last;
 }
 
-// A distribution that does not hold what a policy promises is a doubtful invariant: count it, fall back to the first
-// unmasked candidate, and say so.
+// A distribution that does not hold what a policy promises is a doubtful invariant: count it, fall
+// back to the first unmasked candidate, and say so.
 void repair(const Question& q, Distribution& d) {
   double sum = 0;
   bool sound = true;
@@ -177,7 +195,8 @@ void repair(const Question& q, Distribution& d) {
   d.why = ReasonText("policy gave no sound distribution: first admissible");
 }
 
-Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fleet::LiveView live, base::Rng& rng, Scratch& s) {
+Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fleet::LiveView live,
+                     base::Rng& rng, Scratch& s) {
   Need need;
   if (!gather(plan, rule, s, need)) return need;
   const Question q{plan.catalogue, s.reading, rule.candidates, live, s};
@@ -204,16 +223,21 @@ Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fl
 
 std::string_view to_string(Truth truth) {
   switch (truth) {
-    case Truth::kFalse: return "false";
-    case Truth::kTrue: return "true";
-    case Truth::kUnknown: return "unknown";
+    case Truth::kFalse:
+      return "false";
+    case Truth::kTrue:
+      return "true";
+    case Truth::kUnknown:
+      return "unknown";
   }
   return "unknown";
 }
 
 const Fact& Question::fact(FactId id) const {
   static const Fact unknown{};
-  return SWY_EXPECT(id < scratch.have.size() && scratch.have[id] == Scratch::Have::kYes) ? scratch.facts[id] : unknown;
+  return SWY_EXPECT(id < scratch.have.size() && scratch.have[id] == Scratch::Have::kYes)
+             ? scratch.facts[id]
+             : unknown;
 }
 
 bool Question::masked(std::size_t candidate) const { return scratch.masked_by[candidate] >= 0; }
@@ -258,7 +282,8 @@ void compute_facts(const Plan& plan, std::span<const FactId> ids, Scratch& s) {
   }
 }
 
-Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng, Scratch& s) {
+Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
+                Scratch& s) {
   Need need;
   FactSource source(plan, s, need);
   for (std::uint32_t i = 0; i < rules.rules.size(); ++i) {
@@ -269,10 +294,13 @@ Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, ba
     if (a == Answer::kTrue) return decide_rule(plan, rule, i, live, rng, s);
   }
   return Refuse{ErrorCode::kNoCandidate,
-                fmt::format("no rule of '{}' matches this request; add a last rule without `when`", rules.name), std::nullopt};
+                fmt::format("no rule of '{}' matches this request; add a last rule without `when`",
+                            rules.name),
+                std::nullopt};
 }
 
-Decision decide_now(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng, Scratch& s) {
+Decision decide_now(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
+                    Scratch& s) {
   // Every Need computes at least one new fact, so this ends after at most one round per signal.
   for (std::size_t round = 0; round <= plan.signals.size(); ++round) {
     Decision d = decide(plan, rules, live, rng, s);

@@ -1,5 +1,5 @@
-// decide() alone, facts of the kind a real rule set asks. Target: 10 decisions x 3 facts at most 2 us, 1,000 decisions at
-// most 50 us, no allocation (decide_test.cc counts that).
+// decide() alone, facts of the kind a real rule set asks. Target: 10 decisions x 3 facts at most 2
+// us, 1,000 decisions at most 50 us, no allocation (decide_test.cc counts that).
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -11,12 +11,17 @@ namespace {
 // n rules of three facts each; none matches but the last, so every condition is evaluated.
 std::string rules_yaml(std::int64_t n) {
   std::string yaml =
-      "models:\n  - { name: small, price: { input: 0.1, output: 0.4 }, context: 32768, quality: { default: 0.62 } }\n"
-      "  - { name: large, price: { input: 2, output: 8 }, context: 1000000, quality: { default: 0.81 } }\nsignals:\n";
-  for (std::int64_t i = 0; i < 3 * n; ++i) yaml += fmt::format("  f{}: {{ type: metadata, key: k{}, equals: \"1\" }}\n", i, i % 8);
+      "models:\n  - { name: small, price: { input: 0.1, output: 0.4 }, context: 32768, quality: { "
+      "default: 0.62 } }\n"
+      "  - { name: large, price: { input: 2, output: 8 }, context: 1000000, quality: { default: "
+      "0.81 } }\nsignals:\n";
+  for (std::int64_t i = 0; i < 3 * n; ++i)
+    yaml += fmt::format("  f{}: {{ type: metadata, key: k{}, equals: \"1\" }}\n", i, i % 8);
   yaml += "routes:\n  auto:\n";
   for (std::int64_t i = 0; i < n; ++i) {
-    yaml += fmt::format("    - {{ when: \"(!f{} || f{}) && f{}\", models: [small, large], policy: utility }}\n", 3 * i, 3 * i + 1, 3 * i + 2);
+    yaml += fmt::format(
+        "    - {{ when: \"(!f{} || f{}) && f{}\", models: [small, large], policy: utility }}\n",
+        3 * i, 3 * i + 1, 3 * i + 2);
   }
   yaml += "    - { models: [small, large], policy: utility }\n";
   return yaml;
@@ -30,7 +35,9 @@ void decide_rules(benchmark::State& state) {
   chat::Request request;
   request.messages.push_back({chat::Role::kUser, 0, 1, 0});
   request.parts.push_back({chat::PartKind::kText, "Write a function that sorts a list of names."});
-  for (int i = 0; i < 8; ++i) request.metadata.emplace_back("k" + std::string(1, static_cast<char>('0' + i)) == "k0" ? "k0" : "kx", "0");
+  for (int i = 0; i < 8; ++i)
+    request.metadata.emplace_back(
+        "k" + std::string(1, static_cast<char>('0' + i)) == "k0" ? "k0" : "kx", "0");
   Work work;
   work.request = &request;
   Scratch scratch;
@@ -60,7 +67,8 @@ void decide_known_facts(benchmark::State& state) {
   no.truth = Truth::kFalse;
   for (auto _ : state) {
     scratch.begin(work, plan->signals.size());
-    for (std::size_t i = 0; i < plan->signals.size(); ++i) scratch.preset_fact(static_cast<FactId>(i), no);
+    for (std::size_t i = 0; i < plan->signals.size(); ++i)
+      scratch.preset_fact(static_cast<FactId>(i), no);
     auto d = decide(*plan, rules, {}, base::Rng(1, 1, 0), scratch);
     benchmark::DoNotOptimize(d);
   }

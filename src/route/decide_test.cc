@@ -70,7 +70,8 @@ TEST(Decide, AnUnknownFactMatchesNoRule) {
   const auto plan = plan_from(kYaml, fake_registry());
   Prompt p("x");
   Scratch s;
-  const auto d = decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), (s.begin(p.work, 3), s));
+  const auto d =
+      decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), (s.begin(p.work, 3), s));
   ASSERT_TRUE(std::holds_alternative<Choice>(d));
   EXPECT_EQ(std::get<Choice>(d).rule, 2U);
 }
@@ -98,7 +99,9 @@ TEST(Decide, RefusesNamingEveryGuardWhenNothingIsLeft) {
   std::string yaml = kYaml;
   yaml.replace(yaml.find("context: 1000"), 13, "context: 10");
   yaml.replace(yaml.find("context: 1000"), 13, "context: 10");
-  EXPECT_NE(testing::findings(yaml, registry).find("every candidate of rule 'rest' is excluded by its guards"), std::string::npos);
+  EXPECT_NE(testing::findings(yaml, registry)
+                .find("every candidate of rule 'rest' is excluded by its guards"),
+            std::string::npos);
 }
 
 TEST(Decide, TheSameQuestionAndSeedGiveTheSameChoice) {
@@ -106,8 +109,10 @@ TEST(Decide, TheSameQuestionAndSeedGiveTheSameChoice) {
   Prompt p("x");
   Scratch a, b;
   for (std::uint64_t id = 0; id < 200; ++id) {
-    const auto x = decide_now(*plan, *plan->find("auto"), {}, base::Rng(9, id, 0), (a.begin(p.work, 3), a));
-    const auto y = decide_now(*plan, *plan->find("auto"), {}, base::Rng(9, id, 0), (b.begin(p.work, 3), b));
+    const auto x =
+        decide_now(*plan, *plan->find("auto"), {}, base::Rng(9, id, 0), (a.begin(p.work, 3), a));
+    const auto y =
+        decide_now(*plan, *plan->find("auto"), {}, base::Rng(9, id, 0), (b.begin(p.work, 3), b));
     EXPECT_EQ(std::get<Choice>(x).candidate, std::get<Choice>(y).candidate);
   }
 }
@@ -120,7 +125,8 @@ TEST(Decide, DoesNotAllocateAfterWarmUp) {
   (void)ask(*plan, p, s);
   p.request.metadata[0].second = "false";
   p.request.metadata.emplace_back("three", "false");
-  for (int i = 0; i < 2; ++i) (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), (s.begin(p.work, 3), s));
+  for (int i = 0; i < 2; ++i)
+    (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), (s.begin(p.work, 3), s));
   const std::size_t before = base::testing::allocation_count();
   for (std::uint64_t id = 0; id < 100; ++id) {
     (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, id, 0), (s.begin(p.work, 3), s));
@@ -129,13 +135,20 @@ TEST(Decide, DoesNotAllocateAfterWarmUp) {
 }
 
 struct BrokenPolicy final : Policy {
-  void weigh(const Question&, std::span<const Belief>, Distribution& out) const override { out.probability[0] = 2; }
+  void weigh(const Question&, std::span<const Belief>, Distribution& out) const override {
+    out.probability[0] = 2;
+  }
 };
 
 TEST(Decide, AnUnsoundPolicyIsCountedAndContained) {
   Registry r = fake_registry();
-  r.add_policy("broken", [](const base::Doc&, BuildContext&) -> std::unique_ptr<Policy> { return std::make_unique<BrokenPolicy>(); });
-  const auto plan = plan_from("models: [{ name: a, price: { input: 1, output: 1 } }]\nroutes: { auto: [{ models: [a], policy: broken }] }", r);
+  r.add_policy("broken", [](const base::Doc&, BuildContext&) -> std::unique_ptr<Policy> {
+    return std::make_unique<BrokenPolicy>();
+  });
+  const auto plan = plan_from(
+      "models: [{ name: a, price: { input: 1, output: 1 } }]\nroutes: { auto: [{ models: [a], "
+      "policy: broken }] }",
+      r);
   Prompt p("x");
   Scratch s;
   const auto d = ask(*plan, p, s);

@@ -8,7 +8,9 @@ namespace {
 // A context in which nothing can be built: bind() lists the options and stops the factory.
 class Lister final : public BuildContext {
  public:
-  Lister(const Registry& registry, base::ListBinder& binder) : registry_(registry) { lister_ = &binder; }
+  Lister(const Registry& registry, base::ListBinder& binder) : registry_(registry) {
+    lister_ = &binder;
+  }
   base::Diagnostics& diag() override { return diag_; }
   const Catalogue& catalogue() override { return catalogue_; }
   const Registry& registry() override { return registry_; }
@@ -30,7 +32,8 @@ class Lister final : public BuildContext {
 };
 
 template <typename Map>
-void add(const Registry& registry, std::string_view kind, const Map& factories, std::vector<PluginInfo>& out) {
+void add(const Registry& registry, std::string_view kind, const Map& factories,
+         std::vector<PluginInfo>& out) {
   for (const auto& [name, make] : factories) {
     base::ListBinder binder;
     Lister lister(registry, binder);
@@ -54,7 +57,8 @@ std::string options_table(const PluginInfo& info) {
   if (info.options.empty()) return "No options.\n";
   std::string out = "| option | type | default | range | meaning |\n|---|---|---|---|---|\n";
   for (const auto& o : info.options) {
-    out += fmt::format("| `{}` | {} | {} | {} | {} |\n", o.name, o.type, o.default_value, o.range, o.help);
+    out += fmt::format("| `{}` | {} | {} | {} | {} |\n", o.name, o.type, o.default_value, o.range,
+                       o.help);
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// What a registry contains, with every option: for the reference pages, `switchyard plugins` and the tests that keep the
-// pages true. Called outside the request path.
+// What a registry contains, with every option: for the reference pages, `switchyard plugins` and
+// the tests that keep the pages true. Called outside the request path.
 #pragma once
 
 #include <string>

@@ -10,14 +10,15 @@
 namespace swy {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Capability>, 8> kCapabilities{{{"tools", kCapTools},
-                                                                                {"vision", kCapVision},
-                                                                                {"audio", kCapAudio},
-                                                                                {"files", kCapFiles},
-                                                                                {"json_object", kCapJsonObject},
-                                                                                {"json_schema", kCapJsonSchema},
-                                                                                {"logprobs", kCapLogprobs},
-                                                                                {"reasoning", kCapReasoning}}};
+constexpr std::array<std::pair<std::string_view, Capability>, 8> kCapabilities{
+    {{"tools", kCapTools},
+     {"vision", kCapVision},
+     {"audio", kCapAudio},
+     {"files", kCapFiles},
+     {"json_object", kCapJsonObject},
+     {"json_schema", kCapJsonSchema},
+     {"logprobs", kCapLogprobs},
+     {"reasoning", kCapReasoning}}};
 
 }  // namespace
 
@@ -44,20 +45,25 @@ std::vector<std::string> known_capabilities() {
   return out;
 }
 
-std::optional<NanoUsd> cost_of(const Price& price, std::int64_t tokens_in, std::int64_t tokens_cached, std::int64_t tokens_out) {
+std::optional<NanoUsd> cost_of(const Price& price, std::int64_t tokens_in,
+                               std::int64_t tokens_cached, std::int64_t tokens_out) {
   if (!price.known()) return std::nullopt;
-  const double cached_price = price.cached_input == price.cached_input ? price.cached_input : price.input;
+  const double cached_price =
+      price.cached_input == price.cached_input ? price.cached_input : price.input;
   const auto fresh = static_cast<double>(tokens_in - tokens_cached);
   // USD per million tokens = micro-USD per token = 1,000 nano-USD per token.
-  const double nano = 1000.0 * (fresh * price.input + static_cast<double>(tokens_cached) * cached_price +
-                                static_cast<double>(tokens_out) * price.output);
+  const double nano =
+      1000.0 * (fresh * price.input + static_cast<double>(tokens_cached) * cached_price +
+                static_cast<double>(tokens_out) * price.output);
   return std::llround(nano);
 }
 
 std::string usd_text(NanoUsd amount) {
   const bool negative = amount < 0;
-  const auto magnitude = negative ? 0 - static_cast<std::uint64_t>(amount) : static_cast<std::uint64_t>(amount);
-  std::string out = fmt::format("{}{}.{:09}", negative ? "-" : "", magnitude / 1'000'000'000, magnitude % 1'000'000'000);
+  const auto magnitude =
+      negative ? 0 - static_cast<std::uint64_t>(amount) : static_cast<std::uint64_t>(amount);
+  std::string out = fmt::format("{}{}.{:09}", negative ? "-" : "", magnitude / 1'000'000'000,
+                                magnitude % 1'000'000'000);
   while (out.back() == '0' && out[out.size() - 2] != '.') out.pop_back();
   return out;
 }

@@ -1,5 +1,6 @@
-// Parser and the few untemplated parts of rule conditions. See expr.h for the language; docs/reference/expressions.md for
-// the user's page. Recursive descent, depth and size bounded, one pass; tested by expr_test.cc and fuzz/expr_fuzz.cc.
+// Parser and the few untemplated parts of rule conditions. See expr.h for the language;
+// docs/reference/expressions.md for the user's page. Recursive descent, depth and size bounded, one
+// pass; tested by expr_test.cc and fuzz/expr_fuzz.cc.
 #include "route/expr.h"
 
 #include <fmt/format.h>
@@ -58,24 +59,35 @@ Value text(std::string_view s) { return s.empty() ? Value{} : Value{ValueType::k
 template <typename T>
 bool ordered(Expr::Cmp cmp, const T& a, const T& b) {
   switch (cmp) {
-    case Expr::Cmp::kEq: return a == b;
-    case Expr::Cmp::kNe: return a != b;
-    case Expr::Cmp::kLt: return a < b;
-    case Expr::Cmp::kLe: return a <= b;
-    case Expr::Cmp::kGt: return a > b;
-    case Expr::Cmp::kGe: return a >= b;
+    case Expr::Cmp::kEq:
+      return a == b;
+    case Expr::Cmp::kNe:
+      return a != b;
+    case Expr::Cmp::kLt:
+      return a < b;
+    case Expr::Cmp::kLe:
+      return a <= b;
+    case Expr::Cmp::kGt:
+      return a > b;
+    case Expr::Cmp::kGe:
+      return a >= b;
   }
   return false;
 }
 
 Expr::Cmp flip(Expr::Cmp cmp) {
   switch (cmp) {
-    case Expr::Cmp::kLt: return Expr::Cmp::kGt;
-    case Expr::Cmp::kLe: return Expr::Cmp::kGe;
-    case Expr::Cmp::kGt: return Expr::Cmp::kLt;
-    case Expr::Cmp::kGe: return Expr::Cmp::kLe;
+    case Expr::Cmp::kLt:
+      return Expr::Cmp::kGt;
+    case Expr::Cmp::kLe:
+      return Expr::Cmp::kGe;
+    case Expr::Cmp::kGt:
+      return Expr::Cmp::kLt;
+    case Expr::Cmp::kGe:
+      return Expr::Cmp::kLe;
     case Expr::Cmp::kEq:
-    case Expr::Cmp::kNe: return cmp;
+    case Expr::Cmp::kNe:
+      return cmp;
   }
   return cmp;
 }
@@ -83,7 +95,8 @@ Expr::Cmp flip(Expr::Cmp cmp) {
 }  // namespace
 
 std::string_view to_string(ValueType type) {
-  constexpr std::array<std::string_view, 5> kNames{"unknown", "true or false", "a number", "text", "a list"};
+  constexpr std::array<std::string_view, 5> kNames{"unknown", "true or false", "a number", "text",
+                                                   "a list"};
   return kNames[static_cast<std::size_t>(type)];
 }
 
@@ -97,24 +110,42 @@ Value load_field(RequestField field, Reading& reading) {
   const chat::Request& r = reading.request();
   const Work& w = reading.work();
   switch (field) {
-    case RequestField::kModel: return text(r.model);
-    case RequestField::kStream: return {ValueType::kBool, r.stream ? 1.0 : 0.0, {}, {}};
-    case RequestField::kTokens: return number(static_cast<double>(reading.tokens_in()));
-    case RequestField::kMaxTokens: return r.max_tokens ? number(static_cast<double>(*r.max_tokens)) : Value{};
-    case RequestField::kN: return number(static_cast<double>(r.n));
-    case RequestField::kTemperature: return number(r.temperature);
-    case RequestField::kTurns: return number(static_cast<double>(r.messages.size()));
-    case RequestField::kTools: return {ValueType::kList, 0, {}, r.tools};
-    case RequestField::kUser: return text(r.user);
-    case RequestField::kToolChoice: return text(chat::to_string(r.tool_choice));
-    case RequestField::kResponseFormat: return text(chat::to_string(r.response_format));
-    case RequestField::kReasoningEffort: return text(r.reasoning_effort);
-    case RequestField::kImages: return number(r.images);
-    case RequestField::kAudios: return number(r.audios);
-    case RequestField::kFiles: return number(r.files);
-    case RequestField::kKey: return text(w.key_name);
-    case RequestField::kRole: return text(w.role);
-    case RequestField::kSession: return text(w.session);
+    case RequestField::kModel:
+      return text(r.model);
+    case RequestField::kStream:
+      return {ValueType::kBool, r.stream ? 1.0 : 0.0, {}, {}};
+    case RequestField::kTokens:
+      return number(static_cast<double>(reading.tokens_in()));
+    case RequestField::kMaxTokens:
+      return r.max_tokens ? number(static_cast<double>(*r.max_tokens)) : Value{};
+    case RequestField::kN:
+      return number(static_cast<double>(r.n));
+    case RequestField::kTemperature:
+      return number(r.temperature);
+    case RequestField::kTurns:
+      return number(static_cast<double>(r.messages.size()));
+    case RequestField::kTools:
+      return {ValueType::kList, 0, {}, r.tools};
+    case RequestField::kUser:
+      return text(r.user);
+    case RequestField::kToolChoice:
+      return text(chat::to_string(r.tool_choice));
+    case RequestField::kResponseFormat:
+      return text(chat::to_string(r.response_format));
+    case RequestField::kReasoningEffort:
+      return text(r.reasoning_effort);
+    case RequestField::kImages:
+      return number(r.images);
+    case RequestField::kAudios:
+      return number(r.audios);
+    case RequestField::kFiles:
+      return number(r.files);
+    case RequestField::kKey:
+      return text(w.key_name);
+    case RequestField::kRole:
+      return text(w.role);
+    case RequestField::kSession:
+      return text(w.session);
   }
   return {};
 }
@@ -123,10 +154,13 @@ Answer Expr::compare(const Value& value, Cmp cmp, const Literal& literal) {
   if (value.type != literal.type) return Answer::kUnknown;
   switch (value.type) {
     case ValueType::kBool:
-    case ValueType::kNumber: return from_bool(ordered(cmp, value.number, literal.number));
-    case ValueType::kString: return from_bool(ordered(cmp, value.string, std::string_view(literal.string)));
+    case ValueType::kNumber:
+      return from_bool(ordered(cmp, value.number, literal.number));
+    case ValueType::kString:
+      return from_bool(ordered(cmp, value.string, std::string_view(literal.string)));
     case ValueType::kUnknown:
-    case ValueType::kList: return Answer::kUnknown;
+    case ValueType::kList:
+      return Answer::kUnknown;
   }
   return Answer::kUnknown;
 }
@@ -134,12 +168,14 @@ Answer Expr::compare(const Value& value, Cmp cmp, const Literal& literal) {
 // One parse. Grammar, lowest binding first: or, and, relation, unary, primary.
 class ExprParser {
  public:
-  ExprParser(std::string_view text, const std::function<std::optional<FactId>(std::string_view)>& signal,
+  ExprParser(std::string_view text,
+             const std::function<std::optional<FactId>(std::string_view)>& signal,
              const std::vector<std::string>& names)
       : text_(text), signal_(signal), names_(names) {}
 
   tl::expected<Expr, ExprError> run() {
-    if (text_.size() > kMaxText) return tl::unexpected(ExprError{0, fmt::format("longer than {} bytes", kMaxText)});
+    if (text_.size() > kMaxText)
+      return tl::unexpected(ExprError{0, fmt::format("longer than {} bytes", kMaxText)});
     const auto root = parse_or(0);
     skip_space();
     if (root && !error_ && pos_ < text_.size()) fail("expected an operator or the end here");
@@ -163,7 +199,9 @@ class ExprParser {
     return std::nullopt;
   }
   void skip_space() {
-    while (pos_ < text_.size() && (text_[pos_] == ' ' || text_[pos_] == '\t' || text_[pos_] == '\n' || text_[pos_] == '\r')) ++pos_;
+    while (pos_ < text_.size() && (text_[pos_] == ' ' || text_[pos_] == '\t' ||
+                                   text_[pos_] == '\n' || text_[pos_] == '\r'))
+      ++pos_;
   }
   bool take(std::string_view token) {
     skip_space();
@@ -193,7 +231,8 @@ class ExprParser {
   Index parse_many(int depth, Expr::Op op, std::string_view token) {
     std::vector<std::uint32_t> parts;
     do {
-      const Index part = op == Expr::Op::kOr ? parse_many(depth, Expr::Op::kAnd, "&&") : parse_relation(depth);
+      const Index part =
+          op == Expr::Op::kOr ? parse_many(depth, Expr::Op::kAnd, "&&") : parse_relation(depth);
       if (!part) return std::nullopt;
       parts.push_back(*part);
     } while (take(token));
@@ -239,7 +278,8 @@ class ExprParser {
     const bool left_literal = left.kind == Term::Kind::kLiteral;
     const Term& what = left_literal ? right : left;
     const Term& lit = left_literal ? left : right;
-    if (lit.kind != Term::Kind::kLiteral) return fail_at(lit.at, "one side of a comparison must be a literal");
+    if (lit.kind != Term::Kind::kLiteral)
+      return fail_at(lit.at, "one side of a comparison must be a literal");
     if (what.kind != Term::Kind::kOperand && what.kind != Term::Kind::kConfidence) {
       return fail_at(what.at, "only a signal, a request field or confidence(x) can be compared");
     }
@@ -250,7 +290,8 @@ class ExprParser {
     }
     if (what.kind == Term::Kind::kConfidence) {
       if (type != ValueType::kNumber) return fail_at(lit.at, "confidence(x) is a number");
-      return add({.op = Expr::Op::kConfidence, .cmp = cmp, .operand = what.index, .literal = lit.index});
+      return add(
+          {.op = Expr::Op::kConfidence, .cmp = cmp, .operand = what.index, .literal = lit.index});
     }
     if (!check_type(what, type)) return std::nullopt;
     return add({.op = Expr::Op::kCompare, .cmp = cmp, .operand = what.index, .literal = lit.index});
@@ -259,7 +300,8 @@ class ExprParser {
   bool check_type(const Term& what, ValueType type) {
     const Operand& o = out_.operands_[what.index];
     if (o.kind != Operand::Kind::kField || type_of(o.field) == type) return true;
-    fail_at(what.at, fmt::format("{} is {}, not {}", o.text, to_string(type_of(o.field)), to_string(type)));
+    fail_at(what.at,
+            fmt::format("{} is {}, not {}", o.text, to_string(type_of(o.field)), to_string(type)));
     return false;
   }
 
@@ -268,14 +310,18 @@ class ExprParser {
       for (std::uint32_t i = 0; i < right.count; ++i) {
         if (!check_type(left, out_.literals_[right.index + i].type)) return std::nullopt;
       }
-      return add({.op = Expr::Op::kIn, .count = right.count, .operand = left.index, .literal = right.index});
+      return add({.op = Expr::Op::kIn,
+                  .count = right.count,
+                  .operand = left.index,
+                  .literal = right.index});
     }
     if (left.kind == Term::Kind::kLiteral && right.kind == Term::Kind::kOperand) {
       const Operand& o = out_.operands_[right.index];
       if (o.kind != Operand::Kind::kField || type_of(o.field) != ValueType::kList) {
         return fail_at(right.at, fmt::format("{} is not a list", o.text));
       }
-      if (out_.literals_[left.index].type != ValueType::kString) return fail_at(left.at, "the list holds texts");
+      if (out_.literals_[left.index].type != ValueType::kString)
+        return fail_at(left.at, "the list holds texts");
       return add({.op = Expr::Op::kContains, .operand = right.index, .literal = left.index});
     }
     return fail_at(right.at, "`in` takes `x in [a, b]` or `\"a\" in request.tools`");
@@ -283,21 +329,25 @@ class ExprParser {
 
   Index as_condition(const Term& t) {
     switch (t.kind) {
-      case Term::Kind::kNode: return t.index;
+      case Term::Kind::kNode:
+        return t.index;
       case Term::Kind::kOperand: {
         const Operand& o = out_.operands_[t.index];
         if (o.kind == Operand::Kind::kField && type_of(o.field) != ValueType::kBool) {
-          return fail_at(t.at, fmt::format("{} is {}: compare it with something", o.text, to_string(type_of(o.field))));
+          return fail_at(t.at, fmt::format("{} is {}: compare it with something", o.text,
+                                           to_string(type_of(o.field))));
         }
         return add({.op = Expr::Op::kTruth, .operand = t.index});
       }
-      case Term::Kind::kConfidence: return fail_at(t.at, "confidence(x) is a number: compare it with something");
+      case Term::Kind::kConfidence:
+        return fail_at(t.at, "confidence(x) is a number: compare it with something");
       case Term::Kind::kLiteral:
         if (out_.literals_[t.index].type == ValueType::kBool) {
           return add({.op = Expr::Op::kConst, .constant = out_.literals_[t.index].number != 0});
         }
         return fail_at(t.at, "a literal is not a condition");
-      case Term::Kind::kLiteralList: return fail_at(t.at, "a list is not a condition");
+      case Term::Kind::kLiteralList:
+        return fail_at(t.at, "a list is not a condition");
     }
     return std::nullopt;
   }
@@ -339,8 +389,10 @@ class ExprParser {
       if (!lit) return std::nullopt;
       return Term{Term::Kind::kLiteral, add_literal(std::move(*lit)), 0, at};
     }
-    if (take("true")) return Term{Term::Kind::kLiteral, add_literal({ValueType::kBool, 1, ""}), 0, at};
-    if (take("false")) return Term{Term::Kind::kLiteral, add_literal({ValueType::kBool, 0, ""}), 0, at};
+    if (take("true"))
+      return Term{Term::Kind::kLiteral, add_literal({ValueType::kBool, 1, ""}), 0, at};
+    if (take("false"))
+      return Term{Term::Kind::kLiteral, add_literal({ValueType::kBool, 0, ""}), 0, at};
     if (is_alpha(c)) return parse_name(at);
     return fail(fmt::format("unexpected '{}'", c));
   }
@@ -357,7 +409,8 @@ class ExprParser {
       } while (take(","));
       if (!take("]")) return fail("expected , or ]");
     }
-    Term t{Term::Kind::kLiteralList, static_cast<std::uint32_t>(out_.literals_.size()), static_cast<std::uint32_t>(all.size()), at};
+    Term t{Term::Kind::kLiteralList, static_cast<std::uint32_t>(out_.literals_.size()),
+           static_cast<std::uint32_t>(all.size()), at};
     for (auto& l : all) add_literal(std::move(l));
     return t;
   }
@@ -404,7 +457,8 @@ class ExprParser {
     skip_space();
     const bool call = pos_ < text_.size() && text_[pos_] == '(';
     if (call && (word == "has" || word == "confidence")) return parse_call(at, word);
-    if (call) return fail_at(at, fmt::format("unknown function {}: has(x) and confidence(x) exist", word));
+    if (call)
+      return fail_at(at, fmt::format("unknown function {}: has(x) and confidence(x) exist", word));
     const auto o = parse_operand(at, word);
     if (!o) return std::nullopt;
     return Term{Term::Kind::kOperand, *o, 0, at};
@@ -417,8 +471,10 @@ class ExprParser {
     const auto o = parse_operand(arg_at, take_word());
     if (!o) return std::nullopt;
     if (!take(")")) return fail("expected )");
-    if (function == "has") return Term{Term::Kind::kNode, add({.op = Expr::Op::kHas, .operand = *o}), 0, at};
-    if (out_.operands_[*o].kind != Operand::Kind::kFact) return fail_at(arg_at, "confidence(x) takes a signal");
+    if (function == "has")
+      return Term{Term::Kind::kNode, add({.op = Expr::Op::kHas, .operand = *o}), 0, at};
+    if (out_.operands_[*o].kind != Operand::Kind::kFact)
+      return fail_at(arg_at, "confidence(x) takes a signal");
     return Term{Term::Kind::kConfidence, *o, 0, at};
   }
 
@@ -426,21 +482,27 @@ class ExprParser {
     if (word.empty()) return fail_at(at, "expected a name");
     if (word == "request") return parse_request(at);
     const auto id = signal_(word);
-    if (!id) return fail_at(at, fmt::format("unknown signal '{}'{}", word, base::did_you_mean(word, names_)));
-    return add_operand({.kind = Operand::Kind::kFact, .fact = *id, .key = "", .text = std::string(word)});
+    if (!id)
+      return fail_at(at,
+                     fmt::format("unknown signal '{}'{}", word, base::did_you_mean(word, names_)));
+    return add_operand(
+        {.kind = Operand::Kind::kFact, .fact = *id, .key = "", .text = std::string(word)});
   }
 
   // .name or ["name"]
   std::optional<std::string> parse_member(bool dashes) {
     if (take(".")) {
       const std::size_t start = pos_;
-      while (pos_ < text_.size() && (is_alpha(text_[pos_]) || is_digit(text_[pos_]) || (dashes && text_[pos_] == '-'))) ++pos_;
+      while (pos_ < text_.size() &&
+             (is_alpha(text_[pos_]) || is_digit(text_[pos_]) || (dashes && text_[pos_] == '-')))
+        ++pos_;
       if (pos_ == start) return fail("expected a name after the dot");
       return std::string(text_.substr(start, pos_ - start));
     }
     if (take("[")) {
       skip_space();
-      if (pos_ >= text_.size() || (text_[pos_] != '"' && text_[pos_] != '\'')) return fail("expected \"name\"");
+      if (pos_ >= text_.size() || (text_[pos_] != '"' && text_[pos_] != '\''))
+        return fail("expected \"name\"");
       auto s = parse_string(text_[pos_]);
       if (!s) return std::nullopt;
       if (!take("]")) return fail("expected ]");
@@ -458,15 +520,22 @@ class ExprParser {
       const bool header = *field == "headers";
       auto key = parse_member(header);
       if (!key) return std::nullopt;
-      if (header) std::transform(key->begin(), key->end(), key->begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-      return add_operand({.kind = header ? Operand::Kind::kHeader : Operand::Kind::kMetadata, .key = *key, .text = written()});
+      if (header)
+        std::transform(key->begin(), key->end(), key->begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      return add_operand({.kind = header ? Operand::Kind::kHeader : Operand::Kind::kMetadata,
+                          .key = *key,
+                          .text = written()});
     }
     for (const auto& f : kFields) {
-      if (f.name == *field) return add_operand({.kind = Operand::Kind::kField, .field = f.field, .key = "", .text = written()});
+      if (f.name == *field)
+        return add_operand(
+            {.kind = Operand::Kind::kField, .field = f.field, .key = "", .text = written()});
     }
     std::vector<std::string> known{"metadata", "headers"};
     for (const auto& f : kFields) known.emplace_back(f.name);
-    return fail_at(field_at, fmt::format("unknown request field '{}'{}", *field, base::did_you_mean(*field, known)));
+    return fail_at(field_at, fmt::format("unknown request field '{}'{}", *field,
+                                         base::did_you_mean(*field, known)));
   }
 
   std::string_view text_;
@@ -477,9 +546,9 @@ class ExprParser {
   Expr out_;
 };
 
-tl::expected<Expr, ExprError> compile_expr(std::string_view text,
-                                           const std::function<std::optional<FactId>(std::string_view)>& signal,
-                                           const std::vector<std::string>& names) {
+tl::expected<Expr, ExprError> compile_expr(
+    std::string_view text, const std::function<std::optional<FactId>(std::string_view)>& signal,
+    const std::vector<std::string>& names) {
   return ExprParser(text, signal, names).run();
 }
 

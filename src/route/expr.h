@@ -1,11 +1,14 @@
-// Rule conditions: a documented subset of CEL (docs/reference/expressions.md) in three-valued logic.
+// Rule conditions: a documented subset of CEL (docs/reference/expressions.md) in three-valued
+// logic.
 //
-//   ||  &&  !  ==  !=  <  <=  >  >=  in  ( )  has(x)  confidence(x)  literals: "text" 'text' 12 0.5 true false [list]
-//   x: a signal's name, request.FIELD, request.metadata.KEY, request.headers.NAME or ["..."] for either
+//   ||  &&  !  ==  !=  <  <=  >  >=  in  ( )  has(x)  confidence(x)  literals: "text" 'text' 12 0.5
+//   true false [list] x: a signal's name, request.FIELD, request.metadata.KEY, request.headers.NAME
+//   or ["..."] for either
 //
-// Unknown stays unknown: it satisfies neither a condition nor its negation (Kleene logic). && and || stop as soon as the
-// answer is fixed, so a fact is asked for only when it can still matter. An operand may also be *pending* (its signal is
-// not immediate): then the answer is pending unless the other operands fix it.
+// Unknown stays unknown: it satisfies neither a condition nor its negation (Kleene logic). && and
+// || stop as soon as the answer is fixed, so a fact is asked for only when it can still matter. An
+// operand may also be *pending* (its signal is not immediate): then the answer is pending unless
+// the other operands fix it.
 //
 // Immutable after compile_expr; evaluation allocates nothing and is linear in the size of the text.
 #pragma once
@@ -22,8 +25,24 @@
 namespace swy::route {
 
 enum class RequestField : std::uint8_t {
-  kModel, kStream, kTokens, kMaxTokens, kN, kTemperature, kTurns, kTools, kUser, kToolChoice, kResponseFormat,
-  kReasoningEffort, kImages, kAudios, kFiles, kKey, kRole, kSession,
+  kModel,
+  kStream,
+  kTokens,
+  kMaxTokens,
+  kN,
+  kTemperature,
+  kTurns,
+  kTools,
+  kUser,
+  kToolChoice,
+  kResponseFormat,
+  kReasoningEffort,
+  kImages,
+  kAudios,
+  kFiles,
+  kKey,
+  kRole,
+  kSession,
 };
 
 struct Operand {
@@ -57,7 +76,18 @@ enum class Answer : std::uint8_t { kFalse, kTrue, kUnknown, kPending };
 
 class Expr {
  public:
-  enum class Op : std::uint8_t { kConst, kAnd, kOr, kNot, kTruth, kCompare, kIn, kHas, kConfidence, kContains };
+  enum class Op : std::uint8_t {
+    kConst,
+    kAnd,
+    kOr,
+    kNot,
+    kTruth,
+    kCompare,
+    kIn,
+    kHas,
+    kConfidence,
+    kContains
+  };
   enum class Cmp : std::uint8_t { kEq, kNe, kLt, kLe, kGt, kGe };
   struct Node {
     Op op = Op::kConst;
@@ -74,7 +104,8 @@ class Expr {
   [[nodiscard]] const std::vector<Literal>& literals() const { return literals_; }
   [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
 
-  // Source: Answer truth(const Operand&); Answer has(const Operand&); Value load(const Operand&, ValueType wanted, bool& pending);
+  // Source: Answer truth(const Operand&); Answer has(const Operand&); Value load(const Operand&,
+  // ValueType wanted, bool& pending);
   //         Value confidence(const Operand&, bool& pending).
   template <typename Source>
   Answer evaluate(Source& source) const {
@@ -102,8 +133,9 @@ struct ExprError {
 };
 
 // `signal` resolves a name; `names` lists what could have been meant.
-tl::expected<Expr, ExprError> compile_expr(std::string_view text, const std::function<std::optional<FactId>(std::string_view)>& signal,
-                                           const std::vector<std::string>& names);
+tl::expected<Expr, ExprError> compile_expr(
+    std::string_view text, const std::function<std::optional<FactId>(std::string_view)>& signal,
+    const std::vector<std::string>& names);
 
 // The fields usable as request.NAME, for messages and the reference page: name and type.
 std::vector<std::pair<std::string, ValueType>> request_fields();
@@ -129,16 +161,20 @@ Answer Expr::eval(std::size_t index, Source& source) const {
   const Node& n = nodes_[index];
   bool pending = false;
   switch (n.op) {
-    case Op::kConst: return from_bool(n.constant);
+    case Op::kConst:
+      return from_bool(n.constant);
     case Op::kAnd:
-    case Op::kOr: return eval_many(n, source);
+    case Op::kOr:
+      return eval_many(n, source);
     case Op::kNot: {
       const Answer a = eval(children_[n.first], source);
       if (a == Answer::kTrue) return Answer::kFalse;
       return a == Answer::kFalse ? Answer::kTrue : a;
     }
-    case Op::kTruth: return source.truth(operands_[n.operand]);
-    case Op::kHas: return source.has(operands_[n.operand]);
+    case Op::kTruth:
+      return source.truth(operands_[n.operand]);
+    case Op::kHas:
+      return source.has(operands_[n.operand]);
     case Op::kCompare: {
       const Literal& lit = literals_[n.literal];
       const Value v = source.load(operands_[n.operand], lit.type, pending);

@@ -13,7 +13,9 @@ namespace {
 struct Table {
   std::map<std::string, Answer> truths;
   std::map<std::string, Value> values;
-  Answer truth(const Operand& o) { return truths.count(o.text) != 0 ? truths[o.text] : Answer::kUnknown; }
+  Answer truth(const Operand& o) {
+    return truths.count(o.text) != 0 ? truths[o.text] : Answer::kUnknown;
+  }
   Answer has(const Operand& o) {
     const Answer a = truth(o);
     if (a == Answer::kPending) return a;
@@ -45,7 +47,8 @@ std::string error_of(std::string_view text) {
   return e ? "" : std::to_string(e.error().offset) + ": " + e.error().message;
 }
 
-constexpr Answer kF = Answer::kFalse, kT = Answer::kTrue, kU = Answer::kUnknown, kP = Answer::kPending;
+constexpr Answer kF = Answer::kFalse, kT = Answer::kTrue, kU = Answer::kUnknown,
+                 kP = Answer::kPending;
 
 TEST(Expr, FollowsKleenesTables) {
   const Answer all[] = {kF, kT, kU};
@@ -102,7 +105,8 @@ TEST(Expr, BindsNotTighterThanAndTighterThanOr) {
 TEST(Expr, ErrorsNameThePlaceAndTheNextStep) {
   EXPECT_EQ(error_of("a && lng"), "5: unknown signal 'lng', did you mean lang?");
   EXPECT_EQ(error_of("a &&"), "4: expected a condition, found the end");
-  EXPECT_EQ(error_of("request.tokns > 3"), "8: unknown request field 'tokns', did you mean tokens, turns, tools?");
+  EXPECT_EQ(error_of("request.tokns > 3"),
+            "8: unknown request field 'tokns', did you mean tokens, turns, tools?");
   EXPECT_EQ(error_of("request.tokens == 'x'"), "0: request.tokens is a number, not text");
   EXPECT_EQ(error_of("request.tokens"), "0: request.tokens is a number: compare it with something");
   EXPECT_EQ(error_of("a b"), "2: expected an operator or the end here");

@@ -1,5 +1,6 @@
-// The compiled configuration of the decision core: catalogue, signals, guards, rule sets. Immutable, versioned by content.
-// Built once per configuration by compile(); shared by all threads as shared_ptr<const Plan>; a request pins one.
+// The compiled configuration of the decision core: catalogue, signals, guards, rule sets.
+// Immutable, versioned by content. Built once per configuration by compile(); shared by all threads
+// as shared_ptr<const Plan>; a request pins one.
 #pragma once
 
 #include <map>
@@ -30,15 +31,15 @@ struct Rule {
   std::string name;
   base::Mark mark;
   std::int64_t priority = 0;
-  std::string when_text;                       // "" : always
-  Expr when;                                   // compiled; an empty Expr is true
+  std::string when_text;  // "" : always
+  Expr when;              // compiled; an empty Expr is true
   std::vector<ExpertId> candidates;
   std::vector<std::uint16_t> guards;           // into Plan::guards, in order of asking
   std::shared_ptr<const Estimator> estimator;  // never null: price at least
   std::string estimator_name;
   std::unique_ptr<Policy> policy;
   std::string policy_name;
-  std::vector<FactId> needs;                   // facts of guards, estimator and policy, without repeats
+  std::vector<FactId> needs;  // facts of guards, estimator and policy, without repeats
   bool reads_live = false;
 };
 
@@ -53,7 +54,7 @@ class Plan {
   std::vector<NamedSignal> signals;  // by FactId
   std::vector<NamedGuard> guards;
   std::vector<RuleSet> rule_sets;
-  std::string version;               // 16 hex digits: hash of the configuration's decision part
+  std::string version;  // 16 hex digits: hash of the configuration's decision part
 
   [[nodiscard]] const RuleSet* find(std::string_view name) const;
   [[nodiscard]] std::optional<FactId> find_signal(std::string_view name) const;
@@ -62,9 +63,10 @@ class Plan {
 // The top-level keys compile() reads: models, signals, guards, estimators, routes.
 std::vector<std::string> plan_keys();
 
-// Compiles the decision part of a configuration. All findings go to diag, errors and warnings alike; nullptr when there
-// are errors. `directory`: where relative paths start. Loads outcome tables, so it can take seconds.
-std::shared_ptr<const Plan> compile(const base::Doc& config, const std::string& directory, const Registry& registry,
-                                    base::Diagnostics& diag);
+// Compiles the decision part of a configuration. All findings go to diag, errors and warnings
+// alike; nullptr when there are errors. `directory`: where relative paths start. Loads outcome
+// tables, so it can take seconds.
+std::shared_ptr<const Plan> compile(const base::Doc& config, const std::string& directory,
+                                    const Registry& registry, base::Diagnostics& diag);
 
 }  // namespace swy::route

@@ -1,4 +1,5 @@
-// Reading: what is computed from a request's text, once and on demand. Memory is kept between works.
+// Reading: what is computed from a request's text, once and on demand. Memory is kept between
+// works.
 #include <array>
 
 #include "switchyard/route.h"
@@ -13,15 +14,16 @@ constexpr std::size_t kHead = 48 * 1024;
 constexpr std::size_t kTail = 16 * 1024;
 // What a message costs beyond its text (role and separators) in the common chat templates.
 constexpr std::int64_t kTokensPerMessage = 4;
-// Vision models charge by the tile; one low-detail tile costs 85 tokens, a typical 1024 x 1024 image 765 (OpenAI's public
-// rule for GPT-4o). Size is not known here without fetching the image.
+// Vision models charge by the tile; one low-detail tile costs 85 tokens, a typical 1024 x 1024
+// image 765 (OpenAI's public rule for GPT-4o). Size is not known here without fetching the image.
 constexpr std::int64_t kTokensPerImage = 765;
 
 }  // namespace
 
 struct Reading::Memo {
-  std::array<std::string, 4> joined;         // by Scope; only when a scope has several parts or is too long
-  std::array<std::string_view, 4> text;      // by Scope
+  std::array<std::string, 4>
+      joined;  // by Scope; only when a scope has several parts or is too long
+  std::array<std::string_view, 4> text;  // by Scope
   std::array<bool, 4> have_text{};
   bool have_tokens = false, have_structure = false, have_sketch = false;
   std::int64_t tokens = 0;

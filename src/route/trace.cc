@@ -36,7 +36,8 @@ void write_request(JsonWriter& w, const chat::Request& r) {
     w.end_array();
   }
   write_texts(w, "tool_choice", chat::to_string(r.tool_choice));
-  if (r.response_format != chat::ResponseFormat::kText) w.field("response_format", chat::to_string(r.response_format));
+  if (r.response_format != chat::ResponseFormat::kText)
+    w.field("response_format", chat::to_string(r.response_format));
   write_texts(w, "reasoning_effort", r.reasoning_effort);
   write_texts(w, "user", r.user);
   if (r.images != 0) w.field("images", r.images);
@@ -71,7 +72,8 @@ void write_belief(JsonWriter& w, const Belief& b) {
 
 void write_candidate_fields(JsonWriter& w, const Plan& plan, const Scratch& s, std::size_t c) {
   if (s.masked_by[c] >= 0) {
-    w.field("masked_by", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name).field("why", s.verdicts[c].why.view());
+    w.field("masked_by", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name)
+        .field("why", s.verdicts[c].why.view());
     return;
   }
   write_belief(w, s.beliefs[c]);
@@ -79,21 +81,27 @@ void write_candidate_fields(JsonWriter& w, const Plan& plan, const Scratch& s, s
   w.field("p", s.probability[c]);
 }
 
-// One clause for a candidate of the answer: why it leads, may still be drawn, lost, or is forbidden.
+// One clause for a candidate of the answer: why it leads, may still be drawn, lost, or is
+// forbidden.
 std::string reason_of(const Plan& plan, const Scratch& s, const Choice* choice, std::size_t c) {
   if (s.masked_by[c] >= 0) {
-    return fmt::format("forbidden by {}: {}", plan.guards[static_cast<std::size_t>(s.masked_by[c])].name, s.verdicts[c].why.view());
+    return fmt::format("forbidden by {}: {}",
+                       plan.guards[static_cast<std::size_t>(s.masked_by[c])].name,
+                       s.verdicts[c].why.view());
   }
   if (choice == nullptr) return "not chosen";
   if (c == choice->candidate) return std::string(choice->why.view());
-  if (s.probability[c] > 0) return fmt::format("could have been drawn: probability {:.4g}", s.probability[c]);
+  if (s.probability[c] > 0)
+    return fmt::format("could have been drawn: probability {:.4g}", s.probability[c]);
   const double mine = s.score[c];
   const double best = s.score[choice->candidate];
-  if (mine == mine && best == best) return fmt::format("ranked lower: score {:.4g}, the choice has {:.4g}", mine, best);
+  if (mine == mine && best == best)
+    return fmt::format("ranked lower: score {:.4g}, the choice has {:.4g}", mine, best);
   return mine == mine ? "ranked lower" : "nothing known to rank it by";
 }
 
-void write_ranked(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s, const Choice* choice, std::size_t c) {
+void write_ranked(JsonWriter& w, const Plan& plan, const Rule& rule, const Scratch& s,
+                  const Choice* choice, std::size_t c) {
   w.begin_object().field("model", plan.catalogue[rule.candidates[c]].name);
   write_candidate_fields(w, plan, s, c);
   w.field("reason", reason_of(plan, s, choice, c)).end_object();
@@ -109,15 +117,18 @@ void write_candidates(JsonWriter& w, const Plan& plan, const Rule& rule, const S
   w.end_array();
 }
 
-// Candidates best first: by probability, then score (unknown last), then file order; masked ones at the end.
+// Candidates best first: by probability, then score (unknown last), then file order; masked ones at
+// the end.
 std::vector<std::size_t> rank(const Scratch& s) {
   std::vector<std::size_t> order(s.masked_by.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto key = [&](std::size_t c) {
-    const double score = s.score[c] == s.score[c] ? s.score[c] : -std::numeric_limits<double>::infinity();
+    const double score =
+        s.score[c] == s.score[c] ? s.score[c] : -std::numeric_limits<double>::infinity();
     return std::tuple(s.masked_by[c] >= 0, -s.probability[c], -score, c);
   };
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
   return order;
 }
 
@@ -141,7 +152,8 @@ void write_work(JsonWriter& w, const Plan& plan, Reading& reading, bool keep_ske
   w.end_object();
 }
 
-void write_live(JsonWriter& w, const Plan& plan, fleet::LiveView live, std::span<const ExpertId> experts) {
+void write_live(JsonWriter& w, const Plan& plan, fleet::LiveView live,
+                std::span<const ExpertId> experts) {
   w.begin_object();
   for (const ExpertId id : experts) {
     if (id >= live.size()) continue;
@@ -155,34 +167,48 @@ void write_live(JsonWriter& w, const Plan& plan, fleet::LiveView live, std::span
   w.end_object();
 }
 
-void write_decision(JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& s, const Decision& decision) {
+void write_decision(JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& s,
+                    const Decision& decision) {
   const auto* choice = std::get_if<Choice>(&decision);
   const auto* refuse = std::get_if<Refuse>(&decision);
   w.begin_object().field("set", rules.name);
   const Rule* rule = nullptr;
   if (choice != nullptr) rule = &rules.rules[choice->rule];
   if (refuse != nullptr && refuse->rule) rule = &rules.rules[*refuse->rule];
-  if (rule != nullptr) w.field("rule", rule->name).field("policy", rule->policy_name).field("estimator", rule->estimator_name);
+  if (rule != nullptr)
+    w.field("rule", rule->name)
+        .field("policy", rule->policy_name)
+        .field("estimator", rule->estimator_name);
   w.key("facts").begin_array();
   for (const FactId id : s.order) write_fact(w, plan, id, s.facts[id]);
   w.end_array();
   if (rule != nullptr) write_candidates(w, plan, *rule, s);
   if (choice != nullptr) {
-    w.field("choice", plan.catalogue[choice->expert].name).field("propensity", choice->propensity).field("reason", choice->why.view());
+    w.field("choice", plan.catalogue[choice->expert].name)
+        .field("propensity", choice->propensity)
+        .field("reason", choice->why.view());
   }
-  if (refuse != nullptr) w.field("refused", to_string(refuse->code)).field("reason", refuse->message);
+  if (refuse != nullptr)
+    w.field("refused", to_string(refuse->code)).field("reason", refuse->message);
   w.end_object();
 }
 
 void write_named(JsonWriter& w, const Plan& plan, ExpertId expert) {
   w.begin_object().key("facts").begin_array().end_array();
-  w.field("choice", plan.catalogue[expert].name).field("propensity", 1.0).field("reason", "asked for by name").end_object();
+  w.field("choice", plan.catalogue[expert].name)
+      .field("propensity", 1.0)
+      .field("reason", "asked for by name")
+      .end_object();
 }
 
-void write_answer(JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& s, const Decision& decision) {
+void write_answer(JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& s,
+                  const Decision& decision) {
   const auto* choice = std::get_if<Choice>(&decision);
   const auto* refuse = std::get_if<Refuse>(&decision);
-  w.begin_object().field("object", "route.decision").field("set", rules.name).field("plan", plan.version);
+  w.begin_object()
+      .field("object", "route.decision")
+      .field("set", rules.name)
+      .field("plan", plan.version);
   const Rule* rule = nullptr;
   if (choice != nullptr) {
     rule = &rules.rules[choice->rule];
@@ -211,7 +237,9 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
   };
   members = 16 + size_of("tools") + 2 * (size_of("metadata") + size_of("headers"));
   strings_.reserve(members);  // views into the strings must not move
-  const auto keep = [&](std::string_view s) -> std::string_view { return strings_.emplace_back(s); };
+  const auto keep = [&](std::string_view s) -> std::string_view {
+    return strings_.emplace_back(s);
+  };
 
   request_.clear();
   request_.model = keep(work.string_or("model", ""));
@@ -220,17 +248,20 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
   if (const auto m = work.find("max_tokens")) request_.max_tokens = m->as_integer();
   request_.n = work.integer_or("n", 1);
   request_.temperature = work.number_or("temperature", kUnknownNumber);
-  request_.messages.resize(static_cast<std::size_t>(std::clamp<std::int64_t>(work.integer_or("turns", 0), 0, 100'000)));
+  request_.messages.resize(
+      static_cast<std::size_t>(std::clamp<std::int64_t>(work.integer_or("turns", 0), 0, 100'000)));
   if (const auto tools = work.find("tools")) {
     tools->each([&](const Json& t) { request_.tools.push_back(keep(t.as_string().value_or(""))); });
   }
   const auto choice = work.string_or("tool_choice", "");
   for (int i = 0; i < 5; ++i) {
-    if (chat::to_string(static_cast<chat::ToolChoice>(i)) == choice) request_.tool_choice = static_cast<chat::ToolChoice>(i);
+    if (chat::to_string(static_cast<chat::ToolChoice>(i)) == choice)
+      request_.tool_choice = static_cast<chat::ToolChoice>(i);
   }
   const auto format = work.string_or("response_format", "text");
   for (int i = 0; i < 3; ++i) {
-    if (chat::to_string(static_cast<chat::ResponseFormat>(i)) == format) request_.response_format = static_cast<chat::ResponseFormat>(i);
+    if (chat::to_string(static_cast<chat::ResponseFormat>(i)) == format)
+      request_.response_format = static_cast<chat::ResponseFormat>(i);
   }
   request_.reasoning_effort = keep(work.string_or("reasoning_effort", ""));
   request_.user = keep(work.string_or("user", ""));
@@ -238,11 +269,15 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
   request_.audios = static_cast<std::uint32_t>(work.integer_or("audios", 0));
   request_.files = static_cast<std::uint32_t>(work.integer_or("files", 0));
   if (const auto meta = work.find("metadata")) {
-    meta->each_member([&](std::string_view k, const Json& v) { request_.metadata.emplace_back(keep(k), keep(v.as_string().value_or(""))); });
+    meta->each_member([&](std::string_view k, const Json& v) {
+      request_.metadata.emplace_back(keep(k), keep(v.as_string().value_or("")));
+    });
   }
   headers_.clear();
   if (const auto headers = work.find("headers")) {
-    headers->each_member([&](std::string_view k, const Json& v) { headers_.push_back({keep(k), keep(v.as_string().value_or(""))}); });
+    headers->each_member([&](std::string_view k, const Json& v) {
+      headers_.push_back({keep(k), keep(v.as_string().value_or(""))});
+    });
   }
   work_ = Work{};
   work_.request = &request_;
@@ -287,8 +322,9 @@ std::vector<fleet::LiveStats> read_live(const Json& live, const Plan& plan) {
   live.each_member([&](std::string_view name, const Json& j) {
     const auto id = plan.catalogue.find(name);
     if (!id) return;
-    out[*id] = {j.number_or("ttft_ms", kUnknownNumber), j.number_or("ms_per_token", kUnknownNumber), j.number_or("fail_share", kUnknownNumber),
-                j.number_or("calls", 0), j.integer_or("in_flight", 0)};
+    out[*id] = {j.number_or("ttft_ms", kUnknownNumber), j.number_or("ms_per_token", kUnknownNumber),
+                j.number_or("fail_share", kUnknownNumber), j.number_or("calls", 0),
+                j.integer_or("in_flight", 0)};
   });
   return out;
 }

@@ -42,7 +42,8 @@ TEST(Trace, ARecordedDecisionDecidesAgainToTheSameBytesWithoutTheText) {
   const char* truths[] = {"true", "false", "other"};
   for (std::uint64_t id = 0; id < 90; ++id) {
     testing::Prompt p("how do I sort a list?");
-    p.request.metadata = {{"one", truths[id % 3]}, {"two", truths[id / 3 % 3]}, {"team", id % 5 == 0 ? "x" : "y"}};
+    p.request.metadata = {
+        {"one", truths[id % 3]}, {"two", truths[id / 3 % 3]}, {"team", id % 5 == 0 ? "x" : "y"}};
     p.request.max_tokens = 9;
     p.work.session = "abc";
     p.work.previous = 1;

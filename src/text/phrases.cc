@@ -136,9 +136,10 @@ Result<PhraseSet> PhraseSet::build(std::span<const std::string> phrases, PhraseO
   return set;
 }
 
-// Pairs are compared sixteen places at a time, which pays for a handful of them. Bit 5 is set on both sides where case does
-// not matter: that lets a few other characters through, never keeps a match out. Where case does not matter a byte above
-// ASCII may fold to anything and counts as a start.
+// Pairs are compared sixteen places at a time, which pays for a handful of them. Bit 5 is set on
+// both sides where case does not matter: that lets a few other characters through, never keeps a
+// match out. Where case does not matter a byte above ASCII may fold to anything and counts as a
+// start.
 void PhraseSet::collect_starts(std::span<const std::string> folded_phrases) {
   constexpr std::size_t kMostPairs = 12;
   const char bit = options_.ignore_case ? 0x20 : 0;
@@ -164,9 +165,11 @@ std::size_t PhraseSet::next_start(std::string_view text, std::size_t from) const
       const __m128i b = _mm_or_si128(next, bit);
       __m128i hit = _mm_setzero_si128();
       for (const auto& pair : starts_) {
-        hit = _mm_or_si128(hit, _mm_and_si128(_mm_cmpeq_epi8(a, _mm_set1_epi8(pair[0])), _mm_cmpeq_epi8(b, _mm_set1_epi8(pair[1]))));
+        hit = _mm_or_si128(hit, _mm_and_si128(_mm_cmpeq_epi8(a, _mm_set1_epi8(pair[0])),
+                                              _mm_cmpeq_epi8(b, _mm_set1_epi8(pair[1]))));
       }
-      if (high_too) hit = _mm_or_si128(hit, _mm_or_si128(here, next));  // the top bits of both bytes
+      if (high_too)
+        hit = _mm_or_si128(hit, _mm_or_si128(here, next));  // the top bits of both bytes
       const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(hit));
       if (mask != 0) return i + static_cast<std::size_t>(std::countr_zero(mask));
     }

@@ -95,7 +95,8 @@ class PhraseSet {
   std::array<std::uint8_t, 256>
       class_{};                     // byte -> column; 0 is "in no phrase". ASCII is folded here
   std::array<bool, 256> begins_{};  // a phrase may begin with this byte
-  std::vector<std::array<char, 2>> starts_;  // the first two bytes of every phrase, without repeats; empty: too many to ask for
+  std::vector<std::array<char, 2>>
+      starts_;  // the first two bytes of every phrase, without repeats; empty: too many to ask for
   std::uint32_t columns_ = 1;
   std::vector<std::uint32_t> next_;  // [row + column] -> the next state's row, state * columns_;
                                      // top bit: something ends there

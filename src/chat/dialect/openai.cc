@@ -40,7 +40,8 @@ Decoded read_fields(Target& target, const base::Json& root) {
 Decoded RequestDoc::Impl::decode(std::string_view body) {
   auto root = parser.parse(body);
   if (!root) {
-    // Nested too deeply counts as unreadable too (400): a smaller body of the same shape would not help.
+    // Nested too deeply counts as unreadable too (400): a smaller body of the same shape would not
+    // help.
     return tl::unexpected(RequestError{
         ErrorCode::kParse,
         "We could not read the JSON body of your request: " + root.error().message, "", ""});

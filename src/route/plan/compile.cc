@@ -1,5 +1,5 @@
-// compile(): the decision part of a configuration -> Plan. Everything that can be wrong is reported in one go, with its
-// place; nothing falls back to a default silently.
+// compile(): the decision part of a configuration -> Plan. Everything that can be wrong is reported
+// in one go, with its place; nothing falls back to a default silently.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,12 +15,14 @@ namespace {
 using base::Doc;
 using base::Mark;
 
-// Guards that every rule has, with default options, unless `guards:` configures one of the same name.
+// Guards that every rule has, with default options, unless `guards:` configures one of the same
+// name.
 constexpr std::string_view kAlwaysGuards[] = {"context_fits", "capabilities"};
 
 class FirstKnown final : public Estimator {
  public:
-  explicit FirstKnown(std::vector<std::shared_ptr<const Estimator>> chain) : chain_(std::move(chain)) {
+  explicit FirstKnown(std::vector<std::shared_ptr<const Estimator>> chain)
+      : chain_(std::move(chain)) {
     for (const auto& e : chain_) {
       for (const FactId id : e->needs()) {
         if (std::find(needs_.begin(), needs_.end(), id) == needs_.end()) needs_.push_back(id);
@@ -63,15 +65,22 @@ class FirstKnown final : public Estimator {
 };
 
 bool is_identifier(std::string_view s) {
-  if (s.empty() || (std::isalpha(static_cast<unsigned char>(s[0])) == 0 && s[0] != '_')) return false;
-  return std::all_of(s.begin(), s.end(), [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; });
+  if (s.empty() || (std::isalpha(static_cast<unsigned char>(s[0])) == 0 && s[0] != '_'))
+    return false;
+  return std::all_of(s.begin(), s.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  });
 }
 
 // A configuration node as text without places: equal configurations have equal dumps.
 void dump(const Doc& d, std::string& out) {
   switch (d.kind()) {
-    case Doc::Kind::kNull: out += '~'; break;
-    case Doc::Kind::kScalar: out += fmt::format("{}{}:{}", d.quoted() ? 'q' : 's', d.text().size(), d.text()); break;
+    case Doc::Kind::kNull:
+      out += '~';
+      break;
+    case Doc::Kind::kScalar:
+      out += fmt::format("{}{}:{}", d.quoted() ? 'q' : 's', d.text().size(), d.text());
+      break;
     case Doc::Kind::kList:
       out += '[';
       for (const Doc& i : d.items()) dump(i, out);
@@ -97,8 +106,13 @@ std::vector<std::string> keys_of(const Map& m) {
 
 class Compiler final : public BuildContext {
  public:
-  Compiler(const Doc& config, const std::string& directory, const Registry& registry, base::Diagnostics& diag)
-      : config_(config), directory_(directory), registry_(registry), diag_(diag), plan_(std::make_shared<Plan>()) {}
+  Compiler(const Doc& config, const std::string& directory, const Registry& registry,
+           base::Diagnostics& diag)
+      : config_(config),
+        directory_(directory),
+        registry_(registry),
+        diag_(diag),
+        plan_(std::make_shared<Plan>()) {}
 
   std::shared_ptr<const Plan> run() {
     if (!config_.is_map()) {
@@ -130,7 +144,9 @@ class Compiler final : public BuildContext {
     for (const auto& s : plan_->signals) out.push_back(s.name);
     return out;
   }
-  std::span<const ExpertId> candidates() override { return rule_ == nullptr ? std::span<const ExpertId>{} : rule_->candidates; }
+  std::span<const ExpertId> candidates() override {
+    return rule_ == nullptr ? std::span<const ExpertId>{} : rule_->candidates;
+  }
 
   std::shared_ptr<const Estimator> estimator(const Doc& node) override {
     if (node.is_list()) return first_known(estimators_of(node));
@@ -147,7 +163,8 @@ class Compiler final : public BuildContext {
       if (section != nullptr) {
         for (const auto& m : section->members()) known.push_back(m.key);
       }
-      diag_.error(node.mark(), fmt::format("unknown estimator '{}'{}", node.text(), base::did_you_mean(node.text(), known)));
+      diag_.error(node.mark(), fmt::format("unknown estimator '{}'{}", node.text(),
+                                           base::did_you_mean(node.text(), known)));
       return nullptr;
     }
     auto made = make_estimator(named != nullptr ? *named : node, node);
@@ -159,8 +176,10 @@ class Compiler final : public BuildContext {
     return make<Policy>(node, registry_.policies(), "policy");
   }
 
-  Status believe(const chat::Request& request, std::string_view exclude_row, std::span<Belief> out) override {
-    if (rule_ == nullptr || rule_->estimator == nullptr) return fail(ErrorCode::kInvalidArgument, "no rule is being built");
+  Status believe(const chat::Request& request, std::string_view exclude_row,
+                 std::span<Belief> out) override {
+    if (rule_ == nullptr || rule_->estimator == nullptr)
+      return fail(ErrorCode::kInvalidArgument, "no rule is being built");
     Work work;
     work.request = &request;
     work.exclude_row = exclude_row;
@@ -193,12 +212,14 @@ class Compiler final : public BuildContext {
     if (it == factories.end()) {
       const Doc* at = node.find("type");
       diag_.error(at == nullptr ? node.mark() : at->mark(),
-                  fmt::format("unknown {} '{}'{}", kind, type, base::did_you_mean(type, keys_of(factories))));
+                  fmt::format("unknown {} '{}'{}", kind, type,
+                              base::did_you_mean(type, keys_of(factories))));
       return nullptr;
     }
     const std::size_t before = diag_.errors();
     auto made = it->second(node, *this);
-    if (made == nullptr && diag_.errors() == before) diag_.error(node.mark(), fmt::format("{} '{}' could not be made", kind, type));
+    if (made == nullptr && diag_.errors() == before)
+      diag_.error(node.mark(), fmt::format("{} '{}' could not be made", kind, type));
     return made;
   }
 
@@ -224,13 +245,18 @@ class Compiler final : public BuildContext {
   void read_signals() {
     const Doc* section = config_.find("signals");
     if (section == nullptr || section->is_null()) return;
-    if (!section->is_map()) return diag_.error(section->mark(), "signals must be a map of name: { type: ... }");
-    if (section->members().size() > 60'000) return diag_.error(section->mark(), "more than 60,000 signals");
-    static const std::set<std::string, std::less<>> kReserved{"request", "has", "confidence", "in", "true", "false"};
+    if (!section->is_map())
+      return diag_.error(section->mark(), "signals must be a map of name: { type: ... }");
+    if (section->members().size() > 60'000)
+      return diag_.error(section->mark(), "more than 60,000 signals");
+    static const std::set<std::string, std::less<>> kReserved{"request", "has",  "confidence",
+                                                              "in",      "true", "false"};
     for (const auto& m : section->members()) {
       if (!is_identifier(m.key) || kReserved.count(m.key) != 0) {
-        diag_.error(m.key_mark, fmt::format("'{}' cannot name a signal: letters, digits and _ only, and none of {}", m.key,
-                                            fmt::join(kReserved, ", ")));
+        diag_.error(
+            m.key_mark,
+            fmt::format("'{}' cannot name a signal: letters, digits and _ only, and none of {}",
+                        m.key, fmt::join(kReserved, ", ")));
       }
       auto made = make<Signal>(m.value, registry_.signals(), "signal type");
       if (made == nullptr) continue;
@@ -241,7 +267,8 @@ class Compiler final : public BuildContext {
   void read_guards() {
     const Doc* section = config_.find("guards");
     if (section != nullptr && !section->is_null()) {
-      if (!section->is_map()) return diag_.error(section->mark(), "guards must be a map of name: { type: ... }");
+      if (!section->is_map())
+        return diag_.error(section->mark(), "guards must be a map of name: { type: ... }");
       for (const auto& m : section->members()) add_guard(m.key, m.value);
     }
     for (const std::string_view name : kAlwaysGuards) {
@@ -266,11 +293,16 @@ class Compiler final : public BuildContext {
 
   void read_routes() {
     const Doc* section = config_.find("routes");
-    if (section == nullptr || section->is_null()) return;  // explicit model names alone are a valid use
-    if (!section->is_map()) return diag_.error(section->mark(), "routes must be a map of model name: list of rules");
+    if (section == nullptr || section->is_null())
+      return;  // explicit model names alone are a valid use
+    if (!section->is_map())
+      return diag_.error(section->mark(), "routes must be a map of model name: list of rules");
     for (const auto& m : section->members()) {
       if (plan_->catalogue.find(m.key)) {
-        diag_.error(m.key_mark, fmt::format("'{}' is both a model and a rule set: clients could not tell them apart", m.key));
+        diag_.error(
+            m.key_mark,
+            fmt::format("'{}' is both a model and a rule set: clients could not tell them apart",
+                        m.key));
       }
       read_rule_set(m.key, m.key_mark, m.value);
     }
@@ -280,16 +312,19 @@ class Compiler final : public BuildContext {
     RuleSet set;
     set.name = name;
     if (!node.is_list() || node.items().empty()) {
-      return diag_.error(node.is_null() ? at : node.mark(), fmt::format("rule set '{}' must be a list with at least one rule", name));
+      return diag_.error(node.is_null() ? at : node.mark(),
+                         fmt::format("rule set '{}' must be a list with at least one rule", name));
     }
     std::set<std::string> names;
     const std::size_t before = diag_.errors();
     for (const Doc& r : node.items()) {
       Rule rule = read_rule(r, set.rules.size());
-      if (!names.insert(rule.name).second) diag_.error(r.mark(), fmt::format("rule '{}' is given twice in '{}'", rule.name, name));
+      if (!names.insert(rule.name).second)
+        diag_.error(r.mark(), fmt::format("rule '{}' is given twice in '{}'", rule.name, name));
       set.rules.push_back(std::move(rule));
     }
-    std::stable_sort(set.rules.begin(), set.rules.end(), [](const Rule& a, const Rule& b) { return a.priority > b.priority; });
+    std::stable_sort(set.rules.begin(), set.rules.end(),
+                     [](const Rule& a, const Rule& b) { return a.priority > b.priority; });
     if (diag_.errors() == before) check_reach(set, diag_);
     plan_->rule_sets.push_back(std::move(set));
   }
@@ -306,7 +341,8 @@ class Compiler final : public BuildContext {
       b.field("priority", priority, {-1e9, 1e9}, "higher is asked first; equal ones in file order");
       b.field("models", models, "candidates, by name");
       b.field("guards", guards, "guards beyond context_fits and capabilities");
-      b.node("estimator", estimator, "a name, a list (first known value wins) or a map with `type`; absent: prior");
+      b.node("estimator", estimator,
+             "a name, a list (first known value wins) or a map with `type`; absent: prior");
       b.node("policy", policy, "a name or a map with `type`; absent: first");
     }
   };
@@ -316,7 +352,8 @@ class Compiler final : public BuildContext {
     rule.mark = node.mark();
     rule.name = fmt::format("rule-{}", index + 1);
     if (!node.is_map()) {
-      diag_.error(node.mark(), "a rule is a map: { name: ..., when: ..., models: [...], policy: ... }");
+      diag_.error(node.mark(),
+                  "a rule is a map: { name: ..., when: ..., models: [...], policy: ... }");
       return rule;
     }
     RuleOptions o;
@@ -339,27 +376,37 @@ class Compiler final : public BuildContext {
   }
 
   void read_when(const Doc& when, Rule& rule) {
-    if (!when.is_scalar() || when.text().empty()) return diag_.error(when.mark(), "when must be a condition; leave it out to match always");
-    auto expr = compile_expr(when.text(), [&](std::string_view n) { return signal(n); }, signal_names());
+    if (!when.is_scalar() || when.text().empty())
+      return diag_.error(when.mark(), "when must be a condition; leave it out to match always");
+    auto expr =
+        compile_expr(when.text(), [&](std::string_view n) { return signal(n); }, signal_names());
     if (expr) {
       rule.when = std::move(*expr);
       return;
     }
-    // Column of the text's first byte: after the quote of a quoted scalar. Exact for one-line conditions.
-    const Mark at{when.mark().line, when.mark().column + (when.quoted() ? 1 : 0) + static_cast<int>(expr.error().offset)};
-    diag_.error(at, fmt::format("in the condition of rule '{}': {}", rule.name, expr.error().message));
+    // Column of the text's first byte: after the quote of a quoted scalar. Exact for one-line
+    // conditions.
+    const Mark at{when.mark().line, when.mark().column + (when.quoted() ? 1 : 0) +
+                                        static_cast<int>(expr.error().offset)};
+    diag_.error(at,
+                fmt::format("in the condition of rule '{}': {}", rule.name, expr.error().message));
   }
 
   void read_candidates(const Doc& node, const std::vector<std::string>& models, Rule& rule) {
     const Doc* at = node.find("models");
-    if (models.empty()) return diag_.error(at == nullptr ? node.mark() : at->mark(), fmt::format("rule '{}' names no models", rule.name));
+    if (models.empty())
+      return diag_.error(at == nullptr ? node.mark() : at->mark(),
+                         fmt::format("rule '{}' names no models", rule.name));
     for (std::size_t i = 0; i < models.size(); ++i) {
       const Mark mark = at->is_list() ? at->items()[i].mark() : at->mark();
       const auto id = plan_->catalogue.find(models[i]);
       if (!id) {
-        diag_.error(mark, fmt::format("unknown model '{}'{}", models[i], base::did_you_mean(models[i], plan_->catalogue.names())));
-      } else if (std::find(rule.candidates.begin(), rule.candidates.end(), *id) != rule.candidates.end()) {
-        diag_.error(mark, fmt::format("model '{}' is given twice in rule '{}'", models[i], rule.name));
+        diag_.error(mark, fmt::format("unknown model '{}'{}", models[i],
+                                      base::did_you_mean(models[i], plan_->catalogue.names())));
+      } else if (std::find(rule.candidates.begin(), rule.candidates.end(), *id) !=
+                 rule.candidates.end()) {
+        diag_.error(mark,
+                    fmt::format("model '{}' is given twice in rule '{}'", models[i], rule.name));
       } else {
         rule.candidates.push_back(*id);
       }
@@ -378,7 +425,8 @@ class Compiler final : public BuildContext {
       if (!g) {
         std::vector<std::string> known = keys_of(registry_.guards());
         for (const auto& k : plan_->guards) known.push_back(k.name);
-        diag_.error(node.find("guards")->mark(), fmt::format("unknown guard '{}'{}", name, base::did_you_mean(name, known)));
+        diag_.error(node.find("guards")->mark(),
+                    fmt::format("unknown guard '{}'{}", name, base::did_you_mean(name, known)));
       } else if (std::find(rule.guards.begin(), rule.guards.end(), *g) == rule.guards.end()) {
         rule.guards.push_back(*g);
       }
@@ -393,14 +441,17 @@ class Compiler final : public BuildContext {
       for (const std::uint16_t g : rule.guards) {
         const auto verdict = plan_->guards[g].guard->check_card(plan_->catalogue[id]);
         if (!verdict || verdict->allow) continue;
-        excluded.push_back(fmt::format("{} ({}: {})", plan_->catalogue[id].name, plan_->guards[g].name, verdict->why.view()));
+        excluded.push_back(fmt::format("{} ({}: {})", plan_->catalogue[id].name,
+                                       plan_->guards[g].name, verdict->why.view()));
         break;
       }
     }
     if (excluded.empty()) return;
     const auto list = fmt::format("{}", fmt::join(excluded, "; "));
     if (excluded.size() == rule.candidates.size()) {
-      diag_.error(rule.mark, fmt::format("every candidate of rule '{}' is excluded by its guards: {}", rule.name, list));
+      diag_.error(rule.mark,
+                  fmt::format("every candidate of rule '{}' is excluded by its guards: {}",
+                              rule.name, list));
     } else {
       diag_.warning(rule.mark, fmt::format("rule '{}' can never choose {}", rule.name, list));
     }
@@ -443,7 +494,8 @@ class Compiler final : public BuildContext {
   void collect_needs(Rule& rule) {
     const auto add = [&](std::span<const FactId> ids) {
       for (const FactId id : ids) {
-        if (std::find(rule.needs.begin(), rule.needs.end(), id) == rule.needs.end()) rule.needs.push_back(id);
+        if (std::find(rule.needs.begin(), rule.needs.end(), id) == rule.needs.end())
+          rule.needs.push_back(id);
       }
     };
     for (const std::uint16_t g : rule.guards) add(plan_->guards[g].guard->needs());
@@ -455,7 +507,8 @@ class Compiler final : public BuildContext {
   void check_unused_estimators() {
     const Doc* section = config_.find("estimators");
     if (section == nullptr || section->is_null()) return;
-    if (!section->is_map()) return diag_.error(section->mark(), "estimators must be a map of name: { type: ... }");
+    if (!section->is_map())
+      return diag_.error(section->mark(), "estimators must be a map of name: { type: ... }");
     for (const auto& m : section->members()) estimator(Doc::scalar(m.key, m.key_mark));
   }
 
@@ -507,10 +560,12 @@ std::optional<FactId> Plan::find_signal(std::string_view name) const {
   return std::nullopt;
 }
 
-std::vector<std::string> plan_keys() { return {"models", "signals", "guards", "estimators", "routes"}; }
+std::vector<std::string> plan_keys() {
+  return {"models", "signals", "guards", "estimators", "routes"};
+}
 
-std::shared_ptr<const Plan> compile(const Doc& config, const std::string& directory, const Registry& registry,
-                                    base::Diagnostics& diag) {
+std::shared_ptr<const Plan> compile(const Doc& config, const std::string& directory,
+                                    const Registry& registry, base::Diagnostics& diag) {
   return Compiler(config, directory, registry, diag).run();
 }
 

@@ -1,5 +1,5 @@
-// Private to route: the pieces of compile(). models.cc reads cards, compile.cc makes plug-ins and rules, reach.cc finds rules
-// that can never fire and requests that fall through.
+// Private to route: the pieces of compile(). models.cc reads cards, compile.cc makes plug-ins and
+// rules, reach.cc finds rules that can never fire and requests that fall through.
 #pragma once
 
 #include "route/plan.h"
@@ -9,8 +9,9 @@ namespace swy::route {
 // `models:` -> catalogue.
 void read_models(const base::Doc& models, base::Diagnostics& diag, Catalogue& out);
 
-// Exact over the conditions' operands when their combined states are few enough (else silent): reports rules that no
-// assignment of facts can reach and, when the last rule can be missed, an example of a request that matches none.
+// Exact over the conditions' operands when their combined states are few enough (else silent):
+// reports rules that no assignment of facts can reach and, when the last rule can be missed, an
+// example of a request that matches none.
 void check_reach(const RuleSet& rules, base::Diagnostics& diag);
 
 // A list of estimators, first known value per field wins. REQUIRES: not empty.

@@ -1,10 +1,12 @@
-// Which rules can never fire, and which requests match none. Each operand gets a handful of representative states (unknown,
-// false, true, every literal it is compared with and the gaps between), all combinations are evaluated with the same code
-// that serves, and rules that are never the first to be true are reported.
+// Which rules can never fire, and which requests match none. Each operand gets a handful of
+// representative states (unknown, false, true, every literal it is compared with and the gaps
+// between), all combinations are evaluated with the same code that serves, and rules that are never
+// the first to be true are reported.
 //
-// Sound: operands are treated as independent, so more combinations are tried than can occur; a rule reported as dead is
-// dead. Not complete: two signals that exclude each other are not known to. Cost: product of the state counts; above
-// kMaxCombinations only what needs no enumeration is reported. Tested by reach_test.cc.
+// Sound: operands are treated as independent, so more combinations are tried than can occur; a rule
+// reported as dead is dead. Not complete: two signals that exclude each other are not known to.
+// Cost: product of the state counts; above kMaxCombinations only what needs no enumeration is
+// reported. Tested by reach_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,7 +39,8 @@ struct Axis {
   std::vector<State> states;
 };
 
-// Values below, at and above each literal: enough to make every comparison come out every way it can.
+// Values below, at and above each literal: enough to make every comparison come out every way it
+// can.
 std::vector<double> representatives(const std::set<double>& literals) {
   std::vector<double> out;
   double last = 0;
@@ -132,18 +135,30 @@ class Analysis {
   void collect(const Expr& e) {
     for (const auto& n : e.nodes()) {
       switch (n.op) {
-        case Expr::Op::kTruth: axis(e.operands()[n.operand]).as_bool = true; break;
-        case Expr::Op::kHas: axis(e.operands()[n.operand]); break;
-        case Expr::Op::kConfidence: axis(e.operands()[n.operand]).confidences.insert(e.literals()[n.literal].number); break;
-        case Expr::Op::kCompare: note_literal(axis(e.operands()[n.operand]), e.literals()[n.literal]); break;
-        case Expr::Op::kContains: axis(e.operands()[n.operand]).members.insert(e.literals()[n.literal].string); break;
+        case Expr::Op::kTruth:
+          axis(e.operands()[n.operand]).as_bool = true;
+          break;
+        case Expr::Op::kHas:
+          axis(e.operands()[n.operand]);
+          break;
+        case Expr::Op::kConfidence:
+          axis(e.operands()[n.operand]).confidences.insert(e.literals()[n.literal].number);
+          break;
+        case Expr::Op::kCompare:
+          note_literal(axis(e.operands()[n.operand]), e.literals()[n.literal]);
+          break;
+        case Expr::Op::kContains:
+          axis(e.operands()[n.operand]).members.insert(e.literals()[n.literal].string);
+          break;
         case Expr::Op::kIn:
-          for (std::uint32_t i = 0; i < n.count; ++i) note_literal(axis(e.operands()[n.operand]), e.literals()[n.literal + i]);
+          for (std::uint32_t i = 0; i < n.count; ++i)
+            note_literal(axis(e.operands()[n.operand]), e.literals()[n.literal + i]);
           break;
         case Expr::Op::kConst:
         case Expr::Op::kAnd:
         case Expr::Op::kOr:
-        case Expr::Op::kNot: break;
+        case Expr::Op::kNot:
+          break;
       }
     }
   }
@@ -161,14 +176,16 @@ class Analysis {
     }
   }
 
-  // A fact: unknown, or (true or false) with every kind of value, label and confidence that is asked about.
+  // A fact: unknown, or (true or false) with every kind of value, label and confidence that is
+  // asked about.
   static void fill_fact(Axis& a) {
     std::vector<std::optional<double>> numbers{std::nullopt};
     for (const double x : representatives(a.numbers)) numbers.emplace_back(x);
     std::vector<std::optional<std::string>> texts{std::nullopt};
     for (const std::string& t : a.texts) texts.emplace_back(t);
     if (!a.texts.empty()) texts.emplace_back("(other)");
-    std::set<double> ends = a.confidences;  // a confidence is 0 to 1: both ends, and what lies between
+    std::set<double> ends =
+        a.confidences;  // a confidence is 0 to 1: both ends, and what lies between
     if (!ends.empty()) ends.insert({0, 1});
     std::vector<double> confidences = representatives(ends);
     if (confidences.empty()) confidences.push_back(1);
@@ -191,9 +208,12 @@ class Analysis {
       a.states.push_back({true, Truth::kFalse, std::nullopt, "false", 1, {}, false});
       a.states.push_back({true, Truth::kTrue, std::nullopt, "true", 1, {}, false});
     }
-    for (const double x : representatives(a.numbers)) a.states.push_back({true, Truth::kUnknown, x, std::nullopt, 1, {}, false});
-    if (!a.texts.empty()) a.states.push_back({true, Truth::kUnknown, std::nullopt, "(other)", 1, {}, false});
-    for (const std::string& t : a.texts) a.states.push_back({true, Truth::kUnknown, std::nullopt, t, 1, {}, false});
+    for (const double x : representatives(a.numbers))
+      a.states.push_back({true, Truth::kUnknown, x, std::nullopt, 1, {}, false});
+    if (!a.texts.empty())
+      a.states.push_back({true, Truth::kUnknown, std::nullopt, "(other)", 1, {}, false});
+    for (const std::string& t : a.texts)
+      a.states.push_back({true, Truth::kUnknown, std::nullopt, t, 1, {}, false});
     a.states.push_back({});
   }
 
@@ -207,22 +227,29 @@ class Analysis {
     }
   }
 
-  // Too many combinations: report what needs none. A rule after one that always matches is dead; so is a repeated condition.
+  // Too many combinations: report what needs none. A rule after one that always matches is dead; so
+  // is a repeated condition.
   void run_large(base::Diagnostics& diag) const {
     std::set<std::string> seen;
     const Rule* always = nullptr;
     for (const Rule& r : rules_.rules) {
       if (always != nullptr) {
-        diag.error(r.mark, fmt::format("rule '{}' can never fire: whenever it matches, '{}' matches first", r.name, always->name));
+        diag.error(r.mark,
+                   fmt::format("rule '{}' can never fire: whenever it matches, '{}' matches first",
+                               r.name, always->name));
       } else if (r.when.empty()) {
         always = &r;
       } else if (!seen.insert(r.when_text).second) {
-        diag.error(r.mark, fmt::format("rule '{}' can never fire: an earlier rule has the same condition", r.name));
+        diag.error(r.mark,
+                   fmt::format("rule '{}' can never fire: an earlier rule has the same condition",
+                               r.name));
       }
     }
     if (always == nullptr) {
       diag.warning(rules_.rules.back().mark,
-                   fmt::format("requests may fall through '{}': its last rule has a condition; end with a rule without `when`", rules_.name));
+                   fmt::format("requests may fall through '{}': its last rule has a condition; end "
+                               "with a rule without `when`",
+                               rules_.name));
     }
   }
 
@@ -244,27 +271,35 @@ class Analysis {
   std::string describe() {
     std::string out;
     for (std::size_t i = 0; i < axes_.size(); ++i) {
-      out += fmt::format("{}{} is {}", i == 0 ? "" : ", ", axes_[i].operand.text, show(axes_[i].states[chosen_[i]]));
+      out += fmt::format("{}{} is {}", i == 0 ? "" : ", ", axes_[i].operand.text,
+                         show(axes_[i].states[chosen_[i]]));
     }
     return out;
   }
 
-  void report(const std::vector<bool>& first, const std::vector<bool>& ever, const std::vector<std::set<std::size_t>>& hidden_by,
+  void report(const std::vector<bool>& first, const std::vector<bool>& ever,
+              const std::vector<std::set<std::size_t>>& hidden_by,
               const std::optional<std::string>& missed, base::Diagnostics& diag) const {
     for (std::size_t i = 0; i < first.size(); ++i) {
       const Rule& r = rules_.rules[i];
       if (first[i]) continue;
       if (!ever[i]) {
-        diag.error(r.mark, fmt::format("rule '{}' can never fire: its condition contradicts itself", r.name));
+        diag.error(r.mark, fmt::format("rule '{}' can never fire: its condition contradicts itself",
+                                       r.name));
         continue;
       }
       std::vector<std::string> names;
       for (const std::size_t h : hidden_by[i]) names.push_back("'" + rules_.rules[h].name + "'");
-      diag.error(r.mark, fmt::format("rule '{}' can never fire: whenever it matches, {} matches first", r.name, fmt::join(names, " or ")));
+      diag.error(r.mark,
+                 fmt::format("rule '{}' can never fire: whenever it matches, {} matches first",
+                             r.name, fmt::join(names, " or ")));
     }
     if (missed) {
-      diag.error(rules_.rules.back().mark,
-                 fmt::format("requests fall through '{}': no rule matches when {}; end with a rule without `when`", rules_.name, *missed));
+      diag.error(
+          rules_.rules.back().mark,
+          fmt::format(
+              "requests fall through '{}': no rule matches when {}; end with a rule without `when`",
+              rules_.name, *missed));
     }
   }
 

@@ -1,4 +1,5 @@
-// Small plug-ins and a compiler shortcut for tests of the core and of anything that stands on it. Header-only.
+// Small plug-ins and a compiler shortcut for tests of the core and of anything that stands on it.
+// Header-only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +13,8 @@
 namespace swy::route::testing {
 
 // Compiles a YAML text; on errors the test fails with them and nullptr comes back.
-inline std::shared_ptr<const Plan> plan_from(const std::string& yaml, const Registry& registry, const std::string& directory = ".") {
+inline std::shared_ptr<const Plan> plan_from(const std::string& yaml, const Registry& registry,
+                                             const std::string& directory = ".") {
   base::Diagnostics diag("test.yaml");
   const auto doc = base::parse_yaml(yaml, diag);
   auto plan = doc ? compile(*doc, directory, registry, diag) : nullptr;
@@ -21,7 +23,8 @@ inline std::shared_ptr<const Plan> plan_from(const std::string& yaml, const Regi
 }
 
 // All findings of a YAML text, as `switchyard check` prints them.
-inline std::string findings(const std::string& yaml, const Registry& registry, const std::string& directory = ".") {
+inline std::string findings(const std::string& yaml, const Registry& registry,
+                            const std::string& directory = ".") {
   base::Diagnostics diag("test.yaml");
   const auto doc = base::parse_yaml(yaml, diag);
   if (doc) (void)compile(*doc, directory, registry, diag);
@@ -45,15 +48,19 @@ class Prompt {
   std::string text_;
 };
 
-// A signal that answers from the request's metadata: {NAME: "true" | "false"}; anything else is unknown. Counts its calls.
+// A signal that answers from the request's metadata: {NAME: "true" | "false"}; anything else is
+// unknown. Counts its calls.
 struct CountedSignal final : Signal {
-  explicit CountedSignal(std::string key, bool immediate) : key_(std::move(key)), immediate_(immediate) {}
+  explicit CountedSignal(std::string key, bool immediate)
+      : key_(std::move(key)), immediate_(immediate) {}
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     for (std::size_t i = 0; i < readings.size(); ++i) {
       ++calls;
       for (const auto& [k, v] : readings[i]->request().metadata) {
         if (k != key_) continue;
-        facts[i].truth = v == "true" ? Truth::kTrue : v == "false" ? Truth::kFalse : Truth::kUnknown;
+        facts[i].truth = v == "true"    ? Truth::kTrue
+                         : v == "false" ? Truth::kFalse
+                                        : Truth::kUnknown;
         facts[i].confidence = 0.75F;
         facts[i].value = 7;
         facts[i].label = ShortText(v);
@@ -93,17 +100,23 @@ struct CardEstimator final : Estimator {
     }
   }
 };
-inline std::unique_ptr<Estimator> make_card(const base::Doc&, BuildContext&) { return std::make_unique<CardEstimator>(); }
+inline std::unique_ptr<Estimator> make_card(const base::Doc&, BuildContext&) {
+  return std::make_unique<CardEstimator>();
+}
 
 // Denies cards whose context is below 100 and says so of the card too.
 struct SmallGuard final : Guard {
-  [[nodiscard]] Verdict check(const Question& q, std::size_t c) const override { return *check_card(q.card(c)); }
+  [[nodiscard]] Verdict check(const Question& q, std::size_t c) const override {
+    return *check_card(q.card(c));
+  }
   [[nodiscard]] std::optional<Verdict> check_card(const Card& card) const override {
     if (card.context >= 100) return Verdict{};
     return Verdict{false, ReasonText("context is tiny")};
   }
 };
-inline std::unique_ptr<Guard> make_small(const base::Doc&, BuildContext&) { return std::make_unique<SmallGuard>(); }
+inline std::unique_ptr<Guard> make_small(const base::Doc&, BuildContext&) {
+  return std::make_unique<SmallGuard>();
+}
 
 // Equal probability over what is not masked.
 struct UniformPolicy final : Policy {
@@ -116,7 +129,9 @@ struct UniformPolicy final : Policy {
     out.why = ReasonText("uniform");
   }
 };
-inline std::unique_ptr<Policy> make_uniform(const base::Doc&, BuildContext&) { return std::make_unique<UniformPolicy>(); }
+inline std::unique_ptr<Policy> make_uniform(const base::Doc&, BuildContext&) {
+  return std::make_unique<UniformPolicy>();
+}
 
 inline Registry fake_registry() {
   Registry r;

@@ -1,8 +1,9 @@
-// How long the run of small ASCII letters is, sixteen bytes at a time: words are what most of a prompt is made of, and a loop
-// that ends after four or five bytes costs a mispredicted branch every time.
+// How long the run of small ASCII letters is, sixteen bytes at a time: words are what most of a
+// prompt is made of, and a loop that ends after four or five bytes costs a mispredicted branch
+// every time.
 //
-// Private to text. Pure, no allocation. The scalar version is the truth; runs_test.cc compares on random bytes. SSE2 is part of
-// every x86-64; elsewhere the scalar version serves.
+// Private to text. Pure, no allocation. The scalar version is the truth; runs_test.cc compares on
+// random bytes. SSE2 is part of every x86-64; elsewhere the scalar version serves.
 #pragma once
 
 #include <bit>
@@ -30,7 +31,8 @@ inline std::size_t small_run(std::string_view s) {
   const __m128i limit = _mm_set1_epi8(static_cast<char>(-128 + 26));
   for (; s.size() - n >= 16; n += 16) {
     const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(s.data() + n));
-    const auto in = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmplt_epi8(_mm_sub_epi8(v, bottom), limit)));
+    const auto in = static_cast<std::uint32_t>(
+        _mm_movemask_epi8(_mm_cmplt_epi8(_mm_sub_epi8(v, bottom), limit)));
     if (in != 0xFFFFU) return n + static_cast<std::size_t>(std::countr_one(in));
   }
 #endif

@@ -14,7 +14,8 @@ TEST(Runs, AgreeWithTheScalarVersionOnRandomText) {
   base::Rng rng(1, 2, 3);
   for (int round = 0; round < 200'000; ++round) {
     std::string s;
-    const std::size_t words = rng.below(5) == 0 ? kAlphabet.size() : 18;  // mostly word characters, so that runs get long
+    const std::size_t words =
+        rng.below(5) == 0 ? kAlphabet.size() : 18;  // mostly word characters, so that runs get long
     for (std::size_t n = rng.below(50); n > 0; --n) s += kAlphabet[rng.below(words)];
     ASSERT_EQ(small_run(s), small_run_scalar(s)) << s;
   }
