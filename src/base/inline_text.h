@@ -16,11 +16,10 @@ class InlineText {
 
  public:
   InlineText() {}  // NOLINT(modernize-use-equals-default): the bytes stay uninitialised on purpose
-  InlineText(std::string_view s) {
-    append(s);
-  }  // NOLINT(google-explicit-constructor): a text is a text
+  InlineText(std::string_view s) { append(s); }
   void append(std::string_view s) {
     const std::size_t n = std::min(s.size(), N - size_);
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): n says how much
     std::memcpy(bytes_.data() + size_, s.data(), n);
     size_ = static_cast<std::uint16_t>(size_ + n);
   }

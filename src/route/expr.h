@@ -156,6 +156,7 @@ Answer Expr::eval_many(const Node& n, Source& source) const {
   return so_far;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one switch, one short case for each operator
 template <typename Source>
 Answer Expr::eval(std::size_t index, Source& source) const {
   const Node& n = nodes_[index];

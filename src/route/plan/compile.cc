@@ -249,14 +249,14 @@ class Compiler final : public BuildContext {
       return diag_.error(section->mark(), "signals must be a map of name: { type: ... }");
     if (section->members().size() > 60'000)
       return diag_.error(section->mark(), "more than 60,000 signals");
-    static const std::set<std::string, std::less<>> kReserved{"request", "has",  "confidence",
+    static const std::set<std::string, std::less<>> reserved{"request", "has",  "confidence",
                                                               "in",      "true", "false"};
     for (const auto& m : section->members()) {
-      if (!is_identifier(m.key) || kReserved.count(m.key) != 0) {
+      if (!is_identifier(m.key) || reserved.count(m.key) != 0) {
         diag_.error(
             m.key_mark,
             fmt::format("'{}' cannot name a signal: letters, digits and _ only, and none of {}",
-                        m.key, fmt::join(kReserved, ", ")));
+                        m.key, fmt::join(reserved, ", ")));
       }
       auto made = make<Signal>(m.value, registry_.signals(), "signal type");
       if (made == nullptr) continue;
