@@ -1,6 +1,7 @@
 #include "base/doc.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -16,7 +17,7 @@ namespace swy::base {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr std::size_t kMaxNodes = 1'000'000;  // an alias bomb expands to this and no further
+constexpr std::size_t kMaxNodes = 200'000;  // an alias bomb expands to this and no further
 
 Mark to_mark(const YAML::Mark& m) { return m.is_null() ? Mark{} : Mark{m.line + 1, m.column + 1}; }
 
@@ -157,14 +158,49 @@ std::string Diagnostics::to_json() const {
   return out;
 }
 
+namespace {
+
+// Where each document of a text starts; nothing else is kept.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  std::vector<YAML::Mark> at;
+  void OnDocumentStart(const YAML::Mark& mark) override { at.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Reads two documents at most: on a token that belongs nowhere (a comma at the start) the parser
+// hands out empty documents without end and without moving on.
+std::optional<YAML::Mark> second_document(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  DocumentStarts starts;
+  while (starts.at.size() < 2 && parser.HandleNextDocument(starts)) {
+  }
+  return starts.at.size() < 2 ? std::nullopt : std::optional(starts.at[1]);
+}
+
+}  // namespace
+
 std::optional<Doc> parse_yaml(std::string_view text, Diagnostics& diag) {
   try {
-    const auto docs = YAML::LoadAll(std::string(text));
-    if (docs.size() > 1)
-      diag.error(to_mark(docs[1].Mark()), "one document expected, found several");
-    DocBuilder builder{diag};
+    const std::string bytes(text);
     const std::size_t before = diag.errors();
-    Doc doc = docs.empty() ? Doc{} : builder.build(docs[0], 0);
+    if (const auto second = second_document(bytes)) {
+      diag.error(to_mark(*second),
+                 "one document expected; another starts here, or text that is not YAML");
+    }
+    DocBuilder builder{diag};
+    Doc doc = builder.build(YAML::Load(bytes), 0);
     if (diag.errors() != before) return std::nullopt;
     return doc;
   } catch (const YAML::Exception& e) {

@@ -39,6 +39,17 @@ TEST(ParseYaml, StopsAtDepthAndAtAliasBombs) {
   EXPECT_FALSE(parse_yaml(bomb, diag2));
 }
 
+TEST(ParseYaml, RefusesSeveralDocumentsAndTokensThatBelongNowhere) {
+  for (const std::string_view text :
+       {"a: 1\n---\nb: 2\n", ",", ",,,,a: 1\n", "a: 1\n...\nb: 2\n"}) {
+    Diagnostics diag("x.yaml");
+    EXPECT_FALSE(parse_yaml(text, diag)) << text;
+    EXPECT_FALSE(diag.ok()) << text;
+  }
+  Diagnostics diag("x.yaml");
+  EXPECT_TRUE(parse_yaml("---\na: 1\n...\n", diag)) << diag.to_text();
+}
+
 TEST(NearestNames, PutsTheClosestFirst) {
   const std::vector<std::string> known = {"utility", "threshold", "first", "weighted"};
   EXPECT_EQ(nearest_names("utilty", known, 2).front(), "utility");

@@ -5,13 +5,14 @@
 //
 // Sound: operands are treated as independent, so more combinations are tried than can occur; a rule
 // reported as dead is dead. Not complete: two signals that exclude each other are not known to.
-// Cost: product of the state counts; above kMaxCombinations only what needs no enumeration is
-// reported. Tested by reach_test.cc.
+// Cost: product of the state counts times the size of all conditions; above kMaxCombinations or
+// kMaxSteps only what needs no enumeration is reported. Tested by reach_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <unordered_map>
 
 #include "route/plan/compile.h"
 
@@ -19,6 +20,7 @@ namespace swy::route {
 namespace {
 
 constexpr std::size_t kMaxCombinations = 200'000;
+constexpr std::size_t kMaxSteps = 20'000'000;  // nodes of conditions evaluated, all together
 
 // One thing an operand can be. For a list operand: which of the asked-for names it holds.
 struct State {
@@ -56,15 +58,22 @@ std::vector<double> representatives(const std::set<double>& literals) {
 class Analysis {
  public:
   explicit Analysis(const RuleSet& rules) : rules_(rules) {
-    for (const Rule& r : rules.rules) collect(r.when);
-    for (Axis& a : axes_) {
-      fill(a);
-      if (combinations_ <= kMaxCombinations) combinations_ *= a.states.size();
+    std::size_t nodes = rules.rules.size();
+    for (const Rule& r : rules.rules) {
+      collect(r.when);
+      nodes += r.when.nodes().size();
     }
+    std::size_t combinations = 1;
+    for (Axis& a : axes_) {
+      combinations *= most_states(a);
+      if (combinations > kMaxCombinations || combinations * nodes > kMaxSteps) return;
+      fill(a);
+    }
+    small_ = true;
   }
 
   void run(base::Diagnostics& diag) {
-    if (combinations_ > kMaxCombinations) return run_large(diag);
+    if (!small_) return run_large(diag);
     const std::size_t n = rules_.rules.size();
     std::vector<bool> first(n, false), ever(n, false);
     std::vector<std::set<std::size_t>> hidden_by(n);
@@ -118,12 +127,9 @@ class Analysis {
     axes_.push_back({o, {}, {}, {}, {}, false, {}});
     return axes_.back();
   }
-  const State& state(const Operand& o) {
-    for (std::size_t i = 0; i < axes_.size(); ++i) {
-      if (axes_[i].operand == o) return axes_[i].states[chosen_[i]];
-    }
-    static const State unknown;
-    return unknown;
+  const State& state(const Operand& o) const {
+    const std::size_t i = axis_of_.at(&o);
+    return axes_[i].states[chosen_[i]];
   }
 
   static void note_literal(Axis& a, const Literal& l) {
@@ -133,13 +139,12 @@ class Analysis {
   }
 
   void collect(const Expr& e) {
+    for (const Operand& o : e.operands())
+      axis_of_[&o] = static_cast<std::size_t>(&axis(o) - axes_.data());
     for (const auto& n : e.nodes()) {
       switch (n.op) {
         case Expr::Op::kTruth:
           axis(e.operands()[n.operand]).as_bool = true;
-          break;
-        case Expr::Op::kHas:
-          axis(e.operands()[n.operand]);
           break;
         case Expr::Op::kConfidence:
           axis(e.operands()[n.operand]).confidences.insert(e.literals()[n.literal].number);
@@ -154,6 +159,7 @@ class Analysis {
           for (std::uint32_t i = 0; i < n.count; ++i)
             note_literal(axis(e.operands()[n.operand]), e.literals()[n.literal + i]);
           break;
+        case Expr::Op::kHas:
         case Expr::Op::kConst:
         case Expr::Op::kAnd:
         case Expr::Op::kOr:
@@ -161,6 +167,16 @@ class Analysis {
           break;
       }
     }
+  }
+
+  // No fewer than fill() makes.
+  static std::size_t most_states(const Axis& a) {
+    if (!a.members.empty()) return std::size_t{1} << std::min<std::size_t>(a.members.size(), 6);
+    const std::size_t numbers = a.numbers.empty() ? 0 : 2 * a.numbers.size() + 1;
+    const std::size_t texts = a.texts.empty() ? 0 : a.texts.size() + 1;
+    if (a.operand.kind != Operand::Kind::kFact) return numbers + texts + 3;
+    const std::size_t confidences = a.confidences.empty() ? 1 : 2 * a.confidences.size() + 3;
+    return 2 * (numbers + 1) * (texts + 1) * confidences + 1;
   }
 
   static void fill_list(Axis& a) {
@@ -305,8 +321,9 @@ class Analysis {
 
   const RuleSet& rules_;
   std::vector<Axis> axes_;
+  std::unordered_map<const Operand*, std::size_t> axis_of_;
   std::vector<std::size_t> chosen_;
-  std::size_t combinations_ = 1;
+  bool small_ = false;  // all combinations can be tried
 };
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "route/testing/fakes.h"
 
 namespace swy::route {
@@ -86,6 +88,19 @@ TEST(Reach, StaysSilentOnWhatIsTooLargeToEnumerateExceptForTheObvious) {
                          "}\n    - { name: r3, models: [a] }\n")
                 .find("rule 'r2' can never fire"),
             std::string::npos);
+}
+
+TEST(Reach, BoundsItsWorkOnManyLongConditions) {
+  std::string when = "x";
+  for (int i = 0; i < 120; ++i) when += " || x >= " + std::to_string(i);
+  for (int i = 0; i < 75; ++i) when += " || y >= " + std::to_string(i);
+  std::string rules;
+  for (int i = 0; i < 20; ++i)
+    rules += "    - { name: r" + std::to_string(i) + ", when: '" + when + " || x >= 1" +
+             std::to_string(1000 + i) + "', models: [a] }\n";
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EQ(check(rules + "    - { name: last, models: [a] }\n"), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
 }  // namespace
