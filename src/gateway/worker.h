@@ -117,6 +117,7 @@ class Worker final : public http::Handler {
   // (literals).
   base::Task<void> reply(http::ServerConnection& connection, int status, std::string body,
                          std::string_view allow = {});
+  base::Task<void> unknown_path(http::ServerConnection& connection, std::string_view path);
   base::Task<void> refuse_method(http::ServerConnection& connection, std::string_view method,
                                  std::string_view path, std::string_view allowed);
   base::Task<void> reply_error(http::ServerConnection& connection, ErrorCode code,
