@@ -56,6 +56,8 @@ void write_fact(JsonWriter& w, const Plan& plan, FactId id, const Fact& f) {
     w.field("confidence", static_cast<double>(f.confidence));
     write_known(w, "value", f.value);
     write_texts(w, "label", f.label.view());
+  } else {
+    write_texts(w, "why", f.label.view());
   }
   w.field("cost_us", plan.signals[id].signal->cost_us()).end_object();
 }
@@ -316,7 +318,7 @@ Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& sc
     f.truth = truth == "true" ? Truth::kTrue : truth == "false" ? Truth::kFalse : Truth::kUnknown;
     f.confidence = static_cast<float>(j.number_or("confidence", 1));
     f.value = j.number_or("value", kUnknownNumber);
-    f.label = ShortText(j.string_or("label", ""));
+    f.label = ShortText(j.string_or(f.truth == Truth::kUnknown ? "why" : "label", ""));
     scratch.preset_fact(*id, f);
   });
   return {};
