@@ -150,6 +150,7 @@ class Worker final : public http::Handler {
   std::string header_text_;
   std::string decision_text_;
   std::optional<std::string> previous_model_;
+  wire::Headers out_headers_;  // of the next request or answer to leave
 
   http::Server server_;  // last: its tasks use everything above
 };
