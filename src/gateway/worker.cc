@@ -82,9 +82,10 @@ Worker::Worker(net::Loop& loop, unsigned index, Shared& shared,
       ids_(shared.clock, index, salt),
       server_(loop, *this, server_options(*snapshot->config)) {
   adopt(std::move(snapshot));
+  if (log_) loop_.before_writes([this] { write_records(); });
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() { loop_.before_writes({}); }
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   // Pools of upstreams that did not change keep their warm connections; calls in flight hold on to

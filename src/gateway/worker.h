@@ -94,6 +94,7 @@ class Worker final : public http::Handler {
                                          bool begun, const Error& error);
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
   void finish(Exchange& x);
+  void write_records();
   void upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const;
   void answer_headers(Exchange& x, const wire::ResponseHead* upstream, wire::Headers& out);
 
@@ -138,6 +139,8 @@ class Worker final : public http::Handler {
   record::RecordIds ids_;
   std::vector<std::unique_ptr<http::ClientPool>> pools_;    // by upstream
   std::vector<std::unique_ptr<http::ClientPool>> retired_;  // of upstreams that a reload changed
+  std::uint64_t told_written_ = 0;                          // of log_'s counts, told to the metrics
+  std::uint64_t told_dropped_ = 0;
   std::int64_t last_log_complaint_ns_ = 0;
 
   // Scratch of the synchronous part of a request: in use between two suspension points only.

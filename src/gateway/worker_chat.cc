@@ -2,8 +2,9 @@
 // (docs/design/life_of_a_request.md).
 //
 // Order that matters: the record is on disk before the last byte of the answer leaves, so a client
-// that has its whole answer has its record too. Everything up to the call is synchronous and uses
-// the worker's scratch; after the first co_await only the Exchange is touched.
+// that has its whole answer has its record too. Records and answers of a turn of the loop go
+// together: first one write of the records, then the answers. Everything up to the call is
+// synchronous and uses the worker's scratch; after the first co_await only the Exchange is touched.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -440,18 +441,27 @@ void Worker::finish(Exchange& x) {
   }
   if (log_ == nullptr) return;
   append_record_end(x.record, x, now);
-  if (const auto written = log_->append(x.record)) {
-    shared_.records_written.add();
-  } else {
-    shared_.records_dropped.add();
-    constexpr std::int64_t kOncePerNs = 60'000'000'000;
-    if (last_log_complaint_ns_ == 0 || now - last_log_complaint_ns_ > kOncePerNs) {
-      last_log_complaint_ns_ = now;
-      base::log_error(fmt::format(
-          "record not written: {}; {} dropped so far by this worker, requests are still served",
-          written.error().message, log_->dropped()));
-    }
-  }
+  (void)log_->add(x.record);  // a drop is counted and told by write_records()
+}
+
+// In every turn of the loop before answers leave.
+void Worker::write_records() {
+  log_->flush();
+  const auto news = [](std::uint64_t& told, std::uint64_t now) {
+    return static_cast<std::int64_t>(now - std::exchange(told, now));
+  };
+  if (const auto n = news(told_written_, log_->appended()); n > 0) shared_.records_written.add(n);
+  const std::int64_t lost = news(told_dropped_, log_->dropped());
+  if (lost == 0) return;
+  shared_.records_dropped.add(lost);
+  constexpr std::int64_t kOncePerNs = 60'000'000'000;
+  const std::int64_t now = shared_.clock.mono_ns();
+  if (last_log_complaint_ns_ != 0 && now - last_log_complaint_ns_ <= kOncePerNs) return;
+  last_log_complaint_ns_ = now;
+  base::log_error(
+      fmt::format("record not written: {}; {} dropped so far by this worker, requests are still "
+                  "served",
+                  log_->last_error().message, log_->dropped()));
 }
 
 }  // namespace swy::gateway
