@@ -18,10 +18,10 @@ constexpr std::size_t kSha256Bytes = 32;
 
 // SHA256() looks the algorithm up by name every time, which takes longer than hashing a key.
 void sha256(std::string_view bytes, unsigned char* digest) {
-  static EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state(
       EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  SWY_ASSERT(EVP_DigestInit_ex2(state.get(), kAlgorithm, nullptr) == 1);
+  SWY_ASSERT(EVP_DigestInit_ex2(state.get(), algorithm, nullptr) == 1);
   SWY_ASSERT(EVP_DigestUpdate(state.get(), bytes.data(), bytes.size()) == 1);
   SWY_ASSERT(EVP_DigestFinal_ex(state.get(), digest, nullptr) == 1);
 }

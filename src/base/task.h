@@ -101,6 +101,8 @@ class FramePool {
   static constinit thread_local Kept kept_;
 };
 
+// It is a member; the check takes its definition for a variable.
+// NOLINTNEXTLINE(readability-identifier-naming)
 inline constinit thread_local FramePool::Kept FramePool::kept_{};
 
 struct PromiseBase {

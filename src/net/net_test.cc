@@ -273,7 +273,7 @@ base::Task<void> collect(Listener& listener, std::size_t size, std::string& hear
 }
 
 TEST(Tcp, bytes_and_the_end_behind_them_arrive_with_every_size_of_buffer) {
-  for (const std::size_t size : {1, 3, 4, 5, 64}) {
+  for (const std::size_t size : {1U, 3U, 4U, 5U, 64U}) {
     Loop loop;
     auto listener = Listener::listen(loop, {});
     ASSERT_TRUE(listener);

@@ -81,7 +81,7 @@ Result<std::unique_ptr<LogWriter>> LogWriter::open(LogOptions options, const Clo
 }
 
 Status LogWriter::add(std::string_view line) {
-  const Status usable = [&]() -> Status {
+  Status usable = [&]() -> Status {
     if (line.size() >= kMaxLine) return fail(ErrorCode::kTooLarge, "a record of 64 MiB or more");
     if (line.find('\n') == std::string_view::npos) return {};
     return fail(ErrorCode::kInvalidArgument, "a record with a newline in it");
