@@ -1,7 +1,7 @@
 // Characters: what the code points of a text add up to: letters, words, sentences.
 //
-// Private to text; structure.cc asks. Pure, no allocation. characters_test.cc has a plain version of
-// it and compares.
+// Private to text; structure.cc asks. Pure, no allocation. characters_test.cc has a plain version
+// of it and compares.
 #pragma once
 
 #include <array>
@@ -49,7 +49,8 @@ class MarkMap {
   }
 
  private:
-  std::array<std::uint64_t, kMaxStructureBytes / kBlock + 1> bits_;  // set for the text's blocks only
+  std::array<std::uint64_t, kMaxStructureBytes / kBlock + 1>
+      bits_;  // set for the text's blocks only
 };
 
 // REQUIRES: text.size() <= kMaxStructureBytes.
