@@ -72,34 +72,33 @@ std::size_t copy_plain(std::string_view text, std::size_t at, Cleaned& out) {
   return n;
 }
 
+// One character, whatever it is; returns its bytes.
+std::size_t copy_character(std::string_view text, std::size_t at, Cleaned& out) {
+  const Decoded d = decode_next(text, at);
+  if (!d.valid || d.cp < ' ') {
+    out.bytes[out.size++] = ' ';  // CLD2 wants interchange-valid text: no control characters
+    return d.size;
+  }
+  for (std::size_t k = 0; k < d.size; ++k) out.bytes[out.size++] = text[at + k];
+  if (is_cjk(d.cp)) {
+    out.letters += 4;
+  } else if (d.cp < 0x80 ? is_ascii_alpha(d.cp) : is_word(d.cp)) {
+    ++out.letters;
+  } else if (d.cp < 0x80 && is_code_sign(text[at])) {
+    ++out.code_symbols;
+  }
+  return d.size;
+}
+
 void clean(std::string_view text, Cleaned& out) {
-  const auto put = [&out](char c) { out.bytes[out.size++] = c; };
   for (std::size_t i = 0; i < text.size() && out.size + 4 <= kMaxBytes;) {
     if (static_cast<unsigned char>(text[i]) < 0x80 && out.size + kBlock + 4 <= kMaxBytes) {
       i += copy_plain(text, i, out);
       if (i == text.size()) break;
     }
-    if (text[i] == '`' || text[i] == 'h') {
-      if (const std::size_t n = code_length(text, i); n > 0) {
-        put(' ');
-        i += n;
-        continue;
-      }
-    }
-    const Decoded d = decode_next(text, i);
-    if (!d.valid || d.cp < ' ') {
-      put(' ');  // CLD2 wants interchange-valid text: no control characters
-    } else {
-      for (std::size_t k = 0; k < d.size; ++k) put(text[i + k]);
-      if (is_cjk(d.cp)) {
-        out.letters += 4;
-      } else if (d.cp < 0x80 ? is_ascii_alpha(d.cp) : is_word(d.cp)) {
-        ++out.letters;
-      } else if (d.cp < 0x80 && is_code_sign(text[i])) {
-        ++out.code_symbols;
-      }
-    }
-    i += d.size;
+    const std::size_t code = text[i] == '`' || text[i] == 'h' ? code_length(text, i) : 0;
+    if (code > 0) out.bytes[out.size++] = ' ';
+    i += code > 0 ? code : copy_character(text, i, out);
   }
 }
 

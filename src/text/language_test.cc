@@ -101,7 +101,7 @@ TEST(PlainLanguage, SpeaksForTextBeyondDoubtOnly) {
 }
 
 TEST(PlainLanguage, KnowsSixMoreLanguagesAndNotTheirRelatives) {
-  const std::vector<std::pair<std::string_view, std::string_view>> kTexts = {
+  const std::vector<std::pair<std::string_view, std::string_view>> texts = {
       {"de",
        "Können Sie mir bitte sagen, ob der Zug nach Hamburg heute noch fährt und wie lange ich "
        "auf dem Bahnhof warten muss, wenn er wieder zu spät ist?"},
@@ -131,7 +131,7 @@ TEST(PlainLanguage, KnowsSixMoreLanguagesAndNotTheirRelatives) {
        "Jeg ved ikke, hvad der er sket med den cykel, som de fandt ved søen, men der var ikke "
        "nogen, der så den, da de kom forbi, og ingen har spurgt efter den."},
   };
-  for (const auto& [code, text] : kTexts) {
+  for (const auto& [code, text] : texts) {
     const auto got = plain(text);
     EXPECT_EQ(got ? got->code : "", code) << text;
     if (got) {
@@ -163,7 +163,7 @@ TEST(PlainLanguage, IsTheSameWhereverTheTextBegins) {
   for (const std::string& text : texts) {
     const auto want = plain(text);
     for (std::size_t n = 1; n < 130; ++n) {
-      const auto got = plain(std::string(n, ' ') + text);
+      const auto got = plain(std::string(n, ' ').append(text));
       ASSERT_EQ(got.has_value(), want.has_value()) << n << text;
       if (!want) continue;
       EXPECT_EQ(got->code, want->code);
