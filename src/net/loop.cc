@@ -6,15 +6,6 @@
 // process, the others find it awake, which is cheaper than waking it for each. Loses when a turn is
 // long: its first answer waits for its last; kMaxEvents bounds it.
 //
-// Waiting: while the waits of late were shorter than kSpinNs, the loop looks for events without
-// sleeping for that long before it sleeps: an event finds it awake, which saves the wake-up. A
-// loop with longer waits sleeps at once. Cost: a busy but not saturated loop keeps its core awake
-// (138 to 180 us of CPU per request at 8000 requests a second, a third of saturation); at
-// saturation and when idle nothing. Measured there: added latency p50 falls from 125 to 74 us and
-// from 204 to 103 us in two runs on a busy machine; at 3000 a second by 6 to 10 %. Its p99 was
-// worse in all of these runs and has still to be measured on an idle machine; kSpinNs = 0 turns the
-// waiting off. (Idea: Karlin et al., competitive spinning, 1991.)
-//
 // Coarse deadlines are a hashed wheel: 256 slots of one 64 ms tick; a deadline sits in the slot of
 // its due tick (modulo the wheel). Re-arming later does not move the node: when its slot comes up
 // it is put where it is due by then. So a connection that sets a deadline for every read touches
@@ -50,8 +41,6 @@ namespace {
 constexpr std::int64_t kTickNs = 64 * kMillisecond;
 constexpr std::size_t kSlots = 256;
 constexpr std::size_t kMaxEvents = 64;  // handled before the writes leave
-// About what sleeping and being woken costs: waiting awake for so long at most doubles it.
-constexpr std::int64_t kSpinNs = 50'000;
 constexpr std::uint32_t kEverything = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 std::int64_t tick_of(std::int64_t ns) { return ns / kTickNs + 1; }  // the first tick at or after ns
@@ -109,7 +98,6 @@ struct Loop::Impl {
   std::atomic<bool> stopping = false;  // so that a stop() just before run() is not lost
   std::int64_t turn_ns = 0;            // when the present turn began
   bool turning = false;
-  std::int64_t usual_wait_ns = kMillisecond;  // moving average over about eight waits
 
   std::array<epoll_event, kMaxEvents> events;
   std::size_t event = 0;  // the one being told
@@ -155,7 +143,6 @@ struct Loop::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   void turn(std::int64_t until_ns);
-  int wait(std::int64_t until_ns);
   void run_posted();
   void forget(const Watch& watch);
   [[nodiscard]] std::int64_t next_due() const;
@@ -276,30 +263,15 @@ Loop::Impl::Impl(Loop& loop)
   }
 }
 
-int Loop::Impl::wait(std::int64_t until_ns) {
-  const auto poll = [this](std::int64_t ns) {
-    return wait_for(epoll_fd, events.data(), static_cast<int>(events.size()), ns);
-  };
-  const std::int64_t begin = turn_ns = system_clock().mono_ns();
-  if (!soon.empty() || !last.empty() || until_ns <= begin) return poll(0);
-  int n = 0;
-  if (usual_wait_ns < kSpinNs) {
-    const std::int64_t end = std::min(begin + kSpinNs, until_ns);
-    while (n == 0 && turn_ns < end) {
-      n = poll(0);
-      turn_ns = system_clock().mono_ns();
-    }
-  }
-  if (n == 0) {
-    n = poll(until_ns == kNever ? kNever : std::max<std::int64_t>(until_ns - turn_ns, 0));
-    turn_ns = system_clock().mono_ns();
-  }
-  usual_wait_ns += (std::min(turn_ns - begin, kMillisecond) - usual_wait_ns) / 8;
-  return n;
-}
-
 void Loop::Impl::turn(std::int64_t until_ns) {
-  const int n = wait(std::min(until_ns, next_due()));
+  const bool busy = !soon.empty() || !last.empty();
+  const std::int64_t until = std::min(until_ns, next_due());
+  const std::int64_t wait_ns = busy ? 0
+                               : until == kNever
+                                   ? kNever
+                                   : std::max<std::int64_t>(until - system_clock().mono_ns(), 0);
+  const int n = wait_for(epoll_fd, events.data(), static_cast<int>(events.size()), wait_ns);
+  turn_ns = system_clock().mono_ns();
   turning = true;
   event_count = n > 0 ? static_cast<std::size_t>(n) : 0;  // n < 0: a signal came
   for (event = 0; event < event_count; ++event) {
