@@ -112,17 +112,27 @@ class Lab:
             raise SystemExit("the gateway did not start: " + (self.dir / "stderr.log").read_text())
         return p.pid, int(line.rsplit(":", 1)[1])
 
+    def canned(self):
+        """The plain requests' upstream: a port."""
+        port = free_port()
+        self.run_nginx(LOAD_CORE, f"canned-{port}", "canned.conf", {"PORT": port})
+        return port
+
     def nginx(self, upstream):
-        folder = self.dir / f"nginx-{upstream}"
-        folder.mkdir()
         ports = {"PLAIN": free_port(), "STREAMS": free_port()}
-        config = fill("nginx.conf", folder / "nginx.conf", {"DIR": folder, "UPSTREAM": upstream, **ports})
-        p = self.start(SERVER_CORE, ["nginx", "-p", folder, "-e", folder / "nginx.log", "-c", config])
+        pid = self.run_nginx(SERVER_CORE, f"nginx-{upstream}", "nginx.conf", {"UPSTREAM": upstream, **ports})
+        return pid, {"plain": ports["PLAIN"], "sse": ports["STREAMS"]}
+
+    def run_nginx(self, core, name, template, values):
+        folder = self.dir / name
+        folder.mkdir()
+        config = fill(template, folder / "nginx.conf", {"DIR": folder, **values})
+        p = self.start(core, ["nginx", "-p", folder, "-e", folder / "nginx.log", "-c", config])
         for _ in range(100):
             time.sleep(0.05)
             workers = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
             if workers:
-                return int(workers[0]), {"plain": ports["PLAIN"], "sse": ports["STREAMS"]}
+                return int(workers[0])
         raise SystemExit("nginx did not start: " + (self.dir / "stderr.log").read_text())
 
     def end(self):
@@ -164,25 +174,26 @@ def alternate(sides, rounds, measure):
 
 
 def cpu_and_latency(lab, result):
-    upstream = lab.upstream("--fast", "--chunks", 50)
-    gateway_pid, gateway_port = lab.gateway(upstream)
-    nginx_pid, nginx_ports = lab.nginx(upstream)
-    port = lambda name, kind: {"gateway": gateway_port, "nginx": nginx_ports[kind], "direct": upstream}[name]
-    pid = {"gateway": gateway_pid, "nginx": nginx_pid}
     for kind in ("plain", "sse"):
+        upstream = lab.canned() if kind == "plain" else lab.upstream("--fast", "--chunks", 50)
+        gateway_pid, gateway_port = lab.gateway(upstream)
+        nginx_pid, nginx_ports = lab.nginx(upstream)
+        port = {"gateway": gateway_port, "nginx": nginx_ports[kind], "direct": upstream}
+        pid = {"gateway": gateway_pid, "nginx": nginx_pid}
         for name in pid:
-            closed_loop(lab, name, kind, pid[name], port(name, kind), 2)  # warm-up; its numbers stay in the raw file
+            closed_loop(lab, name, kind, pid[name], port[name], 2)  # warm-up; its numbers stay in the raw file
         said = {"plain": "requests", "sse": "streams"}[kind]
         print(f"closed loop, {said} ...", file=sys.stderr)
-        closed = alternate(pid, lab.args.pairs, lambda n: closed_loop(lab, n, kind, pid[n], port(n, kind), lab.args.seconds))
+        closed = alternate(pid, lab.args.pairs, lambda n: closed_loop(lab, n, kind, pid[n], port[n], lab.args.seconds))
         result[f"closed_{kind}"] = closed
         rate = round(statistics.median(m["rps"] for m in closed["gateway"]) / 2)
         print(f"open loop at {rate} {said}/s ...", file=sys.stderr)
         result[f"open_{kind}"] = alternate(["direct", "gateway", "nginx"], lab.args.rounds,
-                                           lambda n: open_loop(lab, n, kind, port(n, kind), rate, lab.args.seconds))
-    result["evaluated"] = lab.note("evaluated", **what_was_evaluated(lab.dir / f"records-{upstream}"))
-    result["config"] = lab.config
-    lab.end()
+                                           lambda n: open_loop(lab, n, kind, port[n], rate, lab.args.seconds))
+        if kind == "plain":
+            result["evaluated"] = lab.note("evaluated", **what_was_evaluated(lab.dir / f"records-{upstream}"))
+            result["config"] = lab.config
+        lab.end()
 
 
 def what_was_evaluated(records):
