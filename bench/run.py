@@ -41,21 +41,21 @@ def free_port():
 
 
 def pinned(core, command, **kw):
-    return subprocess.Popen(["taskset", "-c", str(core), *map(str, command)], **kw)
+    return subprocess.Popen(["taskset", "-c", str(core), *prompt(), *map(str, command)], **kw)
 
 
 def output_of(core, command, **kw):
-    done = subprocess.run(["taskset", "-c", str(core), *map(str, command)], capture_output=True, text=True, **kw)
+    done = subprocess.run(["taskset", "-c", str(core), *prompt(), *map(str, command)], capture_output=True, text=True, **kw)
     if done.returncode != 0:
         raise SystemExit(f"{command[0]} failed: {done.stdout}{done.stderr}")
     return done.stdout
 
 
-def real_time():
-    """Command prefix that lets the latency meter run as soon as it is due: it shares its core with the upstream, and a slice
-    that it has to wait for would be charged to the server. Empty where that is not permitted."""
-    probe = subprocess.run(["chrt", "--fifo", "1", "true"], capture_output=True) if shutil.which("chrt") else None
-    return ["chrt", "--fifo", "1"] if probe and probe.returncode == 0 else []
+def prompt():
+    """Command prefix for everything that is measured or measures: whatever else the machine does comes after it, on both sides
+    alike. Empty where that is not permitted."""
+    probe = subprocess.run(["nice", "-n", "-20", "true"], capture_output=True)
+    return ["nice", "-n", "-20"] if probe.returncode == 0 and not probe.stderr else []
 
 
 def cpu_ns(pid):
@@ -157,7 +157,7 @@ def closed_loop(lab, name, kind, pid, port, seconds):
 
 
 def open_loop(lab, name, kind, port, rate, seconds):
-    seen = json.loads(output_of(LOAD_CORE, [*real_time(), BIN / "swy_load", "--port", port, "--bodies", lab.bodies[kind], "--key", KEY, "open",
+    seen = json.loads(output_of(LOAD_CORE, [BIN / "swy_load", "--port", port, "--bodies", lab.bodies[kind], "--key", KEY, "open",
                                             "--rate", rate, "--seconds", seconds, "--connections", lab.args.connections]))
     if seen["failed"] or seen["unfinished"]:
         raise SystemExit(f"open loop, {name} {kind}: {seen}")
