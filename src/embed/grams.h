@@ -6,7 +6,8 @@
 // after the first read.
 //
 // A gram is: a folded word (every digit read as 0, every CJK character a word), two neighbouring
-// words, and the character 3-, 4- and 5-grams of a word with its boundaries marked. Of a text longer
+// words, and the character 4-grams of a word with its boundaries
+// marked. Of a text longer
 // than kMaxGramBytes only the beginning and the end are read, of the grams only the first
 // kMaxGrams different ones are kept: cost is bounded whatever comes in.
 #pragma once

@@ -1,4 +1,4 @@
-// Head: a trained classifier over a text's cheap evidence and, where that is unsure, over a sentence
+// TextHead: a trained classifier over a text's cheap evidence and, where that is unsure, over a sentence
 // embedding; with confidences that mean probability, an out-of-scope score and abstention.
 //
 // When to use: signals (domain, task, an operator's own labels from `switchyard train signal`).
@@ -6,7 +6,7 @@
 //   grams.read(text);
 //   head->cheap({.grams = &grams, .static_embedding = e}, score);
 //   if (!score.sure && head->has_encoder_stage()) head->refine(encoder_embedding, score);
-// Threading: a Head is immutable, any number of threads; Grams and HeadScore belong to one thread.
+// Threading: a TextHead is immutable, any number of threads; Grams and HeadScore belong to one thread.
 // Ownership: load() gives a shared snapshot; HeadScore owns its memory and reuses it: no allocation
 // after the first call. The file: docs/reference/heads.md.
 #pragma once
@@ -51,19 +51,19 @@ struct HeadScore {
 
 class HeadImpl;
 
-class Head {
+class TextHead {
  public:
   // kNotFound, kIo; kParse: not a head file, damaged or of a later version (the message names the
   // tensor or key); kInvalidArgument: trained with another static embedding or encoder than
   // `given`. A stage whose input `given` lacks is left out; kUnsupported when none is left.
-  static Result<std::shared_ptr<const Head>> load(const std::string& path,
+  static Result<std::shared_ptr<const TextHead>> load(const std::string& path,
                                                   const HeadInputs& given = {});
   // The same from bytes; `name` is for messages.
-  static Result<std::shared_ptr<const Head>> parse(std::string_view bytes, const std::string& name,
+  static Result<std::shared_ptr<const TextHead>> parse(std::string_view bytes, const std::string& name,
                                                    const HeadInputs& given = {});
-  ~Head();
-  Head(const Head&) = delete;
-  Head& operator=(const Head&) = delete;
+  ~TextHead();
+  TextHead(const TextHead&) = delete;
+  TextHead& operator=(const TextHead&) = delete;
 
   [[nodiscard]] std::span<const std::string> labels() const;
   [[nodiscard]] const std::string& name() const;  // as given to the trainer: "domain"
@@ -90,7 +90,7 @@ class Head {
   void refine(std::span<const float> embedding, HeadScore& score) const;
 
  private:
-  explicit Head(std::unique_ptr<const HeadImpl> impl);
+  explicit TextHead(std::unique_ptr<const HeadImpl> impl);
   std::unique_ptr<const HeadImpl> impl_;
 };
 
