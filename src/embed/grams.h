@@ -5,11 +5,10 @@
 // stage. Threading: one thread at a time. Ownership: owns its tables and reuses them: no allocation
 // after the first read.
 //
-// A gram is: a folded word (every digit read as 0, every CJK character a word), two neighbouring
-// words, and the character 4-grams of a word with its boundaries
-// marked. Of a text longer
-// than kMaxGramBytes only the beginning and the end are read, of the grams only the first
-// kMaxGrams different ones are kept: cost is bounded whatever comes in.
+// A gram is: a folded word (every digit read as 0, every CJK character a word), a mark that is no
+// word character, two neighbouring words, and the four-character pieces of a word between its
+// boundaries. Of a text longer than kMaxGramBytes only the beginning and the end are read, of the
+// grams only the first kMaxGrams different ones are kept: cost is bounded whatever comes in.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +22,7 @@ namespace swy::embed {
 inline constexpr std::size_t kMaxGramBytes = 4096;
 inline constexpr std::size_t kGramHeadBytes = 3072;  // of a longer text: so many from the beginning
 inline constexpr std::size_t kMaxGrams = 8192;
+inline constexpr std::uint32_t kGramVersion = 1;  // goes into head files: hashes must not change
 
 struct Gram {
   std::uint32_t hash = 0;
@@ -38,12 +38,14 @@ class Grams {
 
  private:
   void read_part(std::string_view part);
+  void end_word();
   void add(std::uint32_t hash);
-  void add_word(std::span<const char32_t> word);
 
   std::vector<Gram> grams_;
-  std::vector<std::uint16_t> slots_;  // open addressing: index into grams_ plus one, 0 is empty
-  std::vector<char32_t> word_;        // the word being read, between boundary marks
+  std::vector<std::uint16_t> slots_;  // open addressing: index into grams_ plus one; 0 is empty
+  std::vector<std::uint16_t> used_;   // the slots to empty for the next text
+  std::vector<char32_t> word_;        // the word being read
+  std::uint32_t last_word_ = 0;       // hash of the word before; 0: none
 };
 
 }  // namespace swy::embed
