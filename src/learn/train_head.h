@@ -46,7 +46,7 @@ struct TrainOptions {
   double c = 10;                 // inverse penalty, as in scikit-learn
   double encoder_c = 10;
   double encoder_share = 0.27;   // of requests at most, that ask the encoder
-  double cascade_loss = 0.005;   // accuracy given up for fewer of them
+  double cascade_loss = 0.002;   // accuracy given up for fewer of them
   int max_iterations = 100;
   std::uint64_t seed = 1;
   std::string provenance = "{}";  // JSON object for the file
