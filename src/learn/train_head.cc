@@ -32,7 +32,7 @@ using embed::HeadStage;
 
 constexpr std::size_t kFolds = 5;
 constexpr std::size_t kSplitRows = 2000;    // from here on one fold calibrates
-constexpr std::size_t kIsotonicRows = 300;  // fewer calibration rows would be followed into noise
+constexpr std::size_t kIsotonicRows = 300000;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
 constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
 
