@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "embed/gram_index.h"
 #include "embed/head_file.h"
@@ -271,6 +272,9 @@ void evaluate_language(SignalReport& report) {
   double right = 0;
   for (const Sample& s : kSamples) right += text::detect_language(s.text).code == s.code ? 1 : 0;
   report.language_samples = std::size(kSamples);
+  std::set<std::string_view> codes;
+  for (const Sample& s : kSamples) codes.insert(s.code);
+  report.languages = codes.size();
   report.language_accuracy = right / static_cast<double>(std::size(kSamples));
 }
 

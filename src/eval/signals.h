@@ -49,7 +49,7 @@ struct SignalReport {
   std::vector<ToolRow> tools;
   std::vector<std::string> notes;
   double language_accuracy = 0;
-  std::size_t language_samples = 0;
+  std::size_t language_samples = 0, languages = 0;
   std::string static_name, encoder_name;
   std::size_t static_bytes = 0, encoder_bytes = 0;
 };

@@ -191,9 +191,9 @@ std::string to_markdown(const SignalReport& report) {
   }
   if (report.language_samples != 0) {
     out += fmt::format(
-        "\n## Language\n\n{} of {} requests in {} right.\n",
+        "\n## Language\n\n{} of {} requests, written for this table in {} languages.\n",
         std::lround(report.language_accuracy * static_cast<double>(report.language_samples)),
-        report.language_samples, "17 languages written for this table are");
+        report.language_samples, report.languages);
   }
   out += "\n## Targets\n\n";
   const auto missed = missed_targets(report);
