@@ -31,12 +31,12 @@ constexpr std::size_t kLane = 16;  // rows are padded to whole vectors
 
 // 1 + ln n; a gram that occurs more often than the table is long counts as the table's end.
 const std::array<float, 64>& log_counts() {
-  static const std::array<float, 64> kTable = [] {
+  static const std::array<float, 64> table = [] {
     std::array<float, 64> t{};
     for (std::size_t n = 1; n < t.size(); ++n) t[n] = 1.0F + std::log(static_cast<float>(n));
     return t;
   }();
-  return kTable;
+  return table;
 }
 
 float interpolate(const std::vector<float>& xs, const std::vector<float>& ys, float x) {

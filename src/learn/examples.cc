@@ -38,6 +38,35 @@ Result<std::vector<std::string>> labels_of(base::Json row, const std::string& ke
   return names;
 }
 
+bool out_of_scope(base::Json row) {
+  for (const char* key : {"oos", "out_of_scope"}) {
+    const auto flag = row.find(key);
+    if (flag && (flag->as_bool().value_or(false) || flag->as_string() == "oos")) return true;
+  }
+  return false;
+}
+
+// Appends the row to out and its labels to names.
+Status read_row(base::Json row, const ExampleKeys& keys, Examples& out,
+                std::vector<std::vector<std::string>>& names) {
+  const auto value = row.find(keys.text);
+  const auto text = value ? value->as_string() : std::nullopt;
+  if (!text) {
+    return fail(ErrorCode::kParse, fmt::format("\"{}\" is missing or not a text", keys.text));
+  }
+  if (text->size() > kMaxExampleBytes) return fail(ErrorCode::kTooLarge, "a text over 1 MiB");
+  Example example;
+  example.text = std::string(*text);
+  example.id = std::string(row.string_or(keys.id, *text));
+  example.out_of_scope = out_of_scope(row);
+  names.emplace_back();
+  if (!example.out_of_scope) {
+    SWY_TRY(names.back(), labels_of(row, keys.label, out.multilabel));
+  }
+  out.rows.push_back(std::move(example));
+  return {};
+}
+
 }  // namespace
 
 double split_point(std::string_view id, std::uint64_t seed) {
@@ -72,32 +101,8 @@ Result<Examples> read_examples(const std::string& path, const ExampleKeys& keys)
     if (!line) break;
     if (line->find_first_not_of(" \t") == std::string_view::npos) continue;
     const auto row = doc.parse(*line);
-    if (!row) return fail_in(reader.where(), row.error());
-    const auto text = row->find(keys.text) ? row->find(keys.text)->as_string() : std::nullopt;
-    if (!text) {
-      return fail(ErrorCode::kParse,
-                  fmt::format("{}: \"{}\" is missing or not a text", reader.where(), keys.text));
-    }
-    if (text->size() > kMaxExampleBytes) {
-      return fail(ErrorCode::kTooLarge, reader.where() + ": a text over 1 MiB");
-    }
-    Example example;
-    example.text = std::string(*text);
-    example.id = std::string(row->string_or(keys.id, *text));
-    for (const char* key : {"oos", "out_of_scope"}) {
-      const auto flag = row->find(key);
-      if (flag && (flag->as_bool().value_or(false) || flag->as_string() == "oos")) {
-        example.out_of_scope = true;
-      }
-    }
-    if (example.out_of_scope) {
-      names.emplace_back();
-    } else {
-      auto found = labels_of(*row, keys.label, out.multilabel);
-      if (!found) return fail_in(reader.where(), found.error());
-      names.push_back(std::move(*found));
-    }
-    out.rows.push_back(std::move(example));
+    const Status ok = row ? read_row(*row, keys, out, names) : Status(tl::unexpected(row.error()));
+    if (!ok) return fail_in(reader.where(), ok.error());
   }
   index_labels(names, out);
   if (out.labels.size() < 2) {

@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "embed/grams.h"
@@ -343,7 +344,7 @@ Judged judge(const Job& job, std::span<const float> logits, const HeadStage& s,
     for (const float v : z) raw += std::exp(static_cast<double>(v) - raw_top);
     energies.push_back(
         static_cast<float>(job.options.one_vs_rest ? raw_top : raw_top + std::log(raw)));
-    double top = -INFINITY;
+    double top = -std::numeric_limits<double>::infinity();
     for (std::size_t c = 0; c < job.labels; ++c) {
       p[c] = static_cast<double>(s.slope[c]) * static_cast<double>(z[c]) +
              static_cast<double>(s.offset[c]);
@@ -388,7 +389,7 @@ float fit_cheap_weight(const Job& job, std::span<const float> cheap, std::vector
   static constexpr std::array<float, 8> kWeights = {0, 0.1F, 0.2F, 0.35F, 0.5F, 0.75F, 1, 1.5F};
   const auto truth = truth_of(job, job.calibrating());
   float best = job.options.one_vs_rest ? 0.5F : 0;
-  double lowest = INFINITY;
+  double lowest = std::numeric_limits<double>::infinity();
   std::vector<float> sum(encoder.size());
   for (const float w : kWeights) {
     if (job.options.one_vs_rest) break;
@@ -426,7 +427,8 @@ float fit_unsure(const Judged& cheap, const Judged& encoder, const TrainOptions&
     std::size_t j = i;
     double gain = 0;
     for (; j < order.size() && cheap.confidence[order[j]] == at; ++j) {
-      gain += encoder.right[order[j]] - cheap.right[order[j]];
+      gain +=
+          static_cast<double>(encoder.right[order[j]]) - static_cast<double>(cheap.right[order[j]]);
     }
     if (static_cast<double>(j) > options.encoder_share * n) break;
     accuracy += gain / n;
