@@ -1,0 +1,403 @@
+// Readers of the labelled sets. Every row becomes (id, text, label, part); a set is a list of
+// sources and a rule for the label. Test: signals_test.cc.
+#include "eval/signal_sets.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "base/json.h"
+#include "record/gzip_reader.h"
+
+namespace swy::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Row {
+  std::string id, text, label;
+  std::string part;  // "train", "dev", "test"
+  bool out_of_scope = false;
+  bool auxiliary = false;
+};
+using Rows = std::vector<Row>;
+using OnRow = std::function<Status(base::Json)>;
+
+Status each_row(const std::string& path, const OnRow& on_row) {
+  SWY_TRY(record::GzipReader reader, record::GzipReader::open(path));
+  base::JsonDoc doc;
+  for (;;) {
+    SWY_TRY(const auto line, reader.next());
+    if (!line) return {};
+    if (line->empty()) continue;
+    const auto row = doc.parse(*line);
+    if (!row) return fail_in(reader.where(), row.error());
+    if (auto ok = on_row(*row); !ok) return fail_in(reader.where(), ok.error());
+  }
+}
+
+Result<std::string> text_of(base::Json row, std::string_view key) {
+  const auto value = row.find(key);
+  const auto text = value ? value->as_string() : std::nullopt;
+  if (!text) return fail(ErrorCode::kParse, fmt::format("\"{}\" is missing or not a text", key));
+  return std::string(*text);
+}
+
+std::string part_of(base::Json row) {
+  const auto part = row.string_or("part", row.string_or("split", "test"));
+  return std::string(part == "valid" ? "dev" : part);
+}
+
+// ---- one reader for each shape of file
+
+Status intents(const std::string& path, Rows& out) {
+  return each_row(path, [&](base::Json row) -> Status {
+    Row r;
+    SWY_TRY(r.text, text_of(row, "text"));
+    SWY_TRY(r.label, text_of(row, "intent"));
+    r.id = std::string(row.string_or("id", r.text));
+    r.part = part_of(row);
+    const auto oos = row.find("oos");
+    r.out_of_scope =
+        r.label == "oos" ||
+        (oos && (oos->as_bool().value_or(false) || oos->as_string().value_or("") == "oos"));
+    out.push_back(std::move(r));
+    return {};
+  });
+}
+
+using LabelOf = std::function<std::string(base::Json)>;
+
+// Outcome tables: the prompt, and a label from the row; rows with an empty label are left out.
+Status prompts(const std::string& path, const LabelOf& label, Rows& out) {
+  return each_row(path, [&](base::Json row) -> Status {
+    Row r;
+    r.label = label(row);
+    if (r.label.empty()) return {};
+    SWY_TRY(r.text, text_of(row, "prompt"));
+    r.id = std::string(row.string_or("id", r.text));
+    r.part = part_of(row);
+    out.push_back(std::move(r));
+    return {};
+  });
+}
+
+// One row per user turn: what the user and the system said last, and the turn. "Hotels_2" and
+// "Hotels_4" are the same kind of service.
+Status dialogues(const std::string& path, Rows& out) {
+  return each_row(path, [&](base::Json row) -> Status {
+    const auto turns = row.find("turns");
+    if (!turns) return fail(ErrorCode::kParse, "\"turns\" is missing");
+    std::string before;
+    std::size_t at = 0;
+    turns->each([&](base::Json turn) {
+      const std::string text(turn.string_or("text", ""));
+      const auto services = turn.find("services");
+      if (turn.string_or("speaker", "") == "USER" && services && services->size() == 1) {
+        std::string service;
+        services->each([&](base::Json s) { service = s.as_string().value_or(""); });
+        Row r;
+        r.label = service.substr(0, service.rfind('_'));
+        r.id = fmt::format("{}/{}", row.string_or("id", ""), at);
+        r.text = before.empty() ? text : before + "\n" + text;
+        r.part = part_of(row);
+        out.push_back(std::move(r));
+      }
+      before = text;
+      ++at;
+    });
+    return {};
+  });
+}
+
+Status cases(const std::string& path, std::string_view text_key, std::string_view label_key,
+             Rows& out) {
+  return each_row(path, [&](base::Json row) -> Status {
+    Row r;
+    SWY_TRY(r.text, text_of(row, text_key));
+    SWY_TRY(r.label, text_of(row, label_key));
+    r.id = std::string(row.string_or("id", r.text));
+    r.part = "test";
+    out.push_back(std::move(r));
+    return {};
+  });
+}
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 57> kSubjects = {{
+    {"abstract_algebra", "math"},
+    {"anatomy", "health"},
+    {"astronomy", "physics"},
+    {"business_ethics", "business"},
+    {"clinical_knowledge", "health"},
+    {"college_biology", "biology"},
+    {"college_chemistry", "chemistry"},
+    {"college_computer_science", "computer science"},
+    {"college_mathematics", "math"},
+    {"college_medicine", "health"},
+    {"college_physics", "physics"},
+    {"computer_security", "computer science"},
+    {"conceptual_physics", "physics"},
+    {"econometrics", "economics"},
+    {"electrical_engineering", "engineering"},
+    {"elementary_mathematics", "math"},
+    {"formal_logic", "philosophy"},
+    {"global_facts", "other"},
+    {"high_school_biology", "biology"},
+    {"high_school_chemistry", "chemistry"},
+    {"high_school_computer_science", "computer science"},
+    {"high_school_european_history", "history"},
+    {"high_school_geography", "other"},
+    {"high_school_government_and_politics", "other"},
+    {"high_school_macroeconomics", "economics"},
+    {"high_school_mathematics", "math"},
+    {"high_school_microeconomics", "economics"},
+    {"high_school_physics", "physics"},
+    {"high_school_psychology", "psychology"},
+    {"high_school_statistics", "math"},
+    {"high_school_us_history", "history"},
+    {"high_school_world_history", "history"},
+    {"human_aging", "health"},
+    {"human_sexuality", "other"},
+    {"international_law", "law"},
+    {"jurisprudence", "law"},
+    {"logical_fallacies", "philosophy"},
+    {"machine_learning", "computer science"},
+    {"management", "business"},
+    {"marketing", "business"},
+    {"medical_genetics", "health"},
+    {"miscellaneous", "other"},
+    {"moral_disputes", "philosophy"},
+    {"moral_scenarios", "philosophy"},
+    {"nutrition", "health"},
+    {"philosophy", "philosophy"},
+    {"prehistory", "history"},
+    {"professional_accounting", "other"},
+    {"professional_law", "law"},
+    {"professional_medicine", "health"},
+    {"professional_psychology", "psychology"},
+    {"public_relations", "other"},
+    {"security_studies", "other"},
+    {"sociology", "other"},
+    {"us_foreign_policy", "other"},
+    {"virology", "health"},
+    {"world_religions", "philosophy"},
+}};
+
+// ---- sets
+
+std::string category(base::Json row) {
+  return std::string(mmlu_category(row.string_or("domain", "")));
+}
+std::string domain(base::Json row) { return std::string(row.string_or("domain", "")); }
+
+// "zeroeval-gsm" and "routellm-gsm8k" hold the same questions.
+std::string dataset(base::Json row) {
+  std::string name(row.string_or("dataset", ""));
+  if (const auto dash = name.find('-'); dash != std::string::npos) name.erase(0, dash + 1);
+  if (name == "gsm8k") return "gsm";
+  return name == "mmlu-redux" ? "mmlu" : name;
+}
+
+struct Source {
+  std::string path;  // under the data folder
+  std::function<Status(const std::string&, Rows&)> read;
+};
+struct SetPlan {
+  std::string_view name;
+  std::string_view source;
+  std::vector<Source> train, test;
+  bool fill = false;  // training files after the first give only labels that the first lacks
+};
+
+Source intent_file(std::string path) { return {std::move(path), intents}; }
+Source table(std::string path, const LabelOf& label) {
+  return {std::move(path),
+          [label](const std::string& p, Rows& out) { return prompts(p, label, out); }};
+}
+Source case_file(std::string path, std::string text_key, std::string label_key) {
+  return {std::move(path),
+          [=](const std::string& p, Rows& out) { return cases(p, text_key, label_key, out); }};
+}
+
+std::vector<SetPlan> make_plans() {
+  const std::string pro = "mmlu_pro/mmlu_pro.jsonl.gz";
+  const std::string mmlu = "routellm/routellm-mmlu.jsonl.gz";
+  const std::string redux = "zeroeval/zeroeval-mmlu-redux.jsonl.gz";
+  const std::vector<Source> domains = {table(pro, domain), table(mmlu, category),
+                                       table(redux, category)};
+  std::vector<SetPlan> plans;
+  for (const char* name : {"clinc150", "banking77", "snips"}) {
+    const Source file = intent_file(fmt::format("intents/{}.jsonl.gz", name));
+    plans.push_back({name, "intents", {file}, {file}});
+  }
+  plans.push_back({"sgd",
+                   "sgd",
+                   {{"sgd/sgd-train.jsonl.gz", dialogues}},
+                   {{"sgd/sgd-dev.jsonl.gz", dialogues}, {"sgd/sgd-test.jsonl.gz", dialogues}}});
+  plans.push_back(
+      {"mmlu_pro", "mmlu_pro, routellm, zeroeval", domains, {table(pro, domain)}, true});
+  plans.push_back({"vsr_domain",
+                   "vsr_cases",
+                   domains,
+                   {case_file("vsr_cases/domain_classify_cases.jsonl.gz", "question", "category"),
+                    case_file("vsr_cases/domain_bench.jsonl.gz", "text", "true_label")}});
+  plans.push_back({"mmlu_subjects", "routellm", {table(mmlu, domain)}, {table(mmlu, domain)}});
+  std::vector<Source> sets = {table(mmlu, dataset), table(redux, dataset)};
+  for (const char* path :
+       {"routellm/routellm-gsm8k.jsonl.gz", "routellm/routellm-mtbench.jsonl.gz",
+        "zeroeval/zeroeval-gsm.jsonl.gz", "zeroeval/zeroeval-crux.jsonl.gz",
+        "zeroeval/zeroeval-math-l5.jsonl.gz", "zeroeval/zeroeval-zebra-grid.jsonl.gz"}) {
+    sets.push_back(table(path, dataset));
+  }
+  plans.push_back({"datasets", "routellm, zeroeval", sets, sets});
+  return plans;
+}
+
+// The question without its answer options, letters and digits only: what two sets have in common.
+std::string stem(std::string_view text) {
+  for (const std::string_view mark : {"\nA.", "\nA)", "\n(A)"}) {
+    text = text.substr(0, text.find(mark));
+  }
+  std::string out;
+  for (const char c : text) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out.push_back(c);
+    if (c >= 'A' && c <= 'Z') out.push_back(static_cast<char>(c + 32));
+  }
+  return out;
+}
+
+// Files that are missing are skipped; kNotFound when all are.
+Status read_all(const std::vector<Source>& sources, const std::string& data, bool fill, Rows& out) {
+  bool any = false;
+  std::unordered_set<std::string> first;
+  std::string last;
+  for (const Source& source : sources) {
+    last = (fs::path(data) / source.path).string();
+    if (!fs::exists(last)) continue;
+    const std::size_t before = out.size();
+    SWY_DO(source.read(last, out));
+    if (fill && any) {
+      out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
+                               [&](const Row& r) { return first.contains(r.label); }),
+                out.end());
+      for (std::size_t i = before; i < out.size(); ++i) out[i].auxiliary = true;
+    }
+    if (!any) {
+      for (const Row& r : out) first.insert(r.label);
+    }
+    any = true;
+  }
+  return any ? Status{} : fail(ErrorCode::kNotFound, last + ": no such file");
+}
+
+SignalSet assemble(const SetPlan& plan, Rows train, Rows test) {
+  const bool held_back =
+      std::any_of(test.begin(), test.end(), [](const Row& r) { return r.part == "test"; });
+  std::erase_if(test, [&](const Row& r) { return r.part != (held_back ? "test" : "dev"); });
+  std::unordered_set<std::string> seen;
+  for (const Row& r : test) seen.insert(stem(r.text));
+  std::erase_if(train, [&](const Row& r) {
+    return r.part == "test" || (r.part == "dev" && !held_back) || seen.contains(stem(r.text));
+  });
+  std::unordered_set<std::string> learned;
+  for (const Row& r : train) {
+    if (!r.out_of_scope) learned.insert(r.label);
+  }
+  SignalSet set{std::string(plan.name), std::string(plan.source), {}, {}, {}};
+  std::vector<std::vector<std::string>> names;
+  const auto add = [&](Row& r, std::vector<std::uint32_t>& rows, bool outside) {
+    rows.push_back(static_cast<std::uint32_t>(set.examples.rows.size()));
+    names.push_back({std::move(r.label)});
+    set.examples.rows.push_back({std::move(r.id), std::move(r.text), {}, outside, r.auxiliary});
+  };
+  for (Row& r : train) add(r, set.train, r.out_of_scope);
+  // A label that was never learned is out of scope.
+  for (Row& r : test) add(r, set.test, r.out_of_scope || !learned.contains(r.label));
+  learn::index_labels(names, set.examples);
+  return set;
+}
+
+const std::vector<SetPlan>& plans() {
+  static const std::vector<SetPlan> kPlans = make_plans();
+  return kPlans;
+}
+
+}  // namespace
+
+std::string_view mmlu_category(std::string_view subject) {
+  for (const auto& [name, category] : kSubjects) {
+    if (name == subject) return category;
+  }
+  return {};
+}
+
+const std::vector<std::string_view>& signal_set_names() {
+  static const std::vector<std::string_view> kNames = [] {
+    std::vector<std::string_view> names;
+    for (const SetPlan& plan : plans()) names.push_back(plan.name);
+    return names;
+  }();
+  return kNames;
+}
+
+Result<SignalSet> load_signal_set(std::string_view name, const std::string& train_data,
+                                  const std::string& data) {
+  for (const SetPlan& plan : plans()) {
+    if (plan.name != name) continue;
+    Rows train, test;
+    SWY_DO(read_all(plan.train, train_data, plan.fill, train));
+    SWY_DO(read_all(plan.test, data, false, test));
+    SignalSet set = assemble(plan, std::move(train), std::move(test));
+    if (set.train.empty() || set.test.empty()) {
+      return fail(ErrorCode::kNotFound, fmt::format("{}: no rows to {}", name,
+                                                    set.train.empty() ? "learn from" : "measure"));
+    }
+    return set;
+  }
+  return fail(ErrorCode::kInvalidArgument, fmt::format("no such set: {}", name));
+}
+
+Result<ToolSet> load_tools(const std::string& data) {
+  ToolSet out;
+  std::unordered_map<std::string, std::uint32_t> index;
+  const fs::path folder = fs::path(data) / "bfcl_tools";
+  SWY_DO(
+      each_row((folder / "bfcl_tools.catalogue.jsonl.gz").string(), [&](base::Json row) -> Status {
+        Tool tool;
+        SWY_TRY(tool.id, text_of(row, "tool"));
+        tool.text =
+            fmt::format("{}: {}", row.string_or("name", ""), row.string_or("description", ""));
+        for (char& c : tool.text) {
+          if (c == '_') c = ' ';  // calculate_area: two words
+        }
+        if (const auto names = row.find("parameters")) {
+          names->each(
+              [&](base::Json p) { tool.text.append(" ").append(p.as_string().value_or("")); });
+        }
+        index.emplace(tool.id, static_cast<std::uint32_t>(out.tools.size()));
+        out.tools.push_back(std::move(tool));
+        return {};
+      }));
+  SWY_DO(each_row((folder / "bfcl_tools.jsonl.gz").string(), [&](base::Json row) -> Status {
+    ToolQuestion q;
+    SWY_TRY(q.text, text_of(row, "text"));
+    q.test = part_of(row) != "train";
+    if (const auto gold = row.find("gold")) {
+      gold->each([&](base::Json id) {
+        const auto found = index.find(std::string(id.as_string().value_or("")));
+        if (found != index.end()) q.gold.push_back(found->second);
+      });
+    }
+    out.questions.push_back(std::move(q));
+    return {};
+  }));
+  return out;
+}
+
+}  // namespace swy::eval

@@ -1,0 +1,52 @@
+// The labelled data sets that signals are measured on, read from a data folder.
+//
+// When to use: `switchyard eval signals` and `make heads`. Threading: pure reading. Ownership:
+// values. What each set is and how its rows are split: docs/guide/signals.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "learn/examples.h"
+#include "switchyard/result.h"
+
+namespace swy::eval {
+
+struct SignalSet {
+  std::string name;
+  std::string source;  // folder or file under the data folder
+  learn::Examples examples;
+  std::vector<std::uint32_t> train;  // learning and calibration
+  std::vector<std::uint32_t> test;   // part "test" where there are such rows, else "dev"
+};
+
+// The sets by name, in the order of the table.
+const std::vector<std::string_view>& signal_set_names();
+
+// `train_data` gives the rows with part "train", `data` those to be measured on. kNotFound when the
+// set's files are missing from either, kParse for a row that is not what it should be. A training
+// row whose question occurs among the test rows is left out.
+Result<SignalSet> load_signal_set(std::string_view name, const std::string& train_data,
+                                  const std::string& data);
+
+// Labels of the domain head for MMLU's subjects: the 14 categories of MMLU-Pro; "" for a subject
+// that fits none.
+std::string_view mmlu_category(std::string_view subject);
+
+struct Tool {
+  std::string id, text;  // name, description and parameters as one text
+};
+struct ToolQuestion {
+  std::string text;
+  std::vector<std::uint32_t> gold;  // indices into ToolSet::tools; empty: no tool fits
+  bool test = false;
+};
+struct ToolSet {
+  std::vector<Tool> tools;
+  std::vector<ToolQuestion> questions;
+};
+Result<ToolSet> load_tools(const std::string& data);
+
+}  // namespace swy::eval

@@ -1,0 +1,35 @@
+// Calibration: from scores to probabilities, on rows that the model has not learned from.
+//
+// When to use: after fitting (train_head.h). Temperature for softmax heads, Platt for a sigmoid per
+// label, isotonic on top of either where there are some hundred rows. Threading: pure functions.
+// Ownership: results are values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace swy::learn {
+
+// The t > 0 for which softmax(logits / t) gives `truth` the highest likelihood. logits: rows x
+// labels.
+double fit_temperature(std::span<const float> logits, std::size_t labels,
+                       std::span<const std::uint32_t> truth);
+
+struct Platt {
+  double slope = 1;
+  double offset = 0;
+};
+// P(positive) = sigmoid(slope * score + offset), with Platt's smoothed targets.
+Platt fit_platt(std::span<const float> score, std::span<const std::uint8_t> positive);
+
+// A rising curve: y at x, straight between, constant outside.
+struct Curve {
+  std::vector<float> x, y;
+  [[nodiscard]] float at(float v) const;  // REQUIRES: not empty
+};
+// Least squares among all rising functions.
+Curve fit_isotonic(std::span<const float> x, std::span<const float> y);
+
+}  // namespace swy::learn
