@@ -56,6 +56,7 @@ struct Request {
   std::vector<Message> messages;
   std::vector<Part> parts;
   std::vector<std::string_view> tools;  // declared function names
+  std::vector<std::string_view> tool_descriptions;  // as many; "" where none is given
   ToolChoice tool_choice = ToolChoice::kUnset;
   ResponseFormat response_format = ResponseFormat::kText;
   std::string_view reasoning_effort;

@@ -34,10 +34,12 @@ void Request::clear() {
   fresh.messages = std::move(messages);
   fresh.parts = std::move(parts);
   fresh.tools = std::move(tools);
+  fresh.tool_descriptions = std::move(tool_descriptions);
   fresh.metadata = std::move(metadata);
   fresh.messages.clear();
   fresh.parts.clear();
   fresh.tools.clear();
+  fresh.tool_descriptions.clear();
   fresh.metadata.clear();
   *this = std::move(fresh);
 }

@@ -289,6 +289,13 @@ std::uint64_t json_bytes(const Json& j) {
   return 4;
 }
 
+// A description that is not text is the upstream's to refuse.
+void add_tool(Request& r, std::string_view name, const Json& declaration) {
+  r.tools.push_back(name);
+  const auto description = declaration.find("description");
+  r.tool_descriptions.push_back(description ? description->as_string().value_or("") : "");
+}
+
 // tools: [{type, <type>: {name}}]; hosted tools ("web_search") have no name of their own, the type
 // stands for it.
 Decoded read_tool(Request& r, const Place& place, const Json& j) {
@@ -298,7 +305,7 @@ Decoded read_tool(Request& r, const Place& place, const Json& j) {
   const auto type_name = type->as_string();
   if (!type_name) return wrong_type(place.at("type"), "a string", *type);
   if (*type_name != "function" && *type_name != "custom") {
-    r.tools.push_back(*type_name);
+    add_tool(r, *type_name, j);
     return {};
   }
   const auto body = j.find(*type_name);
@@ -307,7 +314,7 @@ Decoded read_tool(Request& r, const Place& place, const Json& j) {
   if (!name) return missing(place.at(fmt::format("{}.name", *type_name)));
   const auto s = name->as_string();
   if (!s) return wrong_type(place.at(fmt::format("{}.name", *type_name)), "a string", *name);
-  r.tools.push_back(*s);
+  add_tool(r, *s, *body);
   return {};
 }
 
@@ -318,7 +325,7 @@ Decoded read_function(Request& r, const Place& place, const Json& j) {
   if (!name) return missing(place.at("name"));
   const auto s = name->as_string();
   if (!s) return wrong_type(place.at("name"), "a string", *name);
-  r.tools.push_back(*s);
+  add_tool(r, *s, j);
   return {};
 }
 
