@@ -22,7 +22,7 @@ using base::OptionBinder;
 struct TopOptions {
   std::int64_t version = 0, workers = 1, seed = 0, busy_poll_us = 0;
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
-            *limits = nullptr;
+            *limits = nullptr, *understanding = nullptr;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -34,6 +34,7 @@ struct TopOptions {
     b.node("upstreams", upstreams, "where models are asked");
     b.node("records", records, "where decisions are kept");
     b.node("limits", limits, "bounds");
+    b.node("understanding", understanding, "the pool that encodes texts");
   }
 };
 
@@ -63,6 +64,15 @@ struct RecordOptions {
     b.field("rotate_mb", r.rotate_mb, {1, 1e6}, "size of one file");
     b.field("sync_ms", r.sync_ms, {0, 3.6e6},
             "how often records are pushed to stable storage; 0: never");
+  }
+};
+
+struct UnderstandingKeys {
+  UnderstandingOptions u;
+  void bind(OptionBinder& b) {
+    b.field("threads", u.threads, {1, 256}, "threads that encode");
+    b.field("queue", u.queue, {1, 1e6}, "texts that may wait; more are refused: unknown facts");
+    b.field("batch", u.batch, {1, 1024}, "texts encoded together");
   }
 };
 
@@ -122,6 +132,7 @@ class Reader {
     if (top.keys != nullptr) read_keys(*top.keys);
     if (top.listen != nullptr) read_listen(*top.listen);
     if (top.limits != nullptr) read_limits(*top.limits);
+    if (top.understanding != nullptr) read_understanding(*top.understanding);
     if (top.records != nullptr) read_records(*top.records);
     if (top.upstreams != nullptr) read_upstreams(*top.upstreams);
     out_->plan = route::compile(doc_, directory_, registry_, diag_);
@@ -178,6 +189,11 @@ class Reader {
     if (!bind(node, o)) return;
     out_->max_body_bytes = o.max_body_bytes;
     out_->max_connections = o.max_connections;
+  }
+
+  void read_understanding(const Doc& node) {
+    UnderstandingKeys o;
+    if (bind(node, o)) out_->understanding = o.u;
   }
 
   void read_records(const Doc& node) {

@@ -43,6 +43,14 @@ struct Records {
   std::int64_t sync_ms = 1000;  // how often written records are pushed to stable storage; 0: never
 };
 
+// The pool that encodes texts for signals. Fixed for the life of the process.
+struct UnderstandingOptions {
+  std::int64_t threads = 1;
+  std::int64_t queue = 256;  // texts that may wait
+  std::int64_t batch = 16;   // texts encoded together
+  bool operator==(const UnderstandingOptions&) const = default;
+};
+
 struct Config {
   std::string file;
   std::string address = "127.0.0.1";
@@ -56,6 +64,7 @@ struct Config {
   std::vector<Upstream> upstreams;
   std::vector<std::uint16_t> upstream_of;  // by ExpertId
   Records records;
+  UnderstandingOptions understanding;
   std::shared_ptr<const route::Plan> plan;
 };
 

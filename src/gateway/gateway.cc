@@ -62,6 +62,7 @@ Gateway::~Gateway() {
     t->loop.stop();
     if (t->thread.joinable()) t->thread.join();
   }
+  shared_.understanding.reset();  // posts to the loops, so it ends before they do
 }
 
 Status Gateway::start(base::Diagnostics& diag) {
@@ -72,6 +73,8 @@ Status Gateway::start(base::Diagnostics& diag) {
   port_ = config->port;
   address_ = config->address;
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
+  shared_.understanding =
+      std::make_unique<Understanding>(snapshot_->config->understanding, metrics_);
   const std::uint64_t salt = record::random_salt();
   for (unsigned i = 0; i < static_cast<unsigned>(snapshot_->config->workers); ++i)
     SWY_DO(start_worker(i, salt));
@@ -178,9 +181,11 @@ void Gateway::warn_of_fixed_settings(const Config& next) const {
   const Config& now = *snapshot_->config;
   if (next.address != now.address || next.port != now.port || next.workers != now.workers ||
       next.busy_poll_us != now.busy_poll_us || next.records.path != now.records.path ||
-      next.max_body_bytes != now.max_body_bytes || next.max_connections != now.max_connections) {
+      next.max_body_bytes != now.max_body_bytes || next.max_connections != now.max_connections ||
+      next.understanding != now.understanding) {
     base::log_warning(
-        "listen, workers, busy_poll_us, limits and records.path take effect after a restart");
+        "listen, workers, busy_poll_us, limits, understanding and records.path take effect after a "
+        "restart");
   }
 }
 

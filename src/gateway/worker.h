@@ -21,6 +21,7 @@
 #include "gateway/relay.h"
 #include "gateway/sessions.h"
 #include "gateway/snapshot.h"
+#include "gateway/understanding.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "net/loop.h"
@@ -50,6 +51,7 @@ struct Shared {
   base::Counter& refused;
   base::Histogram& added;
   base::Histogram& deciding;
+  std::unique_ptr<Understanding> understanding;  // set before the first worker starts
 
   Shared(const Clock& the_clock, base::Metrics& the_metrics);
 };
@@ -76,11 +78,13 @@ class Worker final : public http::Handler {
  private:
   // chat completions (worker_chat.cc)
   base::Task<void> chat(http::Request request, http::ServerConnection& connection);
-  bool prepare(Exchange& x, const http::Request& request);
-  bool decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
-                  const Key* key);
-  bool choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
-                       const route::Work& work);
+  enum class Prepared : std::uint8_t { kReady, kRefused, kNeeds };
+  Prepared prepare(Exchange& x, const http::Request& request,
+                   std::optional<Understood>& understood);
+  Prepared decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
+                      const Key* key, std::optional<Understood>& understood);
+  Prepared choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
+                           const route::Work& work, std::optional<Understood>& understood);
   void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
                     const route::RuleSet* set, const Key* key = nullptr);
   base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
@@ -125,11 +129,15 @@ class Worker final : public http::Handler {
                                std::string_view message, std::string_view param);
   // The caller's key; an error reply is due when nullopt. nullptr: no keys are configured.
   std::optional<const Key*> authenticate(const http::Request& request) const;
-  std::string find_route_answer(const http::Request& request, const Key* key, int& status);
+  // nullopt: encodings were asked for; ask again with the same id once they are here.
+  std::optional<std::string> find_route_answer(const Snapshot& snapshot,
+                                               const http::Request& request, const Key* key,
+                                               std::uint64_t id, int& status,
+                                               std::optional<Understood>& understood);
 
   // The request as rules see it. Views into the arguments and header_text_.
   route::Work work_of(const chat::Request& request, const http::Request& raw, const Key* key,
-                      std::uint64_t id);
+                      std::uint64_t id, const route::Plan& plan);
 
   net::Loop& loop_;
   unsigned index_;

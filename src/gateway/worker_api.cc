@@ -69,7 +69,10 @@ base::Task<void> Worker::models(http::Request request, http::ServerConnection& c
   return reply(connection, 200, std::move(body));
 }
 
-std::string Worker::find_route_answer(const http::Request& request, const Key* key, int& status) {
+std::optional<std::string> Worker::find_route_answer(const Snapshot& snapshot,
+                                                     const http::Request& request, const Key* key,
+                                                     std::uint64_t id, int& status,
+                                                     std::optional<Understood>& understood) {
   const auto fail_with = [&](const chat::ErrorReply& r) {
     status = r.status;
     return r.body;
@@ -77,7 +80,7 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
   if (const auto decoded = request_doc_.decode(request.body); !decoded)
     return fail_with(chat::error_reply(decoded.error()));
   const chat::Request& r = request_doc_.request();
-  const route::Plan& plan = snapshot_->plan();
+  const route::Plan& plan = snapshot.plan();
   const route::RuleSet* set = plan.find(r.model);
   if (set == nullptr) {
     std::vector<std::string> sets;
@@ -91,12 +94,17 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
     return fail_with(chat::error_reply(
         chat::RequestError{ErrorCode::kNotFound, message, "model", "model_not_found"}));
   }
-  const record::RecordId id = ids_.next();
-  const route::Work work = work_of(r, request, key, base::hash64(id.view()));
+  const route::Work work = work_of(r, request, key, id, plan);
   scratch_.begin(work, plan.signals.size());
-  snapshot_->live->view(live_);
-  const route::Decision d = route::decide_now(
-      plan, *set, live_, base::Rng(snapshot_->config->seed, work.id, 0), scratch_);
+  if (understood) understood->provide(scratch_.reading);
+  snapshot.live->view(live_);
+  const route::Decision d =
+      route::decide(plan, *set, live_, base::Rng(snapshot.config->seed, work.id, 0), scratch_);
+  if (const auto* need = std::get_if<route::Need>(&d)) {
+    if (!understood) understood.emplace(*shared_.understanding, loop_);
+    understood->ask(snapshot.config->plan, *need, scratch_.reading);
+    return std::nullopt;
+  }
   if (const auto* refusal = std::get_if<route::Refuse>(&d))
     return fail_with(chat::error_reply(Error{refusal->code, refusal->message}));
   status = 200;
@@ -108,10 +116,18 @@ std::string Worker::find_route_answer(const http::Request& request, const Key* k
 
 base::Task<void> Worker::route(http::Request request, http::ServerConnection& connection) {
   const auto key = authenticate(request);
-  if (!key) return reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  if (!key) co_return co_await reply_error(connection, ErrorCode::kUnauthorized, kNoKey, "");
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_;  // whatever is adopted meanwhile
+  const std::uint64_t id = base::hash64(ids_.next().view());
   int status = 200;
-  std::string body = find_route_answer(request, *key, status);
-  return reply(connection, status, std::move(body));
+  std::optional<Understood> understood;
+  std::optional<std::string> body;
+  for (;;) {
+    body = find_route_answer(*snapshot, request, *key, id, status, understood);
+    if (body) break;
+    co_await understood->wait();
+  }
+  co_await reply(connection, status, std::move(*body));
 }
 
 std::function<Result<std::string>()> Worker::finder(const Key* key, std::string id) const {

@@ -58,11 +58,18 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
   x.start_us = shared_.clock.wall_us();
   x.id = ids_.next();
   shared_.requests.add();
-  if (!prepare(x, request)) {
+  std::optional<Understood> understood;
+  while (prepare(x, request, understood) == Prepared::kNeeds) co_await understood->wait();
+  if (!x.error && connection.gone()) {
+    x.aborted = true;
+    x.fail_with({ErrorCode::kCancelled, "the client went away"});
+  }
+  if (x.error) {
     shared_.refused.add();
     co_await refuse(x, connection);
     co_return;
   }
+  understood.reset();
   const Upstream& upstream = x.snapshot->upstream(x.expert);
   http::Call call(*pools_[x.snapshot->config->upstream_of[x.expert]]);
   connection.on_gone([&call] { call.cancel(); });
@@ -95,35 +102,40 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
   connection.on_gone({});
 }
 
-bool Worker::prepare(Exchange& x, const http::Request& request) {
+// Everything up to the call, in one go. When encodings are missing they are asked for, and it
+// starts over once they are here: the second time costs microseconds, and nothing but `understood`
+// lives on while other requests use the scratch.
+Worker::Prepared Worker::prepare(Exchange& x, const http::Request& request,
+                                 std::optional<Understood>& understood) {
   const auto key = authenticate(request);
   if (!key) {
     x.fail_with(
         {ErrorCode::kUnauthorized, "missing or unknown API key; send Authorization: Bearer KEY"});
     begin_record(x, request, "", nullptr);
-    return false;
+    return Prepared::kRefused;
   }
   if (const auto decoded = request_doc_.decode(request.body); !decoded) {
     x.fail_with({decoded.error().code, decoded.error().message});
     x.error_param = decoded.error().param;
     x.error_code = decoded.error().openai_code;
     begin_record(x, request, "", nullptr, *key);
-    return false;
+    return Prepared::kRefused;
   }
   const chat::Request& chat_request = request_doc_.request();
   x.stream = chat_request.stream;
-  if (!decide_for(x, chat_request, request, *key)) return false;
+  const Prepared decided = decide_for(x, chat_request, request, *key, understood);
+  if (decided != Prepared::kReady) return decided;
   auto spliced = chat::splice_model(request.body, x.card().upstream_model);
   if (!spliced) {
     x.fail_with(std::move(spliced).error());
-    return false;
+    return Prepared::kRefused;
   }
   x.upstream_body = std::move(*spliced);
-  return true;
+  return Prepared::kReady;
 }
 
 route::Work Worker::work_of(const chat::Request& request, const http::Request& raw, const Key* key,
-                            std::uint64_t id) {
+                            std::uint64_t id, const route::Plan& plan) {
   route::Work work;
   work.id = id;
   work.request = &request;
@@ -136,23 +148,26 @@ route::Work Worker::work_of(const chat::Request& request, const http::Request& r
   work.session = session_of(request, raw).substr(0, 256);
   if (!work.session.empty()) {
     previous_model_ = shared_.sessions.previous(work.session, shared_.clock.wall_us());
-    if (previous_model_)
-      work.previous = snapshot_->plan().catalogue.find(*previous_model_).value_or(kNoExpert);
+    if (previous_model_) work.previous = plan.catalogue.find(*previous_model_).value_or(kNoExpert);
   }
   return work;
 }
 
-bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
-                        const Key* key) {
+Worker::Prepared Worker::decide_for(Exchange& x, const chat::Request& request,
+                                    const http::Request& raw, const Key* key,
+                                    std::optional<Understood>& understood) {
   const route::Plan& plan = x.snapshot->plan();
-  const route::Work work = work_of(request, raw, key, base::hash64(x.id.view()));
+  const route::Work work = work_of(request, raw, key, base::hash64(x.id.view()), plan);
   x.session = work.session;
   scratch_.begin(work, plan.signals.size());
+  if (understood) understood->provide(scratch_.reading);
   decision_text_.clear();
-  bool chosen = true;
+  Prepared prepared = Prepared::kReady;
   const route::RuleSet* set = plan.find(request.model);
   if (set != nullptr) {
-    chosen = choose_rule_set(x, *set, static_cast<std::size_t>(set - plan.rule_sets.data()), work);
+    prepared = choose_rule_set(x, *set, static_cast<std::size_t>(set - plan.rule_sets.data()), work,
+                               understood);
+    if (prepared == Prepared::kNeeds) return prepared;
   } else if (const auto named = plan.catalogue.find(request.model)) {
     x.expert = *named;
     x.decision = "named";
@@ -164,16 +179,17 @@ bool Worker::decide_for(Exchange& x, const chat::Request& request, const http::R
         {ErrorCode::kNotFound, fmt::format("unknown model '{}'{}", request.model.substr(0, 200),
                                            base::did_you_mean(request.model, x.snapshot->names))});
     x.error_param = "model";
-    chosen = false;
+    prepared = Prepared::kRefused;
   }
   x.tokens_in = scratch_.reading.tokens_in();
   x.expected_out = std::min(request.max_tokens.value_or(kDefaultExpectedOut), kDefaultExpectedOut);
   begin_record(x, raw, decision_text_, set, decision_text_.empty() ? key : nullptr);
-  return chosen;
+  return prepared;
 }
 
-bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
-                             const route::Work& work) {
+Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
+                                         const route::Work& work,
+                                         std::optional<Understood>& understood) {
   const route::Plan& plan = x.snapshot->plan();
   const std::int64_t before = shared_.clock.mono_ns();
   if (x.snapshot->rule_sets[index].reads_live) {
@@ -181,9 +197,14 @@ bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t
   } else {
     live_.clear();
   }
-  const route::Decision d = route::decide_now(
-      plan, set, live_, base::Rng(x.snapshot->config->seed, work.id, 0), scratch_);
+  const route::Decision d =
+      route::decide(plan, set, live_, base::Rng(x.snapshot->config->seed, work.id, 0), scratch_);
   shared_.deciding.observe_us((shared_.clock.mono_ns() - before) / 1000);
+  if (const auto* need = std::get_if<route::Need>(&d)) {
+    if (!understood) understood.emplace(*shared_.understanding, loop_);
+    understood->ask(x.snapshot->config->plan, *need, scratch_.reading);
+    return Prepared::kNeeds;
+  }
   base::JsonWriter w(decision_text_);
   route::write_decision(w, plan, set, scratch_, d);
   if (const auto* choice = std::get_if<route::Choice>(&d)) {
@@ -191,12 +212,12 @@ bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t
     x.expert = choice->expert;
     x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
     x.reason = choice->why.view();
-    return true;
+    return Prepared::kReady;
   }
   const auto& refusal = std::get<route::Refuse>(d);
   if (refusal.rule) x.decision = fmt::format("{}/{}", set.name, set.rules[*refusal.rule].name);
   x.fail_with({refusal.code, refusal.message});
-  return false;
+  return Prepared::kRefused;
 }
 
 void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_view decision,

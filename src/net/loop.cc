@@ -495,6 +495,12 @@ void Loop::Sleep::await_suspend(std::coroutine_handle<> h) {
   at_ = loop_.impl_->sleepers.emplace(loop_.now_ns() + ns_, this);
 }
 
+void Loop::Sleep::interrupt() {
+  if (!waiting_) return;
+  loop_.impl_->sleepers.erase(at_);
+  wake();
+}
+
 void Loop::Sleep::wake() {
   waiting_ = false;
   handle_.resume();

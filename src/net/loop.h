@@ -134,6 +134,8 @@ class Loop::Sleep {
   [[nodiscard]] bool await_ready() const { return ns_ <= 0; }
   void await_suspend(std::coroutine_handle<> h);
   void await_resume() {}
+  // Ends the sleep now, inside this call; nothing when nobody sleeps. On the loop's thread.
+  void interrupt();
 
  private:
   friend struct Loop::Impl;

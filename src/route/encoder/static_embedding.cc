@@ -4,7 +4,7 @@
 // the English one that comes with the program (docs/reference/encoders.md). Cost: about 0.15 us a
 // token. When it loses: word order, negation, other languages than its vocabulary's. Source:
 // model2vec (Minish Lab 2024), SIF weights (Arora et al. 2017). Test: encoder_test.cc.
-#include "embed/static_embedding.h"
+#include "embed/builtin.h"
 
 #include <filesystem>
 

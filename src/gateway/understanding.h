@@ -1,0 +1,106 @@
+// Understanding: the compute pool that encodes texts for decisions.
+//
+// When to use: a worker whose decide() answered Need asks for the encodings and is told on its own
+// loop. Requests that wait for the same encoder are encoded as one batch. The queue is bounded:
+// what does not fit is refused at once ("queue full"), and what its asker no longer waits for is
+// skipped.
+// Threading: ask() and counts from any thread; a Ticket belongs to the thread of its loop, the pool
+// touches only what it was given. Ownership: the pool owns its threads; ending it finishes what is
+// being encoded and drops the rest. REQUIRES: the askers' loops live until the pool has ended.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/metrics.h"
+#include "gateway/config.h"
+#include "net/loop.h"
+#include "route/plan.h"
+
+namespace swy::gateway {
+
+class Understanding {
+ public:
+  // One text's way through the pool.
+  struct Ticket {
+    route::EncodingKey key;
+    route::Encoding result;             // written by the pool, read once `finished`
+    std::function<void()> done;         // called on the asker's loop unless `dropped`
+    std::atomic<bool> dropped = false;  // the asker went away or stopped waiting
+    bool finished = false;              // set on the asker's loop
+  };
+
+  Understanding(const UnderstandingOptions& options, base::Metrics& metrics);
+  ~Understanding();
+  Understanding(const Understanding&) = delete;
+  Understanding& operator=(const Understanding&) = delete;
+
+  // nullptr: the queue is full. `plan` is kept until the text is encoded.
+  std::shared_ptr<Ticket> ask(std::shared_ptr<const route::Plan> plan, route::EncodingKey key,
+                              std::string text, net::Loop& loop, std::function<void()> done);
+  void late() { late_.add(); }  // an asker stopped waiting
+
+ private:
+  struct Job {
+    std::shared_ptr<const route::Plan> plan;
+    std::string text;
+    net::Loop* loop = nullptr;
+    std::shared_ptr<Ticket> ticket;
+  };
+  void run();
+  // The oldest job and those behind it for the same encoder. Waits; empty when the pool ends.
+  std::vector<Job> take();
+  void encode(std::vector<Job>& jobs);
+
+  const std::size_t queue_limit_, batch_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Job> queue_;  // guarded by mutex_
+  bool ending_ = false;    // guarded by mutex_
+  base::Counter& encoded_;
+  base::Counter& refused_;
+  base::Counter& late_;
+  base::Counter& failed_;
+  base::Histogram& batch_us_;
+  std::vector<std::thread> threads_;  // last: they use everything above
+};
+
+// Everything one decision has asked the pool for, over all its askings. On its loop's thread;
+// destroying it drops what is not finished.
+class Understood {
+ public:
+  Understood(Understanding& pool, net::Loop& loop)
+      : pool_(pool), loop_(loop), start_ns_(loop.now_ns()) {}
+  ~Understood();
+  Understood(const Understood&) = delete;
+  Understood& operator=(const Understood&) = delete;
+
+  // Asks for what `need` names; the texts are copied from `reading`.
+  void ask(const std::shared_ptr<const route::Plan>& plan, const route::Need& need,
+           route::Reading& reading);
+  // Returns when everything asked is here or the need's deadline is over; what is not here then is
+  // late.
+  base::Task<void> wait();
+  // Hands over what came and says of the rest why it did not.
+  void provide(route::Reading& reading) const;
+
+ private:
+  Understanding& pool_;
+  net::Loop& loop_;
+  std::int64_t start_ns_;
+  std::int64_t due_ns_ = 0;
+  std::vector<std::shared_ptr<Understanding::Ticket>> tickets_;
+  std::vector<route::EncodingKey> refused_;
+  std::size_t open_ = 0;
+  net::Loop::Sleep* asleep_ = nullptr;
+};
+
+}  // namespace swy::gateway
