@@ -64,8 +64,9 @@ class Asked {
     request.files += kind == chat::PartKind::kFile ? 1U : 0U;
     return *this;
   }
-  Asked& tool(std::string_view name) {
+  Asked& tool(std::string_view name, std::string_view description = {}) {
     request.tools.push_back(keep(name));
+    request.tool_descriptions.push_back(keep(description));
     return *this;
   }
   Asked& metadata(std::string_view key, std::string_view value) {
