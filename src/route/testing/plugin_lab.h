@@ -18,22 +18,27 @@
 
 namespace swy::route {
 
+#define ENCODER(name) \
+  std::unique_ptr<Encoder> make_##name(const base::Doc& node, BuildContext& ctx);
 #define SIGNAL(name) std::unique_ptr<Signal> make_##name(const base::Doc& node, BuildContext& ctx);
 #define GUARD(name) std::unique_ptr<Guard> make_##name(const base::Doc& node, BuildContext& ctx);
 #define ESTIMATOR(name)
 #define POLICY(name)
 #include "builtin.def"
+#undef ENCODER
 #undef SIGNAL
 #undef GUARD
 
 namespace testing {
 
-// The built-in signals and guards only: what a lab needs.
+// The built-in encoders, signals and guards only: what a lab needs.
 inline Registry lab_registry() {
   Registry r;
+#define ENCODER(name) r.add_encoder(#name, make_##name);
 #define SIGNAL(name) r.add_signal(#name, make_##name);
 #define GUARD(name) r.add_guard(#name, make_##name);
 #include "builtin.def"
+#undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
