@@ -380,11 +380,13 @@ struct Listed {
 };
 
 const Listed kListed[] = {
+#define ENCODER(name) {"encoder", #name},
 #define SIGNAL(name) {"signal", #name},
 #define GUARD(name) {"guard", #name},
 #define ESTIMATOR(name) {"estimator", #name},
 #define POLICY(name) {"policy", #name},
 #include "builtin.def"
+#undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
@@ -402,7 +404,7 @@ std::string text_of(const std::filesystem::path& file) {
 }
 
 TEST(Builtin, ListsEveryPluginFile) {
-  for (const char* kind : {"signal", "guard", "estimator", "policy"}) {
+  for (const char* kind : {"encoder", "signal", "guard", "estimator", "policy"}) {
     for (const auto& entry : std::filesystem::directory_iterator(kRoot / "src" / "route" / kind)) {
       const std::string stem = entry.path().stem().string();
       if (entry.path().extension() != ".cc" || stem.ends_with("_test") || stem.ends_with("_bench"))

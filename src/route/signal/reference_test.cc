@@ -71,6 +71,10 @@ TEST(ReferencePage, ListsEverySignalWithItsOptionsAndAnExampleThatBuilds) {
   check_page<Signal>("signals.md", lab_registry().signals());
 }
 
+TEST(ReferencePage, ListsEveryEncoderWithItsOptions) {
+  check_page<Encoder>("encoders.md", lab_registry().encoders());
+}
+
 TEST(ReferencePage, ListsEveryGuardWithItsOptionsAndAnExampleThatBuilds) {
   check_page<Guard>("guards.md", lab_registry().guards());
 }
