@@ -15,6 +15,7 @@
 
 namespace swy::route {
 
+#define ENCODER(name)
 #define SIGNAL(name)
 #define GUARD(name)
 #define ESTIMATOR(name) std::unique_ptr<Estimator> make_##name(const base::Doc&, BuildContext&);
@@ -33,6 +34,7 @@ inline Registry beliefs_registry() {
 #define ESTIMATOR(name) r.add_estimator(#name, make_##name);
 #define POLICY(name) r.add_policy(#name, make_##name);
 #include "builtin.def"
+#undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
