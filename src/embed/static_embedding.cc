@@ -129,8 +129,9 @@ StaticEmbedding::StaticEmbedding(StaticEmbedding&&) noexcept = default;
 StaticEmbedding& StaticEmbedding::operator=(StaticEmbedding&&) noexcept = default;
 StaticEmbedding::~StaticEmbedding() = default;
 
-Result<StaticEmbedding> StaticEmbedding::load(const std::string& folder,
-                                              const StaticOptions& options) {
+namespace {
+
+Result<std::unique_ptr<Impl>> read_weights(const Safetensors& file, const StaticOptions& options) {
   auto s = std::make_unique<Impl>();
   s->kernels =
       options.kernels.empty() ? &math::best_kernels() : math::find_kernels(options.kernels);
@@ -140,17 +141,41 @@ Result<StaticEmbedding> StaticEmbedding::load(const std::string& folder,
         fmt::format("kernels '{}' do not exist or do not run on this CPU", options.kernels));
   }
   s->max_tokens = options.max_tokens;
-  SWY_TRY(const Safetensors file, Safetensors::open(folder + "/model.safetensors"));
   SWY_DO(read_table(file, *s));
-  SWY_TRY(s->tokenizer, text::Tokenizer::load(folder));
-  SWY_TRY(s->tokenizer_files, detail::read_tokenizer_files(folder));
-  if (s->tokenizer->size() > s->rows_of.size()) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: the tokenizer has {} tokens, the table knows {}", folder,
-                            s->tokenizer->size(), s->rows_of.size()));
-  }
   s->content_hash = base::hex64(
       base::hash64({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()}));
+  return s;
+}
+
+Status check_vocabulary(const Impl& s, const std::string& name) {
+  if (s.tokenizer->size() <= s.rows_of.size()) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("{}: the tokenizer has {} tokens, the table knows {}", name,
+                          s.tokenizer->size(), s.rows_of.size()));
+}
+
+}  // namespace
+
+Result<StaticEmbedding> StaticEmbedding::load(const std::string& folder,
+                                              const StaticOptions& options) {
+  SWY_TRY(const Safetensors file, Safetensors::open(folder + "/model.safetensors"));
+  SWY_TRY(auto s, read_weights(file, options));
+  SWY_TRY(s->tokenizer, text::Tokenizer::load(folder));
+  SWY_TRY(s->tokenizer_files, detail::read_tokenizer_files(folder));
+  SWY_DO(check_vocabulary(*s, folder));
+  return StaticEmbedding(std::move(s));
+}
+
+Result<StaticEmbedding> StaticEmbedding::parse(std::span<const std::byte> weights,
+                                               std::string_view vocab, std::string_view config,
+                                               const std::string& name,
+                                               const StaticOptions& options) {
+  SWY_TRY(const Safetensors file, Safetensors::parse(weights, name));
+  SWY_TRY(auto s, read_weights(file, options));
+  SWY_TRY(s->tokenizer, text::Tokenizer::parse_vocab(vocab, config, name));
+  s->tokenizer_files = {{"vocab.txt", std::string(vocab)},
+                        {"tokenizer_config.json", std::string(config)}};
+  SWY_DO(check_vocabulary(*s, name));
   return StaticEmbedding(std::move(s));
 }
 

@@ -60,6 +60,11 @@ class StaticEmbedding {
 
   // Errors name the file and the tensor.
   static Result<StaticEmbedding> load(const std::string& folder, const StaticOptions& options = {});
+  // The same from memory: the bytes of model.safetensors, vocab.txt and tokenizer_config.json;
+  // `name` is for messages.
+  static Result<StaticEmbedding> parse(std::span<const std::byte> weights, std::string_view vocab,
+                                       std::string_view config, const std::string& name,
+                                       const StaticOptions& options = {});
   // Writes model.safetensors (int8 rows with a scale each) and the tokenizer's files into folder,
   // which is made if it is missing.
   [[nodiscard]] Status save(const std::string& folder) const;
