@@ -283,7 +283,11 @@ Result<std::shared_ptr<const Encoder>> Encoder::load(const std::string& folder,
                 fmt::format("{}: max_tokens {} has no room for text", folder, spec.max_tokens));
   }
   SWY_TRY(const Safetensors file, Safetensors::open(spec.folder + "/model.safetensors"));
-  SWY_TRY(impl->model, detail::load_model(spec, file, options, *kernels));
+  SWY_TRY(impl->model, detail::load_model(spec, file, *kernels, nullptr));
+  if (options.precision == Precision::kInt8) {
+    const detail::Keeps keeps = detail::find_outliers(impl->model);
+    SWY_TRY(impl->model, detail::load_model(spec, file, *kernels, &keeps));
+  }
   impl->info = describe(impl->model, folder, options);
   const auto bytes = file.bytes();
   impl->info.content_hash =

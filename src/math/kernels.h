@@ -38,7 +38,8 @@ struct GemmF32 {
 };
 
 // The same with a ~ scale[i] * (a_u8 - zero[i]) per row and b ~ b_scale[j] * b_s8 per column; sums
-// are exact in int32. REQUIRES: k <= 65,536 (255 * 127 * k stays below 2^31).
+// are exact in int32. A few inputs may be kept out of the bytes (their columns hold zeros there)
+// and are added in full precision. REQUIRES: k <= 65,536 (255 * 127 * k stays below 2^31).
 struct GemmI8 {
   const std::uint8_t* a = nullptr;
   std::size_t lda = 0;  // at least k rounded up to 4; the bytes between are zero times zero
@@ -47,6 +48,9 @@ struct GemmI8 {
   const std::int8_t* b = nullptr;        // [n / 48, rounded up][k / 4, rounded up][48][4]
   const float* b_scale = nullptr;        // n, padded to 48
   const std::int32_t* b_sum = nullptr;   // n, padded to 48: sum over k of b_s8
+  std::size_t kept = 0;                  // inputs kept in full precision
+  const float* kept_a = nullptr;         // m x kept
+  const float* kept_b = nullptr;         // kept x n, rows padded to 48
   float* c = nullptr;
   std::size_t ldc = 0;
   std::size_t m = 0, n = 0, k = 0;

@@ -128,7 +128,10 @@ Quantized quantize(const Kernels& kernels, const std::vector<float>& x, std::siz
 TEST_P(EveryVersion, gemm_i8_gives_the_numbers_of_the_scalar_version) {
   for (const Shape s : kShapes) {
     const auto x = numbers(s.m * s.k, 1);
-    const PackedI8 packed = PackedI8::pack(numbers(s.n * s.k, 2), s.n, s.k);
+    const std::vector<std::uint32_t> keep = {0, static_cast<std::uint32_t>(s.k / 2)};
+    const auto kept = numbers(s.m * 2, 5);
+    const PackedI8 packed =
+        PackedI8::pack(numbers(s.n * s.k, 2), s.n, s.k, std::span(keep).first(s.k > 1 ? 2 : 0));
     const auto bias = numbers(s.n, 3);
     const Quantized q = quantize(*find_kernels("scalar"), x, s.m, s.k);
     for (const Activation f : kActs) {
@@ -137,6 +140,7 @@ TEST_P(EveryVersion, gemm_i8_gives_the_numbers_of_the_scalar_version) {
       g.lda = q.ldq;
       g.a_scale = q.scale.data();
       g.a_zero = q.zero.data();
+      g.kept_a = kept.data();
       g.ldc = s.n;
       g.m = s.m;
       g.bias = bias.data();

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 
@@ -54,7 +56,8 @@ float quantize_row(std::span<const float> x, std::int8_t* q) {
   return scale;
 }
 
-PackedI8 PackedI8::pack(std::span<const float> w, std::size_t n, std::size_t k) {
+PackedI8 PackedI8::pack(std::span<const float> w, std::size_t n, std::size_t k,
+                        std::span<const std::uint32_t> keep) {
   SWY_ASSERT(w.size() == n * k && k <= 65'536);
   PackedI8 p;
   p.n_ = n;
@@ -67,9 +70,17 @@ PackedI8 PackedI8::pack(std::span<const float> w, std::size_t n, std::size_t k) 
   std::int32_t* sum = p.sum_.need(panels(n) * kPanel);
   std::fill_n(scale, p.scale_.size(), 0.0F);
   std::fill_n(sum, p.sum_.size(), 0);
+  p.keep_.assign(keep.begin(), keep.end());
+  float* kept = p.kept_.need(keep.size() * panels(n) * kPanel + 1);
+  std::fill_n(kept, p.kept_.size(), 0.0F);
   Buffer<std::int8_t> row(k + 1);
+  std::vector<float> rest(k);
   for (std::size_t j = 0; j < n; ++j) {
-    scale[j] = quantize_row(w.subspan(j * k, k), row.data());
+    std::copy_n(w.data() + j * k, k, rest.data());
+    for (std::size_t i = 0; i < keep.size(); ++i) {
+      kept[i * panels(n) * kPanel + j] = std::exchange(rest[keep[i]], 0.0F);
+    }
+    scale[j] = quantize_row(rest, row.data());
     std::int8_t* panel = out + j / kPanel * groups * kPanel * 4 + j % kPanel * 4;
     for (std::size_t i = 0; i < k; ++i) {
       panel[i / 4 * kPanel * 4 + i % 4] = row.data()[i];
@@ -84,6 +95,8 @@ GemmI8 PackedI8::gemm() const {
   g.b = data_.data();
   g.b_scale = scale_.data();
   g.b_sum = sum_.data();
+  g.kept = keep_.size();
+  g.kept_b = kept_.data();
   g.n = n_;
   g.k = k_;
   return g;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "math/buffer.h"
 #include "math/kernels.h"
@@ -35,12 +36,18 @@ class PackedF32 {
 
 class PackedI8 {
  public:
-  static PackedI8 pack(std::span<const float> w, std::size_t n, std::size_t k);
+  // `keep`: inputs below k that stay floats, because they are so much larger than the rest that a
+  // shared scale would leave the rest no digits; the caller passes zeros for them in a and their
+  // values in kept_a.
+  static PackedI8 pack(std::span<const float> w, std::size_t n, std::size_t k,
+                       std::span<const std::uint32_t> keep = {});
   [[nodiscard]] GemmI8 gemm() const;
+  [[nodiscard]] std::span<const std::uint32_t> kept() const { return keep_; }
   [[nodiscard]] std::size_t n() const { return n_; }
   [[nodiscard]] std::size_t k() const { return k_; }
   [[nodiscard]] std::size_t bytes() const {
-    return data_.size() + scale_.size() * sizeof(float) + sum_.size() * sizeof(std::int32_t);
+    return data_.size() + (scale_.size() + kept_.size()) * sizeof(float) +
+           sum_.size() * sizeof(std::int32_t);
   }
 
  private:
@@ -49,6 +56,8 @@ class PackedI8 {
   Buffer<std::int8_t> data_;
   Buffer<float> scale_;
   Buffer<std::int32_t> sum_;
+  std::vector<std::uint32_t> keep_;
+  Buffer<float> kept_;  // one padded row per kept input
 };
 
 // One row of numbers as int8 with one scale: x ~ scale * q. Returns the scale (0 for all zeros).

@@ -42,6 +42,18 @@ TEST(Packed, panels_hold_every_weight_once_and_zeros_elsewhere) {
   EXPECT_FLOAT_EQ(i.b_scale[1], 6.0F / 127);
 }
 
+TEST(Packed, kept_inputs_are_floats_and_leave_their_scale_to_the_rest) {
+  const std::vector<float> w = {100, 1, 2, 50, 3, 4};
+  const std::vector<std::uint32_t> keep = {0};
+  const PackedI8 p = PackedI8::pack(w, 2, 3, keep);
+  const GemmI8 g = p.gemm();
+  EXPECT_EQ(g.kept, 1);
+  EXPECT_EQ(g.kept_b[0], 100);
+  EXPECT_EQ(g.kept_b[1], 50);
+  EXPECT_EQ(g.b[0], 0);
+  EXPECT_FLOAT_EQ(g.b_scale[0], 2.0F / 127);
+}
+
 TEST(Buffer, grows_and_stays_aligned) {
   Buffer<float> b;
   EXPECT_EQ(b.size(), 0);

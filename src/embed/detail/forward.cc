@@ -203,6 +203,15 @@ void apply(const math::Kernels& k, const Linear& linear, const Rows& rows, Works
     g.activation = rows.activation;
     return g;
   };
+  if (ws.largest != nullptr) {
+    auto& top = (*ws.largest)[&linear];
+    top.resize(linear.full.k());
+    for (std::size_t i = 0; i < rows.m; ++i) {
+      for (std::size_t j = 0; j < top.size(); ++j) {
+        top[j] = std::max(top[j], std::fabs(rows.a[i * rows.lda + j]));
+      }
+    }
+  }
   if (!linear.int8) {
     math::GemmF32 g = fill(linear.full.gemm());
     g.a = rows.a;
@@ -214,7 +223,18 @@ void apply(const math::Kernels& k, const Linear& linear, const Rows& rows, Works
   std::uint8_t* q = ws.q.need(rows.m * g.lda);
   float* scale = ws.q_scale.need(rows.m);
   std::int32_t* zero = ws.q_zero.need(rows.m);
-  k.quantize_rows(rows.a, rows.lda, rows.m, g.k, q, g.lda, scale, zero);
+  float* kept = ws.kept.need(rows.m * g.kept + 1);
+  float* rest = ws.rest.need(g.k);
+  for (std::size_t i = 0; i < rows.m; ++i) {
+    const float* row = rows.a + i * rows.lda;
+    std::copy_n(row, g.k, rest);
+    for (std::size_t j = 0; j < g.kept; ++j) {
+      kept[i * g.kept + j] = row[linear.bytes.kept()[j]];
+      rest[linear.bytes.kept()[j]] = 0;
+    }
+    k.quantize_rows(rest, g.k, 1, g.k, q + i * g.lda, g.lda, scale + i, zero + i);
+  }
+  g.kept_a = kept;
   g.a = q;
   g.a_scale = scale;
   g.a_zero = zero;

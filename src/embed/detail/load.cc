@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "base/check.h"
 #include "embed/detail/model.h"
 
 namespace swy::embed::detail {
@@ -18,8 +19,9 @@ namespace {
 // complaint is kept and later reads return empty values.
 class Reader {
  public:
-  Reader(const Safetensors& file, std::string prefix, bool int8)
-      : file_(file), prefix_(std::move(prefix)), int8_(int8) {}
+  // keeps: null for floats.
+  Reader(const Safetensors& file, std::string prefix, const Keeps* keeps)
+      : file_(file), prefix_(std::move(prefix)), keeps_(keeps) {}
 
   std::vector<float> floats(const std::string& name, std::initializer_list<std::size_t> shape) {
     if (error_) return std::vector<float>(volume(shape));
@@ -57,7 +59,7 @@ class Reader {
     Table t;
     t.width = width;
     auto w = floats(name, {rows, width});
-    if (!int8_) {
+    if (keeps_ == nullptr) {
       t.full = std::move(w);
       return t;
     }
@@ -85,11 +87,12 @@ class Reader {
   }
   Linear pack(const std::vector<float>& w, std::vector<float> bias, std::size_t n, std::size_t k) {
     Linear r;
-    r.int8 = int8_;
+    r.int8 = keeps_ != nullptr;
     r.bias = std::move(bias);
     if (error_) return r;
-    if (int8_) {
-      r.bytes = math::PackedI8::pack(w, n, k);
+    if (r.int8) {
+      SWY_ASSERT(next_ < keeps_->size());
+      r.bytes = math::PackedI8::pack(w, n, k, (*keeps_)[next_++]);
     } else {
       r.full = math::PackedF32::pack(w, n, k);
     }
@@ -97,7 +100,8 @@ class Reader {
   }
   const Safetensors& file_;
   std::string prefix_;
-  bool int8_;
+  const Keeps* keeps_;
+  std::size_t next_ = 0;  // dense layers are read in the order of evaluation
   std::optional<Error> error_;
 };
 
@@ -260,14 +264,14 @@ std::size_t Model::memory() const {
   return n + (rope_global.cos.size() + rope_local.cos.size()) * 2 * sizeof(float);
 }
 
-Result<Model> load_model(const Spec& spec, const Safetensors& file, const EncoderOptions& options,
-                         const math::Kernels& kernels) {
+Result<Model> load_model(const Spec& spec, const Safetensors& file, const math::Kernels& kernels,
+                         const Keeps* keeps) {
   Model m;
   m.spec = spec;
   m.kernels = &kernels;
-  m.int8 = options.precision == Precision::kInt8;
+  m.int8 = keeps != nullptr;
   const std::string prefix = find_prefix(spec, file);
-  Reader r(file, prefix, m.int8);
+  Reader r(file, prefix, keeps);
   if (spec.family == Family::kModernbert) {
     read_modern(m, r);
   } else {
@@ -276,7 +280,7 @@ Result<Model> load_model(const Spec& spec, const Safetensors& file, const Encode
   if (spec.head == Head::kNone) m.spec.labels.clear();
   if (spec.head != Head::kNone && !r.error()) {
     // Heads are small and their logits are read as probabilities: full precision always.
-    Reader full(file, "", false);
+    Reader full(file, "", nullptr);
     read_head(m, full, prefix);
     if (full.error()) return tl::unexpected<Error>(*full.error());
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,10 @@ struct Workspace::Impl {
   math::Buffer<float> bias;      // MPNet's relative positions, one matrix per head
   math::Buffer<std::uint8_t> q;  // a block of rows in bytes
   math::Buffer<float> q_scale;
+  math::Buffer<float> rest;  // a row without the inputs that stay floats
+  math::Buffer<float> kept;  // those inputs of a block of rows
+  // Where find_outliers is at work: the largest input so far, per dense layer and input.
+  std::map<const void*, std::vector<float>>* largest = nullptr;
   math::Buffer<std::int32_t> q_zero;
   std::vector<text::Encoding> encodings;
   std::vector<Sequence> sequences;
@@ -99,9 +104,16 @@ struct Model {
   [[nodiscard]] std::size_t memory() const;
 };
 
-// Errors name the file and the tensor.
-Result<Model> load_model(const Spec& spec, const Safetensors& file, const EncoderOptions& options,
-                         const math::Kernels& kernels);
+// For every dense layer of a model, in order of evaluation, the inputs to keep in full precision.
+using Keeps = std::vector<std::vector<std::uint32_t>>;
+
+// Errors name the file and the tensor. With `keeps` dense layers are bytes, without floats.
+Result<Model> load_model(const Spec& spec, const Safetensors& file, const math::Kernels& kernels,
+                         const Keeps* keeps);
+
+// Runs a few sequences of random tokens through a model in full precision and finds each layer's
+// largest inputs (outliers.cc).
+Keeps find_outliers(const Model& full);
 
 // c = act(a W^T + b) + residual for m rows; c may be residual.
 struct Rows {

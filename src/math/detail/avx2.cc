@@ -168,6 +168,9 @@ struct TileI8 {
         float out[8];
         _mm256_storeu_ps(
             out, _mm256_mul_ps(centred, _mm256_mul_ps(_mm256_set1_ps(g.a_scale[i]), b_scale)));
+        for (std::size_t x = 0; x < g.kept; ++x) {
+          E::axpy(g.kept_a[i * g.kept + x], g.kept_b + x * round_up(g.n, kPanel) + col, 8, out);
+        }
         if (g.bias != nullptr) E::axpy(1.0F, g.bias + col, width, out);
         E::activate(g.activation, out, width);
         if (g.residual != nullptr) E::axpy(1.0F, g.residual + i * g.ldc + col, width, out);

@@ -205,7 +205,12 @@ struct TileI8 {
         const __m512i zero = _mm512_mullo_epi32(_mm512_set1_epi32(g.a_zero[i]), sum);
         const __m512 centred = _mm512_cvtepi32_ps(_mm512_sub_epi32(acc[r][v], zero));
         const __m512 s = _mm512_mul_ps(_mm512_set1_ps(g.a_scale[i]), scale);
-        put(o, c, static_cast<std::size_t>(r), _mm512_fmadd_ps(centred, s, c.bias));
+        __m512 x = _mm512_fmadd_ps(centred, s, c.bias);
+        for (std::size_t e = 0; e < g.kept; ++e) {
+          const __m512 b = _mm512_loadu_ps(g.kept_b + e * round_up(g.n, kPanel) + col + j);
+          x = _mm512_fmadd_ps(_mm512_set1_ps(g.kept_a[i * g.kept + e]), b, x);
+        }
+        put(o, c, static_cast<std::size_t>(r), x);
       }
     }
     finish(o, g.activation, MR);

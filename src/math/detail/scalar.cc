@@ -82,6 +82,9 @@ void gemm_i8(const GemmI8& g) {
       for (std::size_t j = 0; j < width; ++j) {
         const std::int32_t centred = sums[j] - g.a_zero[i] * g.b_sum[col + j];
         out[j] = static_cast<float>(centred) * (g.a_scale[i] * g.b_scale[col + j]);
+        for (std::size_t x = 0; x < g.kept; ++x) {
+          out[j] += g.kept_a[i * g.kept + x] * g.kept_b[x * round_up(g.n, kPanel) + col + j];
+        }
       }
       finish(g, i, col, width, out.data());
     }
