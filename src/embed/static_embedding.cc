@@ -168,18 +168,22 @@ Status StaticEmbedding::save(const std::string& folder) const {
       scale[i] *= math::quantize_row(row, bytes.data() + i * s.dims);
     }
   }
-  std::vector<std::int32_t> mapping(s.rows_of.size());
-  for (std::size_t i = 0; i < mapping.size(); ++i) {
-    mapping[i] = s.rows_of[i] == kNoRow ? -1 : static_cast<std::int32_t>(s.rows_of[i]);
+  const bool narrow = s.rows < 65'535;
+  std::vector<std::uint16_t> small;
+  std::vector<std::int32_t> large;
+  for (const std::uint32_t row : s.rows_of) {
+    if (narrow) {
+      small.push_back(static_cast<std::uint16_t>(row == kNoRow ? 65'535 : row));
+    } else {
+      large.push_back(row == kNoRow ? -1 : static_cast<std::int32_t>(row));
+    }
   }
+  const auto mapping = narrow ? std::as_bytes(std::span(small)) : std::as_bytes(std::span(large));
+  const std::size_t ids = s.rows_of.size();
   const std::vector<Tensor> tensors = {
       {"embeddings", Dtype::kI8, {s.rows, s.dims}, bytes.size(), std::as_bytes(std::span(bytes))},
       {"scales", Dtype::kF32, {s.rows}, s.rows, std::as_bytes(std::span(scale))},
-      {"mapping",
-       Dtype::kI32,
-       {mapping.size()},
-       mapping.size(),
-       std::as_bytes(std::span(mapping))}};
+      {"mapping", narrow ? Dtype::kU16 : Dtype::kI32, {ids}, ids, mapping}};
   const std::vector<std::pair<std::string, std::string>> metadata = {
       {"kind", "switchyard static embedding"}, {"version", "1"}, {"source", s.source}};
   for (const auto& [name, text] : s.tokenizer_files) {

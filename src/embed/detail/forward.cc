@@ -12,8 +12,8 @@
 // second-level cache. Cost per token and layer: 4 h^2 + 2 h i (gated: 3 h i) multiply-adds plus
 // 2 h per token seen. Loses to padding-free flash attention beyond some thousand tokens: a block of
 // scores no longer fits the cache. Deviation from the papers: none but rounding; int8 quantises the
-// inputs of every dense layer per token. Checked by encoder_test.cc against goldens of the
-// reference implementation and by tests/parity.
+// inputs of every dense layer per token, and attention beyond 64 tokens. Checked by encoder_test.cc
+// against goldens of the reference implementation and by tests/parity.
 #include <algorithm>
 #include <cmath>
 
@@ -24,6 +24,7 @@ namespace swy::embed::detail {
 namespace {
 
 constexpr std::size_t kBlock = 64;
+constexpr std::size_t kExactAttention = 64;
 
 std::size_t count_tokens(std::span<const Sequence> sequences) {
   std::size_t n = 0;
@@ -112,11 +113,13 @@ void attend(const Model& m, const Layer& layer, std::span<const Sequence> sequen
   t.reach = layer.global ? SIZE_MAX : m.spec.reach;
   t.scratch = ws.scratch.need(math::attention_scratch(lengths.longest, t.dim));
   t.ld_bias = lengths.longest;
-  const auto run = m.int8 ? m.kernels->attention_i8 : m.kernels->attention;
   std::size_t row = 0;
   for (const Sequence& s : sequences) {
     t.tokens = s.ids.size();
     if (t.tokens == 0) continue;
+    // Bytes pay where work grows with the square of the length; short texts stay exact.
+    const auto run =
+        m.int8 && t.tokens > kExactAttention ? m.kernels->attention_i8 : m.kernels->attention;
     float* qkv = ws.qkv.data() + row * 3 * h;
     if (m.spec.family == Family::kModernbert) {
       rotate(layer.global ? m.rope_global : m.rope_local, h, t.dim, t.tokens, qkv);
