@@ -85,8 +85,8 @@ class EncoderEmbedder final : public TextEmbedder {
     for (std::uint32_t i = 0; i < texts.size(); ++i) {
       if (!texts[i].empty()) order.push_back(i);
     }
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return texts[a].size() < texts[b].size();
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return texts[a].size() != texts[b].size() ? texts[a].size() < texts[b].size() : a < b;
     });
     std::vector<std::string_view> batch;
     for (std::size_t i = 0; i < order.size(); i += kBatch) {
