@@ -4,7 +4,7 @@
 // classification and cross-encoders (rerankers) for BERT, RoBERTa / XLM-R, DistilBERT, MPNet and
 // ModernBERT (mmBERT) checkpoints: config.json, model.safetensors, tokenizer.json or vocab.txt, and
 // modules.json with 1_Pooling/config.json where the folder is a sentence encoder. Microseconds
-// instead of milliseconds, less quality: static_embedding.h. Across threads and requests: pool.h.
+// instead of milliseconds, less quality: static_embedding.h. Across requests: gateway/understanding.h.
 //
 // Threading: an Encoder is immutable; any number of threads may call it at once, each with its own
 // Workspace. Ownership: weights are packed once at load and the file is closed again; the Workspace

@@ -1,0 +1,158 @@
+#include "gateway/understanding.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "route/testing/fakes.h"
+
+namespace swy::gateway {
+namespace {
+
+using route::Encoding;
+
+// Waits until it is let go; remembers how many texts came at once.
+class GatedEncoder final : public route::Encoder {
+ public:
+  [[nodiscard]] std::size_t dims() const override { return 2; }
+  [[nodiscard]] const std::string& content_hash() const override { return hash_; }
+  [[nodiscard]] bool immediate() const override { return false; }
+  Status encode(std::span<const std::string_view> texts, std::span<float> out) const override {
+    std::unique_lock lock(mutex_);
+    largest_ = std::max(largest_, texts.size());
+    ++started_;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (texts[i] == "poison") return fail(ErrorCode::kInternal, "poison");
+      out[2 * i] = static_cast<float>(texts[i].size());
+    }
+    return {};
+  }
+  void open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void wait_for_start() const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return started_ > 0; });
+  }
+  [[nodiscard]] std::size_t largest() const {
+    const std::lock_guard lock(mutex_);
+    return largest_;
+  }
+
+ private:
+  std::string hash_ = "gated";
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  bool open_ = false;
+  mutable std::size_t started_ = 0, largest_ = 0;
+};
+
+struct Bench {
+  explicit Bench(std::int64_t queue = 256)
+      : encoder(std::make_shared<GatedEncoder>()),
+        plan(std::make_shared<route::Plan>()),
+        pool({.threads = 1, .queue = queue, .batch = 16}, metrics) {
+    plan->encoders.push_back({"gated", "gated", encoder});
+  }
+  ~Bench() { encoder->open(); }
+
+  // What a reading is given after waiting for its encoding.
+  struct Asking {
+    route::testing::Prompt prompt;
+    route::Reading reading;
+    std::optional<Understood> understood;
+    bool over = false;
+    explicit Asking(std::string text) : prompt(std::move(text)) { reading.reset(prompt.work); }
+    [[nodiscard]] const Encoding* result() {
+      understood->provide(reading);
+      return reading.encoding({0, chat::Scope::kLastUser});
+    }
+  };
+  static base::Task<void> wait_for(Asking& a) {
+    co_await a.understood->wait();
+    a.over = true;
+  }
+  std::unique_ptr<Asking> ask(std::string text, double deadline_ms) {
+    auto a = std::make_unique<Asking>(std::move(text));
+    route::Need need;
+    need.encodings.push_back({0, chat::Scope::kLastUser});
+    need.deadline_ms = deadline_ms;
+    a->understood.emplace(pool, loop);
+    a->understood->ask(plan, need, a->reading);
+    loop.spawn(wait_for(*a));
+    return a;
+  }
+
+  base::Metrics metrics;
+  net::Loop loop;
+  std::shared_ptr<GatedEncoder> encoder;
+  std::shared_ptr<route::Plan> plan;
+  Understanding pool;
+};
+
+TEST(Understanding, HandsOverWhatTheEncoderMade) {
+  Bench b;
+  b.encoder->open();
+  const auto a = b.ask("four", 5000);
+  for (int i = 0; i < 500 && !a->over; ++i) b.loop.run_for(10 * net::kMillisecond);
+  ASSERT_TRUE(a->over);
+  const Encoding* e = a->result();
+  ASSERT_NE(e, nullptr);
+  EXPECT_EQ(e->state, Encoding::State::kReady);
+  EXPECT_EQ(e->values, (std::vector<float>{4, 0}));
+}
+
+TEST(Understanding, WhatIsNotReadyByTheDeadlineIsLate) {
+  Bench b;
+  const auto a = b.ask("slow", 30);
+  const auto never = b.ask("none", 0);
+  b.loop.run_for(200 * net::kMillisecond);
+  ASSERT_TRUE(a->over && never->over);
+  EXPECT_EQ(a->result()->state, Encoding::State::kLate);
+  EXPECT_EQ(never->result()->state, Encoding::State::kLate);
+  EXPECT_EQ(b.metrics.counter("switchyard_encodings_total", "", {{"result", "late"}}).value(), 2);
+}
+
+TEST(Understanding, RefusesAtOnceWhatTheQueueCannotHold) {
+  Bench b(1);
+  const auto first = b.ask("first", 5000);
+  b.encoder->wait_for_start();  // it has left the queue
+  const auto second = b.ask("second", 5000);
+  const auto third = b.ask("third", 5000);
+  ASSERT_TRUE(third->over) << "nothing to wait for";
+  EXPECT_EQ(third->result()->state, Encoding::State::kBusy);
+  b.encoder->open();
+  for (int i = 0; i < 500 && !second->over; ++i) b.loop.run_for(10 * net::kMillisecond);
+  EXPECT_EQ(second->result()->state, Encoding::State::kReady);
+}
+
+TEST(Understanding, EncodesWaitingTextsTogetherAndSkipsThoseNobodyWaitsFor) {
+  Bench b;
+  const auto first = b.ask("first", 5000);
+  b.encoder->wait_for_start();
+  std::vector<std::unique_ptr<Bench::Asking>> rest;
+  for (int i = 0; i < 6; ++i)
+    rest.push_back(b.ask(std::string(static_cast<std::size_t>(i) + 1, 'x'), 5000));
+  rest.front()->understood.reset();  // its client went away
+  b.encoder->open();
+  for (int i = 0; i < 500 && !rest.back()->over; ++i) b.loop.run_for(10 * net::kMillisecond);
+  EXPECT_EQ(rest.back()->result()->values[0], 6);
+  EXPECT_EQ(b.encoder->largest(), 5U);
+}
+
+TEST(Understanding, AnEncoderThatFailsSaysSo) {
+  Bench b;
+  b.encoder->open();
+  const auto a = b.ask("poison", 5000);
+  for (int i = 0; i < 500 && !a->over; ++i) b.loop.run_for(10 * net::kMillisecond);
+  ASSERT_TRUE(a->over);
+  EXPECT_EQ(a->result()->state, Encoding::State::kFailed);
+}
+
+}  // namespace
+}  // namespace swy::gateway
