@@ -86,7 +86,25 @@ struct Head8 {
   std::int32_t* k_offset;  // per key: what the 128 that lifts queries above 0 adds, negated
   std::int8_t* v;          // per 64 columns: [keys / 4][columns][4]
   float* v_scale;          // per column
+  float* k_mean;           // per dimension, over all tokens
+  float* v_mean;
 };
+
+// Means over tokens, taken off before rounding: a constant in every key adds the same to all scores
+// of a query, which the softmax does not see (SageAttention, arXiv 2410.02367); a constant in every
+// value is added back, because the weights sum to 1.
+void take_means(const Attention& t, std::size_t wide, const Head8& h) {
+  memset(h.k_mean, 0, wide * sizeof(float));
+  memset(h.v_mean, 0, wide * sizeof(float));
+  const float share = 1.0F / static_cast<float>(t.tokens);
+  for (std::size_t j = 0; j < t.tokens; ++j) {
+    E::axpy(share, t.k + j * t.ld, t.dim, h.k_mean);
+    E::axpy(share, t.v + j * t.ld, t.dim, h.v_mean);
+  }
+}
+__m512 without(const float* x, const float* mean, std::size_t d, std::size_t dim) {
+  return _mm512_sub_ps(E::at(x, d, dim), E::at(mean, d, dim));
+}
 
 __m512 largest(const float* x, std::size_t dim) {
   __m512 top = _mm512_setzero_ps();
@@ -97,12 +115,16 @@ __m512 largest(const float* x, std::size_t dim) {
 
 void pack_key(const Attention& t, std::size_t j, const Head8& h) {
   const float* x = t.k + j * t.ld;
-  const float scale = _mm512_reduce_max_ps(largest(x, t.dim)) / 127.0F;
+  __m512 top = _mm512_setzero_ps();
+  for (std::size_t d = 0; d < t.dim; d += 16) {
+    top = _mm512_max_ps(top, _mm512_abs_ps(without(x, h.k_mean, d, t.dim)));
+  }
+  const float scale = _mm512_reduce_max_ps(top) / 127.0F;
   const __m512 by = _mm512_set1_ps(scale > 0 ? 1.0F / scale : 0.0F);
   std::int8_t* to = h.k + j / kPanel * kPanel * h.groups * 4 + j % kPanel * 4;
   __m512i sum = _mm512_setzero_si512();
   for (std::size_t d = 0; d < t.dim; d += 16) {
-    const __m512i i = _mm512_cvtps_epi32(_mm512_mul_ps(E::at(x, d, t.dim), by));
+    const __m512i i = _mm512_cvtps_epi32(_mm512_mul_ps(without(x, h.k_mean, d, t.dim), by));
     sum = _mm512_add_epi32(sum, i);
     alignas(16) char bytes[16];
     _mm_store_si128(reinterpret_cast<__m128i*>(bytes), _mm512_cvtsepi32_epi8(i));
@@ -166,11 +188,12 @@ void score_block(const Head8& h, const std::uint8_t* q, std::size_t ldq, const f
 }
 
 // Four values of 16 columns, one byte each, as the lanes of one vector.
-__m512i four_values(const Attention& t, std::size_t j, std::size_t col, __m512 by) {
+__m512i four_values(const Attention& t, const float* mean, std::size_t j, std::size_t col,
+                    __m512 by) {
   __m512i lanes = _mm512_setzero_si512();
   const __m512i byte = _mm512_set1_epi32(255);
   for (unsigned r = 0; r < 4 && j + r < t.tokens; ++r) {
-    const __m512 x = E::at(t.v + (j + r) * t.ld, col, t.dim);
+    const __m512 x = without(t.v + (j + r) * t.ld, mean, col, t.dim);
     const __m512i i = _mm512_and_si512(_mm512_cvtps_epi32(_mm512_mul_ps(x, by)), byte);
     lanes = _mm512_or_si512(lanes, _mm512_sll_epi32(i, _mm_cvtsi32_si128(static_cast<int>(8 * r))));
   }
@@ -184,7 +207,7 @@ void pack_values(const Attention& t, std::size_t keys, const Head8& h) {
     const std::size_t width = wide - block < 64 ? wide - block : 64;
     __m512 top = _mm512_setzero_ps();
     for (std::size_t j = 0; j < t.tokens; ++j) {
-      top = _mm512_max_ps(top, _mm512_abs_ps(E::at(t.v + j * t.ld, col, t.dim)));
+      top = _mm512_max_ps(top, _mm512_abs_ps(without(t.v + j * t.ld, h.v_mean, col, t.dim)));
     }
     const __m512 scale = _mm512_div_ps(top, _mm512_set1_ps(127.0F));
     _mm512_storeu_ps(h.v_scale + col, scale);
@@ -192,7 +215,7 @@ void pack_values(const Attention& t, std::size_t keys, const Head8& h) {
     const __m512 by = _mm512_maskz_div_ps(some, _mm512_set1_ps(1.0F), scale);
     std::int8_t* to = h.v + block * keys + (col - block) * 4;
     for (std::size_t j = 0; j < keys; j += 4) {
-      _mm512_storeu_si512(to + j * width, four_values(t, j, col, by));
+      _mm512_storeu_si512(to + j * width, four_values(t, h.v_mean, j, col, by));
     }
   }
 }
@@ -235,8 +258,8 @@ float weigh_row(const Attention& t, std::size_t query, Span s, float* row, std::
 
 template <int MR, int NV>
 void mix_i8(const std::uint8_t* p, std::size_t ldp, const std::int8_t* v, std::size_t groups,
-            const float* inverse, const float* v_scale, float* out, std::size_t ldo,
-            std::size_t width) {
+            const float* inverse, const float* v_scale, const float* v_mean, float* out,
+            std::size_t ldo, std::size_t width) {
   __m512i acc[MR][NV];
   product_i8<MR, NV>(p, ldp, v, groups, acc);
 #pragma GCC unroll 12
@@ -246,21 +269,23 @@ void mix_i8(const std::uint8_t* p, std::size_t ldp, const std::int8_t* v, std::s
       const std::size_t col = static_cast<std::size_t>(c) * 16;
       const __m512 s = _mm512_mul_ps(_mm512_set1_ps(inverse[r]), _mm512_loadu_ps(v_scale + col));
       E::put(out + static_cast<std::size_t>(r) * ldo, col, width,
-             _mm512_mul_ps(_mm512_cvtepi32_ps(acc[r][c]), s));
+             _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[r][c]), s, _mm512_loadu_ps(v_mean + col)));
     }
   }
 }
 
 template <int MR, int NV>
 void mix_rows_i8(std::size_t rows, const std::uint8_t* p, std::size_t ldp, const std::int8_t* v,
-                 std::size_t groups, const float* inverse, const float* v_scale, float* out,
-                 std::size_t ldo, std::size_t width) {
+                 std::size_t groups, const float* inverse, const float* v_scale,
+                 const float* v_mean, float* out, std::size_t ldo, std::size_t width) {
   std::size_t i = 0;
   for (; i + MR <= rows; i += MR) {
-    mix_i8<MR, NV>(p + i * ldp, ldp, v, groups, inverse + i, v_scale, out + i * ldo, ldo, width);
+    mix_i8<MR, NV>(p + i * ldp, ldp, v, groups, inverse + i, v_scale, v_mean, out + i * ldo, ldo,
+                   width);
   }
   for (; i < rows; ++i) {
-    mix_i8<1, NV>(p + i * ldp, ldp, v, groups, inverse + i, v_scale, out + i * ldo, ldo, width);
+    mix_i8<1, NV>(p + i * ldp, ldp, v, groups, inverse + i, v_scale, v_mean, out + i * ldo, ldo,
+                  width);
   }
 }
 
@@ -275,14 +300,15 @@ void mix_any_i8(const Attention& t, const Head8& h, std::size_t keys, std::size_
     const std::int8_t* v = h.v + col * keys + s.from * width;
     float* out = t.out + i * t.ld_out + col;
     const float* vs = h.v_scale + col;
+    const float* vm = h.v_mean + col;
     if (width == 16) {
-      mix_rows_i8<8, 1>(rows, p, keys, v, groups, inverse, vs, out, t.ld_out, some);
+      mix_rows_i8<8, 1>(rows, p, keys, v, groups, inverse, vs, vm, out, t.ld_out, some);
     } else if (width == 32) {
-      mix_rows_i8<12, 2>(rows, p, keys, v, groups, inverse, vs, out, t.ld_out, some);
+      mix_rows_i8<12, 2>(rows, p, keys, v, groups, inverse, vs, vm, out, t.ld_out, some);
     } else if (width == 48) {
-      mix_rows_i8<8, 3>(rows, p, keys, v, groups, inverse, vs, out, t.ld_out, some);
+      mix_rows_i8<8, 3>(rows, p, keys, v, groups, inverse, vs, vm, out, t.ld_out, some);
     } else {
-      mix_rows_i8<6, 4>(rows, p, keys, v, groups, inverse, vs, out, t.ld_out, some);
+      mix_rows_i8<6, 4>(rows, p, keys, v, groups, inverse, vs, vm, out, t.ld_out, some);
     }
   }
 }
@@ -342,6 +368,9 @@ void attention_i8_avx512(const Attention& t) {
   float* scores = carve.take<float>(kQueryBlock * keys);
   std::uint8_t* p = carve.take<std::uint8_t>(kQueryBlock * keys);
   float* inverse = carve.take<float>(kQueryBlock);
+  h.k_mean = carve.take<float>(wide);
+  h.v_mean = carve.take<float>(wide);
+  take_means(t, wide, h);
   for (std::size_t j = 0; j < t.tokens; ++j) pack_key(t, j, h);
   memset(h.k_scale + t.tokens, 0, (keys - t.tokens) * sizeof(float));
   memset(h.k_offset + t.tokens, 0, (keys - t.tokens) * sizeof(std::int32_t));
