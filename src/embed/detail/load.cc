@@ -29,8 +29,8 @@ class Reader {
     return std::vector<float>(volume(shape));
   }
   Linear linear(const std::string& name, std::size_t n, std::size_t k, bool bias) {
-    return pack(floats(name + ".weight", {n, k}),
-                bias ? floats(name + ".bias", {n}) : std::vector<float>{}, n, k);
+    const auto w = floats(name + ".weight", {n, k});
+    return pack(w, bias ? floats(name + ".bias", {n}) : std::vector<float>{}, n, k);
   }
   // Several layers over the same input as one.
   Linear stacked(const std::string& at, std::initializer_list<std::string_view> names,
