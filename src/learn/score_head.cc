@@ -1,13 +1,13 @@
 // Figures of a trained head, through the code that serves it. Latency is the median over single
 // calls of reading the grams and the cheap stage. Test: train_head_test.cc.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
 #include "base/check.h"
 #include "learn/figures.h"
 #include "learn/train_head.h"
+#include "switchyard/env.h"
 
 namespace swy::learn {
 namespace {
@@ -33,11 +33,10 @@ void score_row(const embed::TextHead& head, HeadUse use, const TrainData& data, 
   embed::CheapInput input{.grams = &grams, .static_embedding = {}};
   if (head.uses_static()) input.static_embedding = data.static_embedding.row(row);
   if (head.has_cheap_stage()) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::int64_t start = system_clock().mono_ns();
     if (head.uses_grams()) grams.read(example.text);
     head.cheap(input, score);
-    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-    sums.us.push_back(took.count());
+    sums.us.push_back(static_cast<double>(system_clock().mono_ns() - start) / 1e3);
   }
   if (use == HeadUse::kEncoder || (use == HeadUse::kCascade && !score.sure)) {
     head.refine(data.encoder.row(row), score);
