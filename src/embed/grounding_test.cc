@@ -1,0 +1,2 @@
+#include "embed/grounding.h"
+#include <gtest/gtest.h>
