@@ -1,5 +1,4 @@
-// Head files: eight bytes little-endian header length, a JSON header that names each tensor with
-// type, shape and byte range, the tensors. Layout of safetensors (Hugging Face), so any tool that
+// Head files are safetensors (safetensors.h) with one JSON text in the metadata, so any tool that
 // reads those lists a head. Reading is total: sizes are checked before memory is taken, every
 // number must be finite, the content hash must fit. Tests: head_test.cc; fuzz/head_fuzz.cc.
 #include "embed/head_file.h"
@@ -13,12 +12,16 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "embed/safetensors.h"
 
 namespace swy::embed {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "tensors are copied as they are");
-constexpr std::size_t kMaxHeader = std::size_t{4} << 20U;
+
+std::string hash_of(std::string_view data, std::string_view metadata) {
+  return base::hex64(base::hash64(data, base::hash64(metadata)));
+}
 
 // ---- writing
 
@@ -39,11 +42,10 @@ class Writer {
     base::append_json_string(header_, name);
     header_.append(":").append(entry_);
     entry_.clear();
-    while (data_.size() % 4 != 0) data_.push_back('\0');
   }
 
   std::string finish(const std::string& head) {
-    const std::string hash = base::hex64(base::hash64(data_, base::hash64(head)));
+    const std::string hash = hash_of(data_, head);
     std::string meta = "{\"__metadata__\":";
     base::JsonWriter w(meta);
     w.begin_object().field("format", "switchyard-head").field("content_hash", hash);
@@ -74,6 +76,11 @@ void write_stage(Writer& w, const std::string& prefix, const HeadStage& s, std::
   w.tensor(prefix + ".isotonic_x", s.isotonic_x, {s.isotonic_x.size()});
   w.tensor(prefix + ".isotonic_y", s.isotonic_y, {s.isotonic_y.size()});
   w.tensor(prefix + ".scope", s.scope, {s.scope.size()});
+}
+
+// After all floats, so that those stay aligned.
+void write_bytes(Writer& w, const std::string& prefix, const HeadStage& s, std::size_t labels) {
+  const std::size_t rows = s.gram_scale.size();
   w.tensor(prefix + ".gram_idf", s.gram_idf, {rows});
   w.tensor(prefix + ".gram_weights", s.gram_weights, {rows, labels});
 }
@@ -87,68 +94,46 @@ void stage_json(base::JsonWriter& w, const HeadStage& s) {
 
 // ---- reading
 
-struct Entry {
-  std::string dtype;
-  std::size_t begin = 0, end = 0;
-};
-
 class Reader {
  public:
-  Reader(base::Json header, std::string_view data) : header_(header), data_(data) {}
+  explicit Reader(const Safetensors& file) : file_(file) {}
 
-  // A tensor that must have `count` values of T; when count is 0 it must be absent.
+  // A tensor that must have `count` values of T; with count 0 it is not looked for.
   template <typename T>
   Status tensor(const std::string& name, std::size_t count, std::vector<T>& out) const {
     if (count == 0) return {};
-    const auto entry = find(name);
-    if (!entry) return fail(ErrorCode::kParse, fmt::format("tensor {} is missing", name));
-    return copy(name, *entry, count, out);
+    const Tensor* found = file_.find(name);
+    if (found == nullptr) return fail(ErrorCode::kParse, fmt::format("tensor {} is missing", name));
+    return copy(*found, count, out);
   }
   // A tensor of any length up to `limit`, or none.
   Status any(const std::string& name, std::size_t limit, std::vector<float>& out) const {
-    const auto entry = find(name);
-    if (!entry) return {};
-    const std::size_t count = (entry->end - entry->begin) / sizeof(float);
-    if (count > limit) return fail(ErrorCode::kParse, fmt::format("tensor {} is too long", name));
-    return copy(name, *entry, count, out);
+    const Tensor* found = file_.find(name);
+    if (found == nullptr) return {};
+    if (found->count > limit) {
+      return fail(ErrorCode::kParse, fmt::format("tensor {} is too long", name));
+    }
+    return copy(*found, found->count, out);
   }
 
  private:
-  [[nodiscard]] std::optional<Entry> find(const std::string& name) const {
-    const auto found = header_.find(name);
-    if (!found) return std::nullopt;
-    Entry e;
-    e.dtype = std::string(found->string_or("dtype", ""));
-    const auto offsets = found->find("data_offsets");
-    if (!offsets || offsets->size() != 2) return e;
-    std::size_t at = 0;
-    offsets->each([&](base::Json v) {
-      const std::int64_t n = v.as_integer().value_or(-1);
-      (at++ == 0 ? e.begin : e.end) = n < 0 ? data_.size() + 1 : static_cast<std::size_t>(n);
-    });
-    if (e.begin > e.end || e.end > data_.size()) e.begin = e.end = 0;
-    return e;
-  }
-
   template <typename T>
-  Status copy(const std::string& name, const Entry& e, std::size_t count,
-              std::vector<T>& out) const {
-    constexpr std::string_view kType =
-        std::is_same_v<T, float> ? "F32" : (std::is_signed_v<T> ? "I8" : "U8");
-    if (e.dtype != kType || e.end - e.begin != count * sizeof(T)) {
-      return fail(ErrorCode::kParse,
-                  fmt::format("tensor {} is not {} values of type {}", name, count, kType));
+  static Status copy(const Tensor& tensor, std::size_t count, std::vector<T>& out) {
+    constexpr Dtype kType = std::is_same_v<T, float> ? Dtype::kF32
+                                                     : (std::is_signed_v<T> ? Dtype::kI8 : Dtype::kU8);
+    if (tensor.dtype != kType || tensor.count != count) {
+      return fail(ErrorCode::kParse, fmt::format("tensor {} is not {} values of type {}",
+                                                 tensor.name, count, to_string(kType)));
     }
     out.resize(count);
-    if (count > 0) std::memcpy(out.data(), data_.data() + e.begin, count * sizeof(T));
+    if (count > 0) std::memcpy(out.data(), tensor.bytes.data(), count * sizeof(T));
     return {};
   }
 
-  base::Json header_;
-  std::string_view data_;
+  const Safetensors& file_;
 };
 
-Result<std::size_t> size_of(base::Json json, std::string_view key, std::size_t limit) {
+Result<std::size_t> count_of(base::Json json, std::string_view key, std::size_t limit) {
   const std::int64_t n = json.integer_or(key, 0);
   if (n < 0 || static_cast<std::size_t>(n) > limit) {
     return fail(ErrorCode::kParse, fmt::format("{} is out of range", key));
@@ -161,11 +146,11 @@ constexpr std::size_t kMaxKnots = 65536;
 Result<HeadStage> read_stage(base::Json json, const Reader& r, const std::string& prefix,
                              std::size_t labels) {
   HeadStage s;
-  SWY_TRY(const std::size_t bits, size_of(json, "gram_bits", kMaxGramBits));
+  SWY_TRY(const std::size_t bits, count_of(json, "gram_bits", kMaxGramBits));
   s.gram_bits = static_cast<unsigned>(bits);
   s.gram_idf_step = static_cast<float>(json.number_or("gram_idf_step", 0));
-  SWY_TRY(s.dims, size_of(json, "dims", kMaxHeadDims));
-  SWY_TRY(s.projected, size_of(json, "projected", kMaxHeadDims));
+  SWY_TRY(s.dims, count_of(json, "dims", kMaxHeadDims));
+  SWY_TRY(s.projected, count_of(json, "projected", kMaxHeadDims));
   s.cheap_weight = static_cast<float>(json.number_or("cheap_weight", 0));
   const std::size_t rows = bits == 0 ? 0 : std::size_t{1} << bits;
   SWY_DO(r.tensor(prefix + ".gram_weights", rows * labels, s.gram_weights));
@@ -314,34 +299,27 @@ std::string head_bytes(const HeadData& head) {
   Writer out;
   if (head.cheap) write_stage(out, "cheap", *head.cheap, head.labels.size());
   if (head.encoder) write_stage(out, "encoder", *head.encoder, head.labels.size());
+  if (head.cheap) write_bytes(out, "cheap", *head.cheap, head.labels.size());
   return out.finish(json);
 }
 
 Result<HeadData> read_head(std::string_view bytes) {
-  std::uint64_t size = 0;
-  if (bytes.size() < 8) return fail(ErrorCode::kParse, "not a head file: shorter than its header");
-  std::memcpy(&size, bytes.data(), 8);
-  if (size > bytes.size() - 8 || size > kMaxHeader) {
-    return fail(ErrorCode::kParse, "not a head file, or cut off inside the header");
-  }
-  base::JsonDoc header_doc;
-  base::JsonDoc head_doc;
-  const auto header = header_doc.parse(bytes.substr(8, size));
-  if (!header) return fail(ErrorCode::kParse, "header: " + header.error().message);
-  const auto meta = header->find("__metadata__");
-  if (!meta || meta->string_or("format", "") != "switchyard-head") {
-    return fail(ErrorCode::kParse, "not a head file: __metadata__.format is not switchyard-head");
+  SWY_TRY(const Safetensors file, Safetensors::parse(std::as_bytes(std::span(bytes)), "head"));
+  if (file.metadata("format") != "switchyard-head") {
+    return fail(ErrorCode::kParse, "not a head file: its metadata's format is not switchyard-head");
   }
   HeadData head;
-  head.metadata = std::string(meta->string_or("head", ""));
-  head.content_hash = std::string(meta->string_or("content_hash", ""));
-  const std::string_view data = bytes.substr(8 + size);
-  if (head.content_hash != base::hex64(base::hash64(data, base::hash64(head.metadata)))) {
+  head.metadata = std::string(file.metadata("head"));
+  head.content_hash = std::string(file.metadata("content_hash"));
+  std::uint64_t size = 0;  // parse() has checked it
+  std::memcpy(&size, bytes.data(), 8);
+  if (head.content_hash != hash_of(bytes.substr(8 + size), head.metadata)) {
     return fail(ErrorCode::kParse, "the content hash does not fit: damaged, cut off or changed");
   }
-  const auto json = head_doc.parse(head.metadata);
+  base::JsonDoc doc;
+  const auto json = doc.parse(head.metadata);
   if (!json) return fail(ErrorCode::kParse, "metadata: " + json.error().message);
-  SWY_DO(read_meta(*json, Reader(*header, data), head));
+  SWY_DO(read_meta(*json, Reader(file), head));
   if (auto ok = check_head(head); !ok) return fail(ErrorCode::kParse, ok.error().message);
   return head;
 }

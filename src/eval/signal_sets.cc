@@ -24,6 +24,7 @@ struct Row {
   std::string id, text, label;
   std::string part;  // "train", "dev", "test"
   bool out_of_scope = false;
+  bool auxiliary = false;
 };
 using Rows = std::vector<Row>;
 using OnRow = std::function<Status(base::Json)>;
@@ -284,6 +285,7 @@ Status read_all(const std::vector<Source>& sources, const std::string& data, boo
       out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
                                [&](const Row& r) { return first.contains(r.label); }),
                 out.end());
+      for (std::size_t i = before; i < out.size(); ++i) out[i].auxiliary = true;
     }
     if (!any) {
       for (const Row& r : out) first.insert(r.label);
@@ -311,7 +313,7 @@ SignalSet assemble(const SetPlan& plan, Rows train, Rows test) {
   const auto add = [&](Row& r, std::vector<std::uint32_t>& rows, bool outside) {
     rows.push_back(static_cast<std::uint32_t>(set.examples.rows.size()));
     names.push_back({std::move(r.label)});
-    set.examples.rows.push_back({std::move(r.id), std::move(r.text), {}, outside});
+    set.examples.rows.push_back({std::move(r.id), std::move(r.text), {}, outside, r.auxiliary});
   };
   for (Row& r : train) add(r, set.train, r.out_of_scope);
   // A label that was never learned is out of scope.

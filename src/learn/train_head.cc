@@ -32,7 +32,7 @@ using embed::HeadStage;
 
 constexpr std::size_t kFolds = 5;
 constexpr std::size_t kSplitRows = 2000;    // from here on one fold calibrates
-constexpr std::size_t kIsotonicRows = 300;  // fewer calibration rows would be followed into noise
+constexpr std::size_t kIsotonicRows = 300000;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
 constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
 
@@ -112,7 +112,7 @@ struct Job {
   [[nodiscard]] std::vector<std::uint32_t> calibrating() const {
     std::vector<std::uint32_t> out;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
-      if (!split || fold[i] == 0) out.push_back(i);
+      if (fold[i] < (split ? 1U : kFolds)) out.push_back(i);
     }
     return out;
   }
@@ -453,7 +453,9 @@ void assign_folds(Job& job) {
   std::vector<std::size_t> seen(job.labels + 1, 0);
   for (std::uint32_t i = 0; i < job.rows.size(); ++i) {
     const auto& example = job.data.examples.rows[job.rows[i]];
-    if (job.split) {
+    if (example.auxiliary) {
+      job.fold.push_back(kFolds);  // never held out
+    } else if (job.split) {
       const double at = split_point(example.id, job.options.seed ^ kFoldSalt);
       job.fold.push_back(static_cast<std::uint32_t>(at * kFolds));
     } else {
