@@ -480,7 +480,7 @@ def make(doc, rng, side):
     for context, text in doc['answers'][:4]:
         made.append((context, sentences(text) or [text]))
     sents = doc['sents']
-    for _ in range({'passage': 3, 'problem': 1, 'dialogue': 1, 'short': 1}.get(doc['source'], 0)):
+    for _ in range({'passage': 6, 'problem': 2, 'dialogue': 2, 'short': 1}.get(doc['source'], 0)):
         if not sents:
             break
         n = min(len(sents), rng.randint(1, 4))

@@ -17,7 +17,7 @@ class App;
 
 // In the order of the help.
 #define SWY_COMMANDS(X) \
-  X(serve) X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(keys) X(upstream)
+  X(serve) X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(train) X(keys) X(upstream)
 
 namespace swy::app {
 
@@ -32,6 +32,10 @@ enum ExitCode : int {
 #define SWY_DECLARE_COMMAND(name) void add_##name(CLI::App& app, int& exit_code);
 SWY_COMMANDS(SWY_DECLARE_COMMAND)
 #undef SWY_DECLARE_COMMAND
+
+// Below `switchyard eval` and `switchyard train`.
+void add_eval_grounding(CLI::App& eval, int& exit_code);
+void add_train_grounding(CLI::App& train, int& exit_code);
 
 // Prints "switchyard: message" to standard error and returns the code.
 int complain(ExitCode code, std::string_view message);

@@ -51,8 +51,7 @@ void add_eval(CLI::App& app, int& exit_code) {
       "eval", "Cost-quality curves of routers on recorded outcomes, with intervals");
   auto& e = o->eval;
   c->add_option("--data", e.pool.data,
-                "outcome tables: files or directories (docs/reference/outcome-tables.md)")
-      ->required();
+                "outcome tables: files or directories (docs/reference/outcome-tables.md)");
   c->add_option("--router", e.routers,
                 "what to evaluate: knn, knn:neighbours=60+threshold, length, FILE.yaml:RULESET, "
                 "...; default knn");
@@ -79,7 +78,12 @@ void add_eval(CLI::App& app, int& exit_code) {
       "docs/reference/eval.md.\n"
       "\nExample: switchyard eval --data examples/demo/outcomes.jsonl --router knn --router length "
       "--out out/eval");
-  c->callback([o, &exit_code] { exit_code = evaluate(*o); });
+  c->require_subcommand(0, 1);
+  add_eval_grounding(*c, exit_code);
+  c->callback([o, c, &exit_code] {
+    if (!c->get_subcommands().empty()) return;
+    exit_code = o->eval.pool.data.empty() ? complain(kUsage, "--data is required") : evaluate(*o);
+  });
 }
 
 }  // namespace swy::app

@@ -108,7 +108,6 @@ void write_verdicts(const GroundingStage& stage, GroundingScratch::Impl& s, Grou
     for (; run < s.runs.size() && s.runs[run].first < in.last; ++run) {
       GroundingVerdict v = verdict_of(s, s.runs[run]);
       v.p_unsupported = stage.span.at(s.runs[run].score);
-      most = std::max(most, s.runs[run].score);
       out.verdicts.push_back(v);
       any = true;
     }
@@ -135,6 +134,7 @@ std::span<const text::ByteSpan> GroundingScratch::tokens() const { return impl_-
 std::span<const std::uint32_t> GroundingScratch::sentences() const { return impl_->sentences; }
 const math::Matrix& GroundingScratch::features() const { return impl_->features; }
 bool GroundingScratch::truncated() const { return impl_->truncated; }
+std::span<const float> GroundingScratch::words() const { return impl_->buffers.words; }
 
 Status read_grounding(const GroundingText& text, const GroundingModels& models,
                       GroundingScratch& scratch) {

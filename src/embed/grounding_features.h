@@ -81,6 +81,7 @@ class GroundingScratch {
   [[nodiscard]] std::span<const std::uint32_t> sentences() const;   // of each token, rising
   [[nodiscard]] const math::Matrix& features() const;               // tokens x kAllFeatures
   [[nodiscard]] bool truncated() const;
+  [[nodiscard]] std::span<const float> words() const;  // probabilities, of the last check only
 
   struct Impl;  // private to src/embed
   Impl& impl() { return *impl_; }

@@ -24,13 +24,16 @@ constexpr std::size_t kExact = 7, kAbsent = 9;
 constexpr std::array<std::string_view, 3> kInputNames = {"lexical", "encoder", "detector"};
 
 float run_net(const GroundingNet& net, std::span<const float> x) {
-  float z = net.out_bias;
-  for (std::size_t u = 0; u < net.units(); ++u) {
-    const float* w = net.hidden.data() + u * net.inputs;
-    float sum = net.hidden_bias[u];
-    for (std::size_t i = 0; i < net.inputs; ++i) sum += w[i] * x[i];
-    if (sum > 0) z += net.out[u] * sum;
+  std::array<float, kMaxGroundingHidden> sum;
+  const std::size_t units = net.units();
+  std::copy_n(net.hidden_bias.data(), units, sum.data());
+  for (std::size_t i = 0; i < net.inputs; ++i) {
+    if (x[i] == 0) continue;  // most are
+    const float* w = net.hidden.data() + i * units;
+    for (std::size_t u = 0; u < units; ++u) sum[u] += w[u] * x[i];
   }
+  float z = net.out_bias;
+  for (std::size_t u = 0; u < units; ++u) z += net.out[u] * std::max(sum[u], 0.0F);
   return z;
 }
 

@@ -22,10 +22,10 @@ namespace swy::embed {
 inline constexpr std::int64_t kGroundingVersion = 1;
 inline constexpr std::size_t kMaxGroundingHidden = 64;
 
-// z = out . relu(hidden x + hidden_bias) + out_bias. Standardisation is folded into `hidden`.
+// z = out . relu(x hidden + hidden_bias) + out_bias. Standardisation is folded into `hidden`.
 struct GroundingNet {
   std::size_t inputs = 0;
-  std::vector<float> hidden;  // units x inputs
+  std::vector<float> hidden;  // inputs x units
   std::vector<float> hidden_bias;
   std::vector<float> out;
   float out_bias = 0;
@@ -50,7 +50,7 @@ struct GroundingStage {
   float offset = 0;
   float threshold = 0.5;  // words at or above it make spans
   GroundingCurve span;    // from a span's score (span_score) to its probability
-  GroundingCurve answer;  // from the largest span score to that of the whole answer
+  GroundingCurve answer;  // from the largest word probability to the whole answer's
 };
 
 struct GroundingModel {
