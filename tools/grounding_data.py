@@ -7,7 +7,8 @@ writes train.jsonl.gz and test.jsonl.gz (docs/reference/grounding.md describes a
 passages of exam questions, dialogues, tool results and short texts. Faithful answers are (a) real
 ones: confirmations in dialogues and messages of agents after tool results, kept only when every
 number and name in them stands in the context; (b) one to four sentences of the context, reordered,
-shortened, with synonyms and other spellings of numbers. Wrong answers are faithful ones with one or
+shortened, with synonyms and other spellings of numbers; in training rows some words are replaced
+at random as well. Wrong answers are faithful ones with one or
 two controlled errors, whose places are the labels. A document is on one side only; test rows use
 synonyms, invented facts and names that training rows do not. Deterministic.
 """
@@ -210,6 +211,19 @@ def paraphrase(sents, rng, side):
     if rng.random() < .15:
         out.append(rng.choice(CLOSERS[::2] if side == 'train' else CLOSERS[1::2]))
     return out
+
+
+def unknown_synonyms(sents, rng, words):
+    """Training only: some plain words become others with the same ending. No dictionary has all the
+    synonyms that people use; so the model learns that one plain word the context lacks says little."""
+    rate = rng.choice([.04, .08, .15])
+    def one(m):
+        w = m.group()
+        if rng.random() > rate or w.capitalize() in STOP:
+            return w
+        same = [x for x in rng.sample(words, min(len(words), 40)) if x[-2:] == w[-2:]]
+        return same[0] if same else w
+    return [re.sub(r'(?<![\w-])[a-z]{4,}(?![\w-])', one, s) for s in sents]
 
 
 # ---- errors -----------------------------------------------------------------------------------
@@ -492,6 +506,8 @@ def make(doc, rng, side):
         if not answer:
             continue
         here = dict(doc, context=context)
+        if side == 'train' and rng.random() < .6 and doc['words']:
+            answer = unknown_synonyms(answer, rng, doc['words'])
         text, spans = ' '.join(answer), []
         if rng.random() < .6:
             text, spans = corrupt(answer, here, rng, side)
@@ -523,6 +539,8 @@ def main():
             others = rng.sample(group, 3)
             d['foreign'] = [s for x in others if x['doc'] != d['doc'] for s in x['sents']
                             if 6 <= len(s.split()) <= 30][:12]
+            d['words'] = [w for x in others for s in x['sents']
+                          for w in re.findall(r'\b[a-z]{4,}\b', s)][:400]
             for row in make(d, rng, side):
                 out[side].write((json.dumps(row, ensure_ascii=False) + '\n').encode())
                 key = (side, source, bool(row['spans']))

@@ -29,6 +29,9 @@ constexpr float kClearRival = 0.3F;
 constexpr std::size_t kMaxPairs = 32;          // asked of the entailment checkpoint an answer
 constexpr std::size_t kMaxPremiseBytes = 1500;
 constexpr std::size_t kDetectorColumn = kEncoderFeatures;
+constexpr std::size_t kOtherUnitColumn = 17, kOppositeColumn = 23;
+static_assert(kGroundingFeatures[kOppositeColumn] == "opposite");
+static_assert(kGroundingFeatures[kOtherUnitColumn] == "other_unit");
 
 bool label_like(const std::string& label, std::string_view part) {
   return text::folded(label).find(part) != std::string::npos;
@@ -64,10 +67,9 @@ bool find_difference(const GroundingScratch::Impl& s, const GroundingRun& run,
   if (found) return true;
   for (std::uint32_t i = run.first; i < run.last; ++i) {
     const Alignment& a = s.alignments[i];
-    const bool opposite = a.opposite != kNowhere && a.place == kNowhere;
+    const bool opposite = s.features.row(i)[kOppositeColumn] > 0;
     const bool negated = a.negation_differs && a.agreement >= kClearRival;
-    const bool unit = a.place != kNowhere && s.answer_items.items[i].kind == grounding::Kind::kNumber &&
-                      s.context_items.items[a.place].dimension != s.answer_items.items[i].dimension &&
+    const bool unit = s.features.row(i)[kOtherUnitColumn] > 0 && a.place != kNowhere &&
                       s.context_items.items[a.place].dimension != grounding::Dimension::kNone;
     if (!opposite && !negated && !unit) continue;
     v.said = range(s.answer_items.items[i]);

@@ -21,6 +21,7 @@ namespace swy::embed {
 namespace {
 
 constexpr std::size_t kExact = 7, kAbsent = 9;
+static_assert(kGroundingFeatures[kExact] == "exact" && kGroundingFeatures[kAbsent] == "absent");
 constexpr std::array<std::string_view, 3> kInputNames = {"lexical", "encoder", "detector"};
 
 float run_net(const GroundingNet& net, std::span<const float> x) {

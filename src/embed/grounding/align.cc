@@ -210,8 +210,13 @@ void Aligner::number_features(std::uint32_t i, const Index::Top& top) {
   const Alignment& a = s_.alignments[i];
   if (mine.kind != Kind::kNumber) return;
   if (a.place != kNowhere) {
-    const bool same = context_[a.place].dimension == mine.dimension;
+    const Item& there = context_[a.place];
+    const bool same = there.dimension == mine.dimension &&
+                      (there.base == mine.base || same_number(there, mine));
     at(i, same ? kSameUnit : kOtherUnit) = 1;
+    if (!same && i + 1 < answer_.size() && answer_[i + 1].kind == Kind::kUnit) {
+      at(i + 1, kOtherUnit) = 1;  // five miles for five kilometres: the unit is what differs
+    }
     return;
   }
   for (const std::uint32_t sentence : top) {
@@ -258,7 +263,7 @@ void Aligner::own_features(std::uint32_t i, const Index::Top& top) {
   at(i, kRivalValued) = mine.valued() ? a.rival_agreement : 0.0F;
   at(i, kRivalLead) = mine.valued() || !found ? a.rival_agreement - a.agreement : 0.0F;
   at(i, kNegationDiffers) = a.negation_differs ? a.agreement : 0.0F;
-  at(i, kOpposite) = a.opposite != kNowhere && !found ? 1.0F : 0.0F;
+  at(i, kOpposite) = a.opposite != kNowhere && at(i, kInTop) == 0 ? 1.0F : 0.0F;
   at(i, kCapital) = mine.capital ? 1.0F : 0.0F;
 }
 
@@ -347,7 +352,7 @@ void Aligner::features(std::uint32_t number) {
 void Aligner::run() {
   s_.alignments.resize(answer_.size());
   s_.tops.resize(s_.answer_items.sentences.size());
-  s_.features.reset(answer_.size(), kAllFeatures);
+  s_.features.reset(answer_.size(), kAllFeatures);  // zeros; number_features writes one ahead
   for (std::uint32_t n = 0; n < s_.answer_items.sentences.size(); ++n) {
     const Sentence& in = s_.answer_items.sentences[n];
     if (in.first == in.last) continue;  // all of it was joined into the number before
