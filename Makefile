@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 DEV := build/dev
 RELEASE := build/release
 
-.PHONY: setup build release demo test unit e2e fuzz asan tsan tidy format bench soak clean
+.PHONY: setup build release demo test unit e2e fuzz heads asan tsan tidy format bench soak clean
 
 setup:
 	@tools/bootstrap.sh
@@ -44,6 +44,14 @@ tidy: setup
 
 format: setup
 	@git ls-files '*.cc' '*.h' | xargs clang-format-19 -i
+
+# The shipped heads again, from the shared labelled sets: models/README.md. ENCODER= leaves the encoder stage out.
+DATA ?= ../shared/data
+ENCODER ?=
+heads: release
+	@tools/heads.py $(DATA) build/heads
+	@for name in domain task; do $(RELEASE)/bin/switchyard train signal --data build/heads/$$name.jsonl --out models/heads/$$name.head \
+	  $(if $(ENCODER),--encoder $(ENCODER)) --license "see models/README.md" || exit 1; done
 
 # Both sides in one run; raw numbers under out/bench. docs/guide/benchmarks.md explains them.
 bench: release

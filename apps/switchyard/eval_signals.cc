@@ -54,8 +54,8 @@ int evaluate(Options& o) {
 
 void add_eval_signals(CLI::App& eval, int& exit_code) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = eval.add_subcommand(
-      "signals", "Accuracy, calibration and time of signals on labelled texts");
+  CLI::App* c =
+      eval.add_subcommand("signals", "Accuracy, calibration and time of signals on labelled texts");
   c->add_option("--data", o->eval.data, "folder with the labelled sets")->capture_default_str();
   c->add_option("--train-data", o->eval.train_data,
                 "folder with the rows to learn from; --data when absent");

@@ -1,8 +1,8 @@
 // An inverted index with cosine similarity: weight = (1 + ln count) * idf, idf = ln((1 + n) / (1 +
 // df)) + 1, both sides of length one (Salton and Buckley 1988; the weights scikit-learn calls
 // sublinear). Cost: the posting lists of the query's grams. When it loses: synonyms; add the cosine
-// of embeddings. Grams of the query that no text has lengthen the query and lower all cosines alike.
-// Test: gram_index_test.cc.
+// of embeddings. Grams of the query that no text has lengthen the query and lower all cosines
+// alike. Test: gram_index_test.cc.
 #include "embed/gram_index.h"
 
 #include <algorithm>

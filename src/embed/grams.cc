@@ -2,9 +2,9 @@
 //
 // Cost: one pass; per word one hash, one pair and (length - 1) pieces; a table of 16,384 slots with
 // linear probing at a load of at most one half, so a step is about one cache line. 1 KB of English
-// gives about 800 grams. When it loses: languages without spaces have no words beyond the character,
-// pairs of neighbours carry them. Feature hashing: Weinberger et al. 2009 (arXiv 0902.2206), without
-// the sign: rows of collided grams are learned together. Test: grams_test.cc.
+// gives about 800 grams. When it loses: languages without spaces have no words beyond the
+// character, pairs of neighbours carry them. Feature hashing: Weinberger et al. 2009 (arXiv
+// 0902.2206), without the sign: rows of collided grams are learned together. Test: grams_test.cc.
 #include "embed/grams.h"
 
 #include "text/utf8.h"

@@ -199,8 +199,7 @@ class HeadImpl {
     }
     const auto best = std::max_element(out.probabilities.begin(), out.probabilities.end());
     out.best = static_cast<std::uint32_t>(best - out.probabilities.begin());
-    out.confidence =
-        s.isotonic_x.empty() ? *best : interpolate(s.isotonic_x, s.isotonic_y, *best);
+    out.confidence = s.isotonic_x.empty() ? *best : interpolate(s.isotonic_x, s.isotonic_y, *best);
     out.abstain =
         out.confidence < data_.abstain_below || out.out_of_scope > data_.out_of_scope_above;
   }
@@ -283,7 +282,9 @@ const std::string& TextHead::metadata() const { return impl_->data().metadata; }
 bool TextHead::multilabel() const { return impl_->data().multilabel; }
 bool TextHead::has_cheap_stage() const { return impl_->data().cheap.has_value(); }
 bool TextHead::has_encoder_stage() const { return impl_->data().encoder.has_value(); }
-bool TextHead::uses_grams() const { return has_cheap_stage() && impl_->data().cheap->gram_bits != 0; }
+bool TextHead::uses_grams() const {
+  return has_cheap_stage() && impl_->data().cheap->gram_bits != 0;
+}
 bool TextHead::uses_static() const { return static_dims() != 0; }
 std::size_t TextHead::static_dims() const {
   return has_cheap_stage() ? impl_->data().cheap->dims : 0;

@@ -1,14 +1,14 @@
-// TextHead: a trained classifier over a text's cheap evidence and, where that is unsure, over a sentence
-// embedding; with confidences that mean probability, an out-of-scope score and abstention.
+// TextHead: a trained classifier over a text's cheap evidence and, where that is unsure, over a
+// sentence embedding; with confidences that mean probability, an out-of-scope score and abstention.
 //
 // When to use: signals (domain, task, an operator's own labels from `switchyard train signal`).
 //   Grams grams; HeadScore score;               // per thread, reused
 //   grams.read(text);
 //   head->cheap({.grams = &grams, .static_embedding = e}, score);
 //   if (!score.sure && head->has_encoder_stage()) head->refine(encoder_embedding, score);
-// Threading: a TextHead is immutable, any number of threads; Grams and HeadScore belong to one thread.
-// Ownership: load() gives a shared snapshot; HeadScore owns its memory and reuses it: no allocation
-// after the first call. The file: docs/reference/heads.md.
+// Threading: a TextHead is immutable, any number of threads; Grams and HeadScore belong to one
+// thread. Ownership: load() gives a shared snapshot; HeadScore owns its memory and reuses it: no
+// allocation after the first call. The file: docs/reference/heads.md.
 #pragma once
 
 #include <cstdint>
@@ -57,10 +57,11 @@ class TextHead {
   // tensor or key); kInvalidArgument: trained with another static embedding or encoder than
   // `given`. A stage whose input `given` lacks is left out; kUnsupported when none is left.
   static Result<std::shared_ptr<const TextHead>> load(const std::string& path,
-                                                  const HeadInputs& given = {});
+                                                      const HeadInputs& given = {});
   // The same from bytes; `name` is for messages.
-  static Result<std::shared_ptr<const TextHead>> parse(std::string_view bytes, const std::string& name,
-                                                   const HeadInputs& given = {});
+  static Result<std::shared_ptr<const TextHead>> parse(std::string_view bytes,
+                                                       const std::string& name,
+                                                       const HeadInputs& given = {});
   ~TextHead();
   TextHead(const TextHead&) = delete;
   TextHead& operator=(const TextHead&) = delete;

@@ -119,8 +119,8 @@ class Reader {
  private:
   template <typename T>
   static Status copy(const Tensor& tensor, std::size_t count, std::vector<T>& out) {
-    constexpr Dtype kType = std::is_same_v<T, float> ? Dtype::kF32
-                                                     : (std::is_signed_v<T> ? Dtype::kI8 : Dtype::kU8);
+    constexpr Dtype kType =
+        std::is_same_v<T, float> ? Dtype::kF32 : (std::is_signed_v<T> ? Dtype::kI8 : Dtype::kU8);
     if (tensor.dtype != kType || tensor.count != count) {
       return fail(ErrorCode::kParse, fmt::format("tensor {} is not {} values of type {}",
                                                  tensor.name, count, to_string(kType)));
@@ -157,8 +157,8 @@ Result<HeadStage> read_stage(base::Json json, const Reader& r, const std::string
   SWY_DO(r.tensor(prefix + ".gram_scale", rows, s.gram_scale));
   SWY_DO(r.tensor(prefix + ".gram_idf", rows, s.gram_idf));
   SWY_DO(r.tensor(prefix + ".projection", s.projected * s.dims, s.projection));
-  SWY_DO(r.tensor(prefix + ".weights", labels * (s.projected != 0 ? s.projected : s.dims),
-                  s.weights));
+  SWY_DO(
+      r.tensor(prefix + ".weights", labels * (s.projected != 0 ? s.projected : s.dims), s.weights));
   SWY_DO(r.tensor(prefix + ".bias", labels, s.bias));
   SWY_DO(r.tensor(prefix + ".slope", labels, s.slope));
   SWY_DO(r.tensor(prefix + ".offset", labels, s.offset));

@@ -24,7 +24,7 @@ inline constexpr unsigned kMaxGramBits = 20;
 // logits = grams * gram_weights + embedding block + bias + cheap_weight * the cheap stage's logits.
 // The embedding block is weights * e, or weights * n(projection * e) with n(x) = x / |x|.
 struct HeadStage {
-  unsigned gram_bits = 0;               // 0: no grams; else 2^gram_bits rows
+  unsigned gram_bits = 0;                 // 0: no grams; else 2^gram_bits rows
   std::vector<std::int8_t> gram_weights;  // rows x labels
   std::vector<float> gram_scale;          // rows: weight = scale * int8
   std::vector<std::uint8_t> gram_idf;     // rows: idf = step * uint8
@@ -54,10 +54,10 @@ struct HeadData {
   float unsure_below = 0;
   float abstain_below = 0;
   float out_of_scope_above = 1;
-  std::string figures = "{}";     // JSON objects, carried along
+  std::string figures = "{}";  // JSON objects, carried along
   std::string provenance = "{}";
-  std::string content_hash;       // of the file; filled by read_head
-  std::string metadata;           // the JSON text of the file; filled by read_head
+  std::string content_hash;  // of the file; filled by read_head
+  std::string metadata;      // the JSON text of the file; filled by read_head
 };
 
 // kInvalidArgument when sizes do not fit together or a number is not finite.

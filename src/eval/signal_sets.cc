@@ -64,8 +64,9 @@ Status intents(const std::string& path, Rows& out) {
     r.id = std::string(row.string_or("id", r.text));
     r.part = part_of(row);
     const auto oos = row.find("oos");
-    r.out_of_scope = r.label == "oos" || (oos && (oos->as_bool().value_or(false) ||
-                                                  oos->as_string().value_or("") == "oos"));
+    r.out_of_scope =
+        r.label == "oos" ||
+        (oos && (oos->as_bool().value_or(false) || oos->as_string().value_or("") == "oos"));
     out.push_back(std::move(r));
     return {};
   });
@@ -220,9 +221,8 @@ Source table(std::string path, const LabelOf& label) {
           [label](const std::string& p, Rows& out) { return prompts(p, label, out); }};
 }
 Source case_file(std::string path, std::string text_key, std::string label_key) {
-  return {std::move(path), [=](const std::string& p, Rows& out) {
-            return cases(p, text_key, label_key, out);
-          }};
+  return {std::move(path),
+          [=](const std::string& p, Rows& out) { return cases(p, text_key, label_key, out); }};
 }
 
 std::vector<SetPlan> make_plans() {
@@ -240,7 +240,8 @@ std::vector<SetPlan> make_plans() {
                    "sgd",
                    {{"sgd/sgd-train.jsonl.gz", dialogues}},
                    {{"sgd/sgd-dev.jsonl.gz", dialogues}, {"sgd/sgd-test.jsonl.gz", dialogues}}});
-  plans.push_back({"mmlu_pro", "mmlu_pro, routellm, zeroeval", domains, {table(pro, domain)}, true});
+  plans.push_back(
+      {"mmlu_pro", "mmlu_pro, routellm, zeroeval", domains, {table(pro, domain)}, true});
   plans.push_back({"vsr_domain",
                    "vsr_cases",
                    domains,
@@ -366,20 +367,23 @@ Result<ToolSet> load_tools(const std::string& data) {
   ToolSet out;
   std::unordered_map<std::string, std::uint32_t> index;
   const fs::path folder = fs::path(data) / "bfcl_tools";
-  SWY_DO(each_row((folder / "bfcl_tools.catalogue.jsonl.gz").string(), [&](base::Json row) -> Status {
-    Tool tool;
-    SWY_TRY(tool.id, text_of(row, "tool"));
-    tool.text = fmt::format("{}: {}", row.string_or("name", ""), row.string_or("description", ""));
-    for (char& c : tool.text) {
-      if (c == '_') c = ' ';  // calculate_area: two words
-    }
-    if (const auto names = row.find("parameters")) {
-      names->each([&](base::Json p) { tool.text.append(" ").append(p.as_string().value_or("")); });
-    }
-    index.emplace(tool.id, static_cast<std::uint32_t>(out.tools.size()));
-    out.tools.push_back(std::move(tool));
-    return {};
-  }));
+  SWY_DO(
+      each_row((folder / "bfcl_tools.catalogue.jsonl.gz").string(), [&](base::Json row) -> Status {
+        Tool tool;
+        SWY_TRY(tool.id, text_of(row, "tool"));
+        tool.text =
+            fmt::format("{}: {}", row.string_or("name", ""), row.string_or("description", ""));
+        for (char& c : tool.text) {
+          if (c == '_') c = ' ';  // calculate_area: two words
+        }
+        if (const auto names = row.find("parameters")) {
+          names->each(
+              [&](base::Json p) { tool.text.append(" ").append(p.as_string().value_or("")); });
+        }
+        index.emplace(tool.id, static_cast<std::uint32_t>(out.tools.size()));
+        out.tools.push_back(std::move(tool));
+        return {};
+      }));
   SWY_DO(each_row((folder / "bfcl_tools.jsonl.gz").string(), [&](base::Json row) -> Status {
     ToolQuestion q;
     SWY_TRY(q.text, text_of(row, "text"));

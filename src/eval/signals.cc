@@ -1,19 +1,20 @@
 // Trains and measures heads on every set. For each set: a head over n-grams alone, over the static
-// embedding alone, over the encoder alone, and the whole one (n-grams and static embedding, then the
-// encoder), each trained and calibrated on the set's training rows only. Cost: minutes; the encoder
-// reads every text once. Test: signals_test.cc.
+// embedding alone, over the encoder alone, and the whole one (n-grams and static embedding, then
+// the encoder), each trained and calibrated on the set's training rows only. Cost: minutes; the
+// encoder reads every text once. Test: signals_test.cc.
 #include "eval/signals.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
-#include "switchyard/env.h"
 #include "embed/gram_index.h"
 #include "embed/head_file.h"
 #include "eval/signal_sets.h"
 #include "learn/figures.h"
+#include "switchyard/env.h"
 #include "text/language.h"
 
 namespace swy::eval {
@@ -52,7 +53,8 @@ Result<std::shared_ptr<const embed::TextHead>> make_head(const SignalsOptions& o
   options.grams = way.grams;
   options.seed = o.seed;
   SWY_TRY(const embed::HeadData head, learn::train_head(data, m.set.train, options));
-  return embed::TextHead::parse(embed::head_bytes(head), m.set.name, {m.fixed.hash, m.encoder.hash});
+  return embed::TextHead::parse(embed::head_bytes(head), m.set.name,
+                                {m.fixed.hash, m.encoder.hash});
 }
 
 Status measure(const SignalsOptions& o, const Measured& m, std::span<const Way> ways,
@@ -243,27 +245,36 @@ constexpr Sample kSamples[] = {
     {"pt", "N\u00e3o consigo instalar o programa no meu computador antigo."},
     {"nl", "Kun je me uitleggen hoe ik deze fout in mijn programma oplos?"},
     {"pl", "Prosz\u0119 napisa\u0107 kr\u00f3tki wiersz o jesieni dla mojej c\u00f3rki."},
-    {"ru", "\u041f\u043e\u043c\u043e\u0433\u0438\u0442\u0435 \u043c\u043d\u0435 \u0441\u043e\u0441"
-           "\u0442\u0430\u0432\u0438\u0442\u044c \u043f\u043b\u0430\u043d \u0437\u0430\u043d"
-           "\u044f\u0442\u0438\u0439 \u043d\u0430 \u043d\u0435\u0434\u0435\u043b\u044e."},
-    {"zh", "\u8bf7\u5e2e\u6211\u5199\u4e00\u5c01\u611f\u8c22\u4fe1\u7ed9\u6211\u7684\u8001\u5e08"
-           "\u3002"},
-    {"ja", "\u6765\u9031\u306e\u4f1a\u8b70\u306e\u8b70\u984c\u3092\u8003\u3048\u3066\u304f\u3060"
-           "\u3055\u3044\u3002"},
-    {"ko", "\uc624\ub298 \uc800\ub141\uc5d0 \uba39\uc744 \ub9cc\ud55c \uc74c\uc2dd\uc744 \ucd94\ucc9c"
-           "\ud574 \uc8fc\uc138\uc694."},
+    {"ru",
+     "\u041f\u043e\u043c\u043e\u0433\u0438\u0442\u0435 \u043c\u043d\u0435 \u0441\u043e\u0441"
+     "\u0442\u0430\u0432\u0438\u0442\u044c \u043f\u043b\u0430\u043d \u0437\u0430\u043d"
+     "\u044f\u0442\u0438\u0439 \u043d\u0430 \u043d\u0435\u0434\u0435\u043b\u044e."},
+    {"zh",
+     "\u8bf7\u5e2e\u6211\u5199\u4e00\u5c01\u611f\u8c22\u4fe1\u7ed9\u6211\u7684\u8001\u5e08"
+     "\u3002"},
+    {"ja",
+     "\u6765\u9031\u306e\u4f1a\u8b70\u306e\u8b70\u984c\u3092\u8003\u3048\u3066\u304f\u3060"
+     "\u3055\u3044\u3002"},
+    {"ko",
+     "\uc624\ub298 \uc800\ub141\uc5d0 \uba39\uc744 \ub9cc\ud55c \uc74c\uc2dd\uc744 \ucd94\ucc9c"
+     "\ud574 \uc8fc\uc138\uc694."},
     {"tr", "Bana bu konuyu basit kelimelerle anlat\u0131r m\u0131s\u0131n l\u00fctfen?"},
     {"sv", "Kan du hj\u00e4lpa mig att skriva ett brev till min hyresv\u00e4rd?"},
-    {"ar", "\u0647\u0644 \u064a\u0645\u0643\u0646\u0643 \u0645\u0633\u0627\u0639\u062f\u062a\u064a"
-           " \u0641\u064a \u0643\u062a\u0627\u0628\u0629 \u0631\u0633\u0627\u0644\u0629\u061f"},
-    {"hi", "\u0915\u0943\u092a\u092f\u093e \u092e\u0941\u091d\u0947 \u0907\u0938 \u092a\u093e\u0920"
-           " \u0915\u093e \u0938\u093e\u0930 \u092c\u0924\u093e\u0907\u090f\u0964"},
+    {"ar",
+     "\u0647\u0644 \u064a\u0645\u0643\u0646\u0643 \u0645\u0633\u0627\u0639\u062f\u062a\u064a"
+     " \u0641\u064a \u0643\u062a\u0627\u0628\u0629 \u0631\u0633\u0627\u0644\u0629\u061f"},
+    {"hi",
+     "\u0915\u0943\u092a\u092f\u093e \u092e\u0941\u091d\u0947 \u0907\u0938 \u092a\u093e\u0920"
+     " \u0915\u093e \u0938\u093e\u0930 \u092c\u0924\u093e\u0907\u090f\u0964"},
 };
 
 void evaluate_language(SignalReport& report) {
   double right = 0;
   for (const Sample& s : kSamples) right += text::detect_language(s.text).code == s.code ? 1 : 0;
   report.language_samples = std::size(kSamples);
+  std::set<std::string_view> codes;
+  for (const Sample& s : kSamples) codes.insert(s.code);
+  report.languages = codes.size();
   report.language_accuracy = right / static_cast<double>(std::size(kSamples));
 }
 

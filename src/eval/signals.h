@@ -17,11 +17,11 @@ namespace swy::eval {
 
 struct SignalsOptions {
   std::string data = "../shared/data";
-  std::string train_data;          // empty: data
-  std::vector<std::string> sets;   // empty: all that `data` holds
+  std::string train_data;         // empty: data
+  std::vector<std::string> sets;  // empty: all that `data` holds
   learn::TextEmbedder* static_embedding = nullptr;
   learn::TextEmbedder* encoder = nullptr;
-  std::size_t max_train = 15000;   // rows to learn from, chosen by id
+  std::size_t max_train = 15000;  // rows to learn from, chosen by id
   std::uint64_t seed = 1;
   std::function<void(const std::string& what)> on_step;
 };
@@ -38,9 +38,9 @@ struct SignalRow {
 struct ToolRow {
   std::string way;
   std::size_t questions = 0, tools = 0;
-  double recall5 = 0;        // mean share of a question's gold tools among the first five
-  double any5 = 0;           // share of questions with at least one
-  double none_auroc = 0;     // best score as evidence that some tool fits
+  double recall5 = 0;     // mean share of a question's gold tools among the first five
+  double any5 = 0;        // share of questions with at least one
+  double none_auroc = 0;  // best score as evidence that some tool fits
   double us = 0;
 };
 
@@ -49,7 +49,7 @@ struct SignalReport {
   std::vector<ToolRow> tools;
   std::vector<std::string> notes;
   double language_accuracy = 0;
-  std::size_t language_samples = 0;
+  std::size_t language_samples = 0, languages = 0;
   std::string static_name, encoder_name;
   std::size_t static_bytes = 0, encoder_bytes = 0;
 };

@@ -23,23 +23,36 @@ std::string bytes(std::size_t n) {
 
 using Cells = std::vector<std::string>;
 
-const Cells kHead = {"set",  "labels", "rows", "way",  "accuracy", "macro F1", "ECE",
-                     "OOS AUROC", "encoder asked", "time", "head",  "kept", "right of kept"};
+const Cells kHead = {"set",      "labels", "rows",         "way",           "accuracy",
+                     "macro F1", "ECE",    "OOS AUROC",    "encoder asked", "time",
+                     "head",     "kept",   "right of kept"};
 
 Cells cells(const SignalRow& r) {
   const learn::HeadFigures& f = r.figures;
-  return {r.set,          fmt::format("{}", r.labels), fmt::format("{} / {}", r.train, f.rows),
-          r.way,          three(f.accuracy),           three(f.macro_f1),
-          three(f.ece),   three(f.out_of_scope_auroc), share(f.encoder_share),
-          micro(r.us),    bytes(r.head_bytes),         share(f.kept),
+  return {r.set,
+          fmt::format("{}", r.labels),
+          fmt::format("{} / {}", r.train, f.rows),
+          r.way,
+          three(f.accuracy),
+          three(f.macro_f1),
+          three(f.ece),
+          three(f.out_of_scope_auroc),
+          share(f.encoder_share),
+          micro(r.us),
+          bytes(r.head_bytes),
+          share(f.kept),
           three(f.kept_accuracy)};
 }
 
-const Cells kToolHead = {"way", "questions", "tools", "recall@5", "any@5", "none-fits AUROC",
-                         "time"};
+const Cells kToolHead = {"way",   "questions",       "tools", "recall@5",
+                         "any@5", "none-fits AUROC", "time"};
 Cells cells(const ToolRow& r) {
-  return {r.way,           fmt::format("{}", r.questions), fmt::format("{}", r.tools),
-          three(r.recall5), three(r.any5),                  three(r.none_auroc),
+  return {r.way,
+          fmt::format("{}", r.questions),
+          fmt::format("{}", r.tools),
+          three(r.recall5),
+          three(r.any5),
+          three(r.none_auroc),
           micro(r.us)};
 }
 
@@ -85,13 +98,13 @@ class Misses {
  public:
   void at_least(const SignalRow* row, double figure, double target, std::string_view what) {
     if (row == nullptr || std::isnan(figure) || figure >= target) return;
-    out.push_back(fmt::format("{}, {}: {} {:.3f} is under {:.3f}", row->set, row->way, what, figure,
-                              target));
+    out.push_back(
+        fmt::format("{}, {}: {} {:.3f} is under {:.3f}", row->set, row->way, what, figure, target));
   }
   void at_most(const SignalRow& row, double figure, double target, std::string_view what) {
     if (figure <= target) return;
-    out.push_back(fmt::format("{}, {}: {} {:.3f} is over {:.3f}", row.set, row.way, what, figure,
-                              target));
+    out.push_back(
+        fmt::format("{}, {}: {} {:.3f} is over {:.3f}", row.set, row.way, what, figure, target));
   }
   std::vector<std::string> out;
 };
@@ -128,10 +141,10 @@ std::string to_table(const SignalReport& report) {
   if (!report.rows.empty()) out += aligned(kHead, report.rows);
   if (!report.tools.empty()) out += "\n" + aligned(kToolHead, report.tools);
   if (report.language_samples != 0) {
-    out += fmt::format("\nlanguage: {} of {} samples right\n",
-                       std::lround(report.language_accuracy *
-                                   static_cast<double>(report.language_samples)),
-                       report.language_samples);
+    out += fmt::format(
+        "\nlanguage: {} of {} samples right\n",
+        std::lround(report.language_accuracy * static_cast<double>(report.language_samples)),
+        report.language_samples);
   }
   const auto missed = missed_targets(report);
   out += missed.empty() ? "\nall targets are met\n" : "\nmissed targets:\n";
@@ -145,13 +158,15 @@ std::string to_markdown(const SignalReport& report) {
       "Written by `switchyard eval signals --out docs/guide/signals.md`; run it again after a "
       "change.\n\n"
       "Every head learned and was calibrated on the rows with `part: train` alone; the figures are "
-      "those of rows with\n`part: test` where the data folder has such rows, else of `part: dev`. A "
+      "those of rows with\n`part: test` where the data folder has such rows, else of `part: dev`. "
+      "A "
       "training row whose question occurs among the\nmeasured rows was left out.\n\n"
       "- **n-grams**: words, word pairs and character 4-grams, linear. **static**: the static "
       "embedding alone, linear.\n"
       "- **encoder**: the encoder's sentence embedding alone, linear, for every request.\n"
       "- **all, always**: n-grams, static embedding and encoder together for every request.\n"
-      "- **cascade**: the cheap stage, and the encoder only where the cheap confidence is under the "
+      "- **cascade**: the cheap stage, and the encoder only where the cheap confidence is under "
+      "the "
       "head's `unsure_below`.\n"
       "- **rows**: learned from / measured. **ECE**: calibration error of `confidence`, 15 bins. "
       "**OOS AUROC**: the\n  out-of-scope score. **time**: median of one request on one core, of "
@@ -168,16 +183,17 @@ std::string to_markdown(const SignalReport& report) {
   out += "\n" + markdown(kHead, report.rows);
   if (!report.tools.empty()) {
     out +=
-        "\n## Tool relevance\n\nWhich of all tools of the catalogue does the question need? Nothing "
+        "\n## Tool relevance\n\nWhich of all tools of the catalogue does the question need? "
+        "Nothing "
         "is trained: cosine of idf-weighted n-grams of\nname, description and parameters; of "
         "embeddings; and the sum of both.\n\n" +
         markdown(kToolHead, report.tools);
   }
   if (report.language_samples != 0) {
-    out += fmt::format("\n## Language\n\n{} of {} requests in {} right.\n",
-                       std::lround(report.language_accuracy *
-                                   static_cast<double>(report.language_samples)),
-                       report.language_samples, "17 languages written for this table are");
+    out += fmt::format(
+        "\n## Language\n\n{} of {} requests, written for this table in {} languages.\n",
+        std::lround(report.language_accuracy * static_cast<double>(report.language_samples)),
+        report.language_samples, report.languages);
   }
   out += "\n## Targets\n\n";
   const auto missed = missed_targets(report);

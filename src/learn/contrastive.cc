@@ -1,15 +1,15 @@
-// Prototypes: the normalised mean of a label's unit embeddings (Snell et al. 2017, arXiv 1703.05175,
-// with cosine instead of Euclidean distance); a logit is the cosine over a temperature.
+// Prototypes: the normalised mean of a label's unit embeddings (Snell et al. 2017, arXiv
+// 1703.05175, with cosine instead of Euclidean distance); a logit is the cosine over a temperature.
 //
-// Contrastive: a projection P (projected x dims) by supervised contrastive loss (Khosla et al. 2020,
-// arXiv 2004.11362, eq. 2), z = n(P x):
+// Contrastive: a projection P (projected x dims) by supervised contrastive loss (Khosla et al.
+// 2020, arXiv 2004.11362, eq. 2), z = n(P x):
 //   mean over i of -1/|S(i)| sum over p in S(i) of ln( exp(z_i z_p / t) / sum over a != i of
 //   exp(z_i z_a / t) ) + keep / 2 * |P - P0|^2,
-// S(i): the other rows of i's label. P0 is a random Gaussian matrix over sqrt(projected), which keeps
-// cosines (Johnson-Lindenstrauss); the penalty is what lets 20 examples do. Deviations: full batch
-// and L-BFGS instead of stochastic batches; at most kMaxRows rows, evenly picked. Cost: n^2 x
-// projected + n x dims x projected an iteration. When it loses: many rows (a linear head is better),
-// labels that are no clusters. Test: contrastive_test.cc.
+// S(i): the other rows of i's label. P0 is a random Gaussian matrix over sqrt(projected), which
+// keeps cosines (Johnson-Lindenstrauss); the penalty is what lets 20 examples do. Deviations: full
+// batch and L-BFGS instead of stochastic batches; at most kMaxRows rows, evenly picked. Cost: n^2 x
+// projected + n x dims x projected an iteration. When it loses: many rows (a linear head is
+// better), labels that are no clusters. Test: contrastive_test.cc.
 #include "learn/contrastive.h"
 
 #include <algorithm>

@@ -13,8 +13,8 @@
 namespace swy::learn {
 
 struct Prototypes {
-  std::size_t width = 0;        // of a prototype: dims, or projected
-  std::size_t projected = 0;    // 0: no projection
+  std::size_t width = 0;          // of a prototype: dims, or projected
+  std::size_t projected = 0;      // 0: no projection
   std::vector<float> projection;  // projected x dims
   std::vector<float> weights;     // labels x width: unit centroids over kPrototypeTemperature
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "embed/encoder.h"
+#include "embed/static_embedding.h"
 #include "switchyard/env.h"
 
 namespace swy::learn {
@@ -14,6 +15,57 @@ namespace {
 
 constexpr std::size_t kBatch = 16;
 constexpr std::size_t kTimed = 200;
+
+std::string file_name(const std::string& path) {
+  const std::size_t end = path.find_last_not_of('/');
+  const std::string trimmed = path.substr(0, end == std::string::npos ? 0 : end + 1);
+  return trimmed.substr(trimmed.find_last_of('/') + 1);
+}
+
+// Median microseconds of `one` over texts spread evenly.
+template <typename One>
+double time_of_one(std::span<const std::string_view> texts, const One& one) {
+  std::vector<double> us;
+  const std::size_t n = std::min(kTimed, texts.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    const std::string_view text = texts[i * texts.size() / n];
+    if (text.empty()) continue;
+    const std::int64_t start = system_clock().mono_ns();
+    one(text);
+    us.push_back(static_cast<double>(system_clock().mono_ns() - start) / 1e3);
+  }
+  if (us.empty()) return 0;
+  const auto middle = us.begin() + static_cast<std::ptrdiff_t>(us.size() / 2);
+  std::nth_element(us.begin(), middle, us.end());
+  return *middle;
+}
+
+class StaticEmbedder final : public TextEmbedder {
+ public:
+  StaticEmbedder(embed::StaticEmbedding embedding, std::string name)
+      : embedding_(std::move(embedding)), name_(std::move(name)) {}
+
+  Result<EmbeddedTexts> embed(std::span<const std::string_view> texts,
+                              const OnProgress& on_progress) override {
+    const std::size_t dims = embedding_.dims();
+    EmbeddedTexts out{dims, {}, std::string(embedding_.content_hash()), name_, 0, 0};
+    out.memory_bytes = embedding_.vocabulary() * (dims + sizeof(float));  // int8 rows with a scale
+    out.rows.resize(texts.size() * dims);
+    std::vector<float> row(dims);
+    out.median_us =
+        time_of_one(texts, [&](std::string_view text) { embedding_.embed(text, scratch_, row); });
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      embedding_.embed(texts[i], scratch_, std::span(out.rows).subspan(i * dims, dims));
+      if (on_progress) on_progress(i + 1, texts.size());
+    }
+    return out;
+  }
+
+ private:
+  embed::StaticEmbedding embedding_;
+  std::string name_;
+  embed::StaticScratch scratch_;
+};
 
 class EncoderEmbedder final : public TextEmbedder {
  public:
@@ -23,19 +75,19 @@ class EncoderEmbedder final : public TextEmbedder {
   Result<EmbeddedTexts> embed(std::span<const std::string_view> texts,
                               const OnProgress& on_progress) override {
     const embed::EncoderInfo& info = encoder_->info();
-    EmbeddedTexts out{info.hidden, {}, info.content_hash, info.architecture, 0, info.weight_bytes};
-    out.name = info.folder.substr(info.folder.find_last_of('/') + 1);
+    EmbeddedTexts out{info.hidden,      {}, info.content_hash, file_name(info.folder), 0,
+                      info.weight_bytes};
     out.rows.resize(texts.size() * info.hidden);
-    time(texts, out);
-    // Texts of a like length share a batch.
-    std::vector<std::uint32_t> order;
+    math::Matrix rows;
+    out.median_us = time_of_one(
+        texts, [&](std::string_view text) { encoder_->embed({&text, 1}, workspace_, rows); });
+    std::vector<std::uint32_t> order;  // texts of a like length share a batch
     for (std::uint32_t i = 0; i < texts.size(); ++i) {
       if (!texts[i].empty()) order.push_back(i);
     }
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
       return texts[a].size() < texts[b].size();
     });
-    math::Matrix rows;
     std::vector<std::string_view> batch;
     for (std::size_t i = 0; i < order.size(); i += kBatch) {
       const std::size_t n = std::min(kBatch, order.size() - i);
@@ -43,7 +95,8 @@ class EncoderEmbedder final : public TextEmbedder {
       for (std::size_t k = 0; k < n; ++k) batch.push_back(texts[order[i + k]]);
       encoder_->embed(batch, workspace_, rows);
       for (std::size_t k = 0; k < n; ++k) {
-        std::copy_n(rows.row(k).begin(), out.dims, out.rows.begin() + at(order[i + k], out.dims));
+        const auto to = static_cast<std::ptrdiff_t>(order[i + k] * out.dims);
+        std::copy_n(rows.row(k).begin(), out.dims, out.rows.begin() + to);
       }
       if (on_progress) on_progress(i + n, order.size());
     }
@@ -51,31 +104,17 @@ class EncoderEmbedder final : public TextEmbedder {
   }
 
  private:
-  static std::ptrdiff_t at(std::size_t row, std::size_t dims) {
-    return static_cast<std::ptrdiff_t>(row * dims);
-  }
-
-  void time(std::span<const std::string_view> texts, EmbeddedTexts& out) {
-    std::vector<double> us;
-    math::Matrix row;
-    const std::size_t n = std::min(kTimed, texts.size());
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::string_view text = texts[i * texts.size() / n];
-      if (text.empty()) continue;
-      const std::int64_t start = system_clock().mono_ns();
-      encoder_->embed({&text, 1}, workspace_, row);
-      us.push_back(static_cast<double>(system_clock().mono_ns() - start) / 1e3);
-    }
-    if (us.empty()) return;
-    std::nth_element(us.begin(), us.begin() + at(us.size() / 2, 1), us.end());
-    out.median_us = us[us.size() / 2];
-  }
-
   std::shared_ptr<const embed::Encoder> encoder_;
   embed::Workspace workspace_;
 };
 
 }  // namespace
+
+Result<std::unique_ptr<TextEmbedder>> load_static_embedder(const std::string& folder) {
+  SWY_TRY(auto embedding, embed::StaticEmbedding::load(folder));
+  return std::unique_ptr<TextEmbedder>(
+      std::make_unique<StaticEmbedder>(std::move(embedding), file_name(folder)));
+}
 
 Result<std::unique_ptr<TextEmbedder>> load_encoder_embedder(const std::string& folder) {
   // Requests are understood from their first 128 tokens: attention's cost grows with the square.

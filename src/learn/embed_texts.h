@@ -4,6 +4,7 @@
 // borrows from it.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>

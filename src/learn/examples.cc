@@ -75,8 +75,8 @@ Result<Examples> read_examples(const std::string& path, const ExampleKeys& keys)
     if (!row) return fail_in(reader.where(), row.error());
     const auto text = row->find(keys.text) ? row->find(keys.text)->as_string() : std::nullopt;
     if (!text) {
-      return fail(ErrorCode::kParse, fmt::format("{}: \"{}\" is missing or not a text",
-                                                 reader.where(), keys.text));
+      return fail(ErrorCode::kParse,
+                  fmt::format("{}: \"{}\" is missing or not a text", reader.where(), keys.text));
     }
     if (text->size() > kMaxExampleBytes) {
       return fail(ErrorCode::kTooLarge, reader.where() + ": a text over 1 MiB");

@@ -17,7 +17,7 @@ struct Example {
   std::string text;
   std::vector<std::uint32_t> labels;  // indices into Examples::labels; empty: none holds
   bool out_of_scope = false;          // belongs to no label; never learned as one
-  bool auxiliary = false;  // of another source than what is served: never calibrated on
+  bool auxiliary = false;             // of another source than what is served: never calibrated on
 };
 
 struct Examples {

@@ -3,9 +3,9 @@
 // Objective (divided by c * rows, which scales the tolerance and changes no minimum):
 //   mean over rows of -ln softmax(Wx + b)[y], or of the sum over labels of the binary loss,
 //   + |W|^2 / (2 c rows).
-// Convex; minimised by L-BFGS. Cost: two passes of cells x labels multiply-adds an iteration; memory
-// about 16 x the weights. When it loses: more than some 10^7 weights, or labels that no hyperplane
-// separates. Test: logistic_test.cc against scikit-learn's figures.
+// Convex; minimised by L-BFGS. Cost: two passes of cells x labels multiply-adds an iteration;
+// memory about 16 x the weights. When it loses: more than some 10^7 weights, or labels that no
+// hyperplane separates. Test: logistic_test.cc against scikit-learn's figures.
 #include "learn/logistic.h"
 
 #include <algorithm>
@@ -114,8 +114,8 @@ LinearModel fit_logistic(const Features& features, const Targets& targets, std::
     }
     return loss * share + 0.5 * penalty * squares;
   };
-  minimize(objective, x,
-           {.max_iterations = options.max_iterations, .tolerance = options.tolerance}, on_step);
+  minimize(objective, x, {.max_iterations = options.max_iterations, .tolerance = options.tolerance},
+           on_step);
   model.bias.assign(x.begin() + static_cast<std::ptrdiff_t>(weights), x.end());
   x.resize(weights);
   model.weights = std::move(x);

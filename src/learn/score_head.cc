@@ -45,8 +45,8 @@ void score_row(const embed::TextHead& head, HeadUse use, const TrainData& data, 
   sums.strange.push_back(score.out_of_scope);
   sums.outside.push_back(example.out_of_scope ? 1 : 0);
   if (example.out_of_scope || (example.labels.empty() && !head.multilabel())) return;
-  const bool right = std::find(example.labels.begin(), example.labels.end(), score.best) !=
-                     example.labels.end();
+  const bool right =
+      std::find(example.labels.begin(), example.labels.end(), score.best) != example.labels.end();
   sums.truth.push_back(right ? score.best : (example.labels.empty() ? 0 : example.labels[0]));
   sums.said.push_back(score.best);
   sums.confidence.push_back(score.confidence);

@@ -2,8 +2,8 @@
 //
 // Cheap stage: idf_b = ln((1 + n) / (1 + df_b)) + 1 over the rows' buckets (as scikit-learn's),
 // rounded to bytes before learning so that learning sees what serving sees; weights of buckets that
-// no row has are 0. Linear: one fit over grams and static embedding together. Encoder stage: its own
-// fit; the cheap logits join with the weight that calibration rows like best. Both stages:
+// no row has are 0. Linear: one fit over grams and static embedding together. Encoder stage: its
+// own fit; the cheap logits join with the weight that calibration rows like best. Both stages:
 // temperature (softmax) or Platt (a sigmoid per label), then isotonic on the top probability from
 // kIsotonicRows rows on. unsure_below: the lowest threshold with at most `cascade_loss` less
 // accuracy than the encoder on every row, or, when that asks too often, the one that asks
@@ -31,14 +31,15 @@ using embed::HeadData;
 using embed::HeadStage;
 
 constexpr std::size_t kFolds = 5;
-constexpr std::size_t kSplitRows = 2000;    // from here on one fold calibrates
-constexpr std::size_t kIsotonicRows = 300000;  // fewer calibration rows would be followed into noise
+constexpr std::size_t kSplitRows =
+    8000;  // from here on one fold calibrates, for the time of five fits
+constexpr std::size_t kIsotonicRows = 300;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
 constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
 
 // Gram columns of a head in training.
 struct GramTable {
-  std::vector<std::uint8_t> idf;         // by bucket
+  std::vector<std::uint8_t> idf;  // by bucket
   float step = 0;
   std::vector<std::uint32_t> column;     // by bucket; kNone where no row has it
   std::vector<std::uint32_t> bucket_of;  // by column
@@ -348,7 +349,8 @@ Judged judge(const Job& job, std::span<const float> logits, const HeadStage& s,
              static_cast<double>(s.offset[c]);
       top = std::max(top, p[c]);
     }
-    for (double& v : p) sum += v = job.options.one_vs_rest ? 1 / (1 + std::exp(-v)) : std::exp(v - top);
+    for (double& v : p)
+      sum += v = job.options.one_vs_rest ? 1 / (1 + std::exp(-v)) : std::exp(v - top);
     const auto best = std::max_element(p.begin(), p.end());
     out.confidence.push_back(static_cast<float>(job.options.one_vs_rest ? *best : *best / sum));
     out.right.push_back(
@@ -418,7 +420,7 @@ float fit_unsure(const Judged& cheap, const Judged& encoder, const TrainOptions&
   const double wanted = encoder.accuracy() - options.cascade_loss;
   double accuracy = cheap.accuracy();
   float threshold = 0;
-  for (std::size_t i = 0; i < order.size() && accuracy < wanted; ) {
+  for (std::size_t i = 0; i < order.size() && accuracy < wanted;) {
     // Rows of equal confidence go together.
     const float at = cheap.confidence[order[i]];
     std::size_t j = i;
@@ -519,8 +521,8 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
                             type_name(options.type)));
   }
   assign_folds(job);
-  const std::size_t fits = (job.split ? 1 : kFolds + 1) *
-                           ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
+  const std::size_t fits =
+      (job.split ? 1 : kFolds + 1) * ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
   std::uint64_t done = 0;
   job.on_step = [&] {
     if (on_progress) on_progress(++done, fits * static_cast<std::uint64_t>(options.max_iterations));
@@ -534,7 +536,7 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
   head.encoder_hash = data.encoder.hash;
   head.encoder_name = data.encoder.name;
   head.provenance = options.provenance;
-  head.abstain_below = 0.5F;       // below, the best label is more likely wrong than right
+  head.abstain_below = 0.5F;        // below, the best label is more likely wrong than right
   head.out_of_scope_above = 0.98F;  // one in fifty in-scope texts is that strange
   train_stages(job, cheap_stage, head);
   SWY_DO(embed::check_head(head));

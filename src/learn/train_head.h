@@ -40,13 +40,13 @@ enum class HeadType : std::uint8_t { kLinear, kPrototype, kContrastive };
 struct TrainOptions {
   std::string name;
   HeadType type = HeadType::kLinear;
-  bool grams = true;             // in the cheap stage of a linear head
-  bool one_vs_rest = false;      // several labels, or none, may hold
+  bool grams = true;         // in the cheap stage of a linear head
+  bool one_vs_rest = false;  // several labels, or none, may hold
   unsigned gram_bits = 16;
-  double c = 10;                 // inverse penalty, as in scikit-learn
+  double c = 10;  // inverse penalty, as in scikit-learn
   double encoder_c = 10;
-  double encoder_share = 0.27;   // of requests at most, that ask the encoder
-  double cascade_loss = 0.002;   // accuracy given up for fewer of them
+  double encoder_share = 0.27;  // of requests at most, that ask the encoder
+  double cascade_loss = 0.002;  // accuracy given up for fewer of them
   int max_iterations = 100;
   std::uint64_t seed = 1;
   std::string provenance = "{}";  // JSON object for the file
@@ -55,7 +55,7 @@ struct TrainOptions {
 // What the trainer would do next, for a progress bar: units done of units in all.
 using OnProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-// Learns and calibrates on `rows` (indices into data.examples) alone: with 2,000 rows or more a
+// Learns and calibrates on `rows` (indices into data.examples) alone: with 8,000 rows or more a
 // fifth of them, chosen by id, calibrates; with fewer every row calibrates with the head that was
 // trained on the other four fifths. kInvalidArgument: fewer than two rows of a label, or no
 // features for the type.

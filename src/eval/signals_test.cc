@@ -1,0 +1,122 @@
+#include "eval/signals.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "eval/signal_sets.h"
+
+namespace swy::eval {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Signals : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() / "swy_signals_test";
+    fs::remove_all(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  // A name that ends in .gz must hold gzip.
+  void write(const std::string& name, const std::string& lines) {
+    const fs::path path = folder_ / name;
+    fs::create_directories(path.parent_path());
+    const fs::path plain = path.string().substr(0, path.string().size() - 3);
+    std::ofstream(plain) << lines;
+    ASSERT_EQ(std::system(("gzip -f " + plain.string()).c_str()), 0);
+  }
+  [[nodiscard]] std::string path() const { return folder_.string(); }
+
+  fs::path folder_;
+};
+
+std::string intents(int train, int dev, int test) {
+  static const char* const kTexts[2] = {"play some music please number ", "book a table for "};
+  static const char* const kLabels[2] = {"play", "book"};
+  std::string out;
+  int serial = 0;
+  const auto add = [&](int n, const char* part) {
+    for (int i = 0; i < n; ++i, ++serial) {
+      const char word = static_cast<char>('a' + serial % 26);
+      out += std::string("{\"id\":\"") + part + std::to_string(i) + "\",\"text\":\"" +
+             kTexts[i % 2] + word + std::string(1, static_cast<char>('a' + serial / 26)) +
+             "\",\"intent\":\"" + kLabels[i % 2] + "\",\"oos\":false,\"part\":\"" + part + "\"}\n";
+    }
+  };
+  add(train, "train");
+  add(dev, "dev");
+  add(test, "test");
+  return out;
+}
+
+TEST_F(Signals, TestRowsAreMeasuredWhereThereAreSomeAndNeverLearned) {
+  write("intents/snips.jsonl.gz", intents(40, 10, 0));
+  auto set = load_signal_set("snips", path(), path());
+  ASSERT_TRUE(set) << set.error().message;
+  EXPECT_EQ(set->train.size(), 40U);
+  EXPECT_EQ(set->test.size(), 10U);
+  write("intents/snips.jsonl.gz", intents(40, 10, 20));
+  set = load_signal_set("snips", path(), path());
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->train.size(), 50U) << "dev rows may be learned when test rows are there";
+  EXPECT_EQ(set->test.size(), 20U);
+}
+
+TEST_F(Signals, ATrainingRowWhoseQuestionIsMeasuredIsLeftOut) {
+  const std::string row = "\"text\":\"Play THIS song!\",\"intent\":\"play\",\"oos\":false";
+  write("intents/snips.jsonl.gz", intents(10, 4, 0) + "{\"id\":\"x\"," + row +
+                                      ",\"part\":\"dev\"}\n{\"id\":\"y\"," + row +
+                                      ",\"part\":\"train\"}\n");
+  const auto set = load_signal_set("snips", path(), path());
+  ASSERT_TRUE(set) << set.error().message;
+  EXPECT_EQ(set->train.size(), 10U);
+  EXPECT_EQ(set->test.size(), 5U);
+}
+
+TEST_F(Signals, LabelsThatWereNeverLearnedAreOutOfScope) {
+  write("intents/snips.jsonl.gz",
+        intents(10, 4, 0) +
+            "{\"id\":\"x\",\"text\":\"rate this book\",\"intent\":\"rate\",\"part\":\"dev\"}\n");
+  const auto set = load_signal_set("snips", path(), path());
+  ASSERT_TRUE(set);
+  EXPECT_EQ(set->examples.labels.size(), 2U);
+  EXPECT_TRUE(set->examples.rows[set->test.back()].out_of_scope);
+}
+
+TEST_F(Signals, TheReportHasEverySetThatIsThere) {
+  write("intents/snips.jsonl.gz", intents(60, 20, 0));
+  write("bfcl_tools/bfcl_tools.catalogue.jsonl.gz",
+        "{\"tool\":\"a\",\"name\":\"get_weather\",\"description\":\"forecast of a city\","
+        "\"parameters\":[\"city\"]}\n"
+        "{\"tool\":\"b\",\"name\":\"add\",\"description\":\"sum of numbers\",\"parameters\":[]}\n");
+  write("bfcl_tools/bfcl_tools.jsonl.gz",
+        "{\"text\":\"weather in the city of Rome\",\"gold\":[\"a\"],\"part\":\"dev\"}\n");
+  SignalsOptions options;
+  options.data = path();
+  const auto report = evaluate_signals(options);
+  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_EQ(report->rows.size(), 1U);
+  EXPECT_EQ(report->rows[0].way, "n-grams");
+  EXPECT_EQ(report->rows[0].figures.rows, 20U);
+  EXPECT_GT(report->rows[0].figures.accuracy, 0.9);
+  ASSERT_EQ(report->tools.size(), 1U);
+  EXPECT_EQ(report->tools[0].recall5, 1);
+  EXPECT_EQ(report->language_accuracy, 1);
+  EXPECT_EQ(report->notes.size(), signal_set_names().size() - 1);
+  EXPECT_NE(to_markdown(*report).find("| snips | 2 | 60 / 20 | n-grams |"), std::string::npos)
+      << to_markdown(*report);
+  options.data = "/nowhere";
+  options.sets = {"snips"};
+  EXPECT_FALSE(evaluate_signals(options));
+}
+
+TEST(SignalSets, EverySubjectHasOneOfFourteenCategories) {
+  EXPECT_EQ(mmlu_category("formal_logic"), "philosophy");
+  EXPECT_EQ(mmlu_category("electrical_engineering"), "engineering");
+  EXPECT_EQ(mmlu_category("gardening"), "");
+}
+
+}  // namespace
+}  // namespace swy::eval
