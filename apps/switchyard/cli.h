@@ -33,8 +33,10 @@ enum ExitCode : int {
 SWY_COMMANDS(SWY_DECLARE_COMMAND)
 #undef SWY_DECLARE_COMMAND
 
-// Below `switchyard eval`.
+// Below `switchyard eval` and `switchyard train`.
 void add_eval_signals(CLI::App& eval, int& exit_code);
+void add_eval_grounding(CLI::App& eval, int& exit_code);
+void add_train_grounding(CLI::App& train, int& exit_code);
 
 // Prints "switchyard: message" to standard error and returns the code.
 int complain(ExitCode code, std::string_view message);

@@ -227,6 +227,7 @@ void add_train(CLI::App& app, int& exit_code) {
   c->require_subcommand(1);
   add_train_signal(*c, exit_code);
   add_train_static(*c, exit_code);
+  add_train_grounding(*c, exit_code);
 }
 
 }  // namespace swy::app

@@ -259,6 +259,8 @@ Encoder::~Encoder() = default;
 
 const EncoderInfo& Encoder::info() const { return impl_->info; }
 
+const text::Tokenizer& Encoder::tokenizer() const { return *impl_->tokenizer; }
+
 Result<std::shared_ptr<const Encoder>> Encoder::load(const std::string& folder,
                                                      const Options& options) {
   SWY_TRY(const math::Kernels* kernels, choose_kernels(options.kernels));

@@ -23,6 +23,10 @@
 #include "math/matrix.h"
 #include "switchyard/result.h"
 
+namespace swy::text {
+class Tokenizer;
+}
+
 namespace swy::embed {
 
 using math::Matrix;
@@ -105,6 +109,7 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
 
   [[nodiscard]] const EncoderInfo& info() const;
+  [[nodiscard]] const text::Tokenizer& tokenizer() const;  // of the folder; makes ids for *_ids
 
   // One pooled row per text, texts.size() x hidden. An empty text is its special tokens.
   void embed(std::span<const std::string_view> texts, Workspace& ws, Matrix& out) const;
