@@ -27,9 +27,10 @@ using text::kPiiFeatures;
 using text::kPiiLabels;
 using Vector = std::array<float, kPiiLabels>;
 using Matrix = std::array<Vector, kPiiLabels>;  // [from][to]
+using States = std::array<float, text::kPiiStates>;
 
 bool follows(std::size_t from, std::size_t to) {
-  return to == 0 || to % 2 == 1 || from == to || from + 1 == to;
+  return !text::pii_is_inside(to) || text::pii_state(from) == text::pii_state(to);
 }
 
 // A row as the model sees it.
@@ -71,7 +72,7 @@ void label(const PiiRow& row, Sequence& s) {
   // An I after something else (a pattern's span lay between) begins anew.
   for (std::size_t i = 0; i < s.labels.size(); ++i) {
     const std::size_t from = i == 0 ? 0 : s.labels[i - 1];
-    if (!follows(from, s.labels[i])) --s.labels[i];
+    if (!follows(from, s.labels[i])) s.labels[i] = static_cast<std::uint8_t>(text::pii_state(s.labels[i]));
   }
 }
 
@@ -112,11 +113,21 @@ class Crf {
       g[s.labels[i]] -= 1;
       update_row(s, i, g);
     }
+    States stay_step{};
+    std::array<States, text::kPiiStates> move_step{};
     for (std::size_t a = 0; a < kPiiLabels; ++a) {
       for (std::size_t b = 0; b < kPiiLabels; ++b) {
-        if (follows(a, b)) adagrad(transition_[a][b], transition_sum_[a][b], pair[a][b]);
+        if (!follows(a, b)) continue;
+        (text::pii_is_inside(b) ? stay_step[text::pii_state(b)]
+                                : move_step[text::pii_state(a)][b]) += pair[a][b];
       }
     }
+    for (std::size_t a = 0; a < text::kPiiStates; ++a) {
+      adagrad(stay_[a], stay_sum_[a], stay_step[a]);
+      for (std::size_t b = 0; b < text::kPiiStates; ++b)
+        adagrad(move_[a][b], move_sum_[a][b], move_step[a][b]);
+    }
+    spread();
     return gold - z;
   }
 
@@ -135,16 +146,27 @@ class Crf {
       w.features.emplace_back(hash, row);
     }
     std::sort(w.features.begin(), w.features.end());  // the map's order is not the same everywhere
-    for (std::size_t a = 0; a < kPiiLabels; ++a) {
-      for (std::size_t b = 0; b < kPiiLabels; ++b) {
-        w.transition[a][b] =
-            static_cast<std::int16_t>(std::lround(transition_[a][b] * text::PiiModel::kScale));
-      }
+    for (std::size_t a = 0; a < text::kPiiStates; ++a) {
+      const auto whole = [](float v) {
+        return static_cast<std::int16_t>(std::lround(v * text::PiiModel::kScale));
+      };
+      w.stay[a] = whole(stay_[a]);
+      for (std::size_t b = 0; b < text::kPiiStates; ++b) w.transition[a][b] = whole(move_[a][b]);
     }
     return w;
   }
 
  private:
+  // The tied weights to the matrix that the sums use.
+  void spread() {
+    for (std::size_t a = 0; a < kPiiLabels; ++a) {
+      for (std::size_t b = 0; b < kPiiLabels; ++b) {
+        transition_[a][b] = text::pii_is_inside(b) ? stay_[text::pii_state(b)]
+                                                   : move_[text::pii_state(a)][b];
+      }
+    }
+  }
+
   std::uint32_t index_of(std::uint64_t hash) {
     const auto [it, fresh] = index_.try_emplace(hash, static_cast<std::uint32_t>(weight_.size()));
     if (fresh) {
@@ -254,7 +276,9 @@ class Crf {
   PiiTrainOptions o_;
   std::unordered_map<std::uint64_t, std::uint32_t> index_;
   std::vector<Vector> weight_, sum_;
-  Matrix transition_{}, transition_sum_{}, exp_{};
+  Matrix transition_{}, exp_{};
+  std::array<States, text::kPiiStates> move_{}, move_sum_{};
+  States stay_{}, stay_sum_{};
   std::vector<Vector> emission_, potential_, forward_, backward_, marginal_;
 };
 

@@ -20,13 +20,19 @@
 namespace swy::text {
 
 // Chunk kinds: the tagged types, and one more for whole addresses (several parts in one span), which
-// are street addresses to everybody else. Label 0 is O, then B and I of every kind.
+// are street addresses to everybody else. Label 0 is O, then the B of every kind, then the I.
 inline constexpr std::size_t kPiiKinds = kTaggedPiiTypes + 1;
 inline constexpr std::size_t kPiiWholeAddress = kTaggedPiiTypes;
 inline constexpr std::size_t kPiiLabels = 1 + 2 * kPiiKinds;
 inline constexpr std::size_t kPiiOutside = 0;
-constexpr std::size_t pii_begin_label(std::size_t kind) { return 1 + 2 * kind; }
-constexpr std::size_t pii_inside_label(std::size_t kind) { return 2 + 2 * kind; }
+constexpr std::size_t pii_begin_label(std::size_t kind) { return 1 + kind; }
+constexpr std::size_t pii_inside_label(std::size_t kind) { return 1 + kPiiKinds + kind; }
+constexpr bool pii_is_inside(std::size_t label) { return label > kPiiKinds; }
+// 0 for O, 1 + kind for B and I.
+constexpr std::size_t pii_state(std::size_t label) {
+  return pii_is_inside(label) ? label - kPiiKinds : label;
+}
+inline constexpr std::size_t kPiiStates = 1 + kPiiKinds;
 constexpr PiiType pii_type_of_kind(std::size_t kind) {
   return kind == kPiiWholeAddress ? PiiType::kStreetAddress : static_cast<PiiType>(kind);
 }
@@ -43,6 +49,7 @@ struct PiiToken {
                              // token, of the line before
   std::uint64_t lead = 0;    // the two words before the first number of this paragraph
   std::uint64_t lead1 = 0;   // the one word before it
+  bool cold = false;         // small letters among small letters: taken as O unseen
   bool cased = false;        // the text has both small and capital letters
   std::uint8_t gap = 0;      // 0 joined to the token before, 1 after a space, 2 after a line end
   std::uint8_t hint = 0;     // bits: begins or lies in a group that may be a telephone number
@@ -66,7 +73,9 @@ class PiiModel {
   static constexpr float kScale = 16;  // a weight of 1 is stored as 16
   struct Weights {
     std::vector<std::pair<std::uint64_t, Row>> features;
-    std::array<std::array<std::int16_t, kPiiLabels>, kPiiLabels> transition{};  // [from][to]
+    // From O or a kind to O or the beginning of a kind, and from within a kind to its inside.
+    std::array<std::array<std::int16_t, kPiiStates>, kPiiStates> transition{};  // [from][to]
+    std::array<std::int16_t, kPiiStates> stay{};
     // confidence of a span = 1 / (1 + exp(-(slope x margin + offset)))
     float slope = 1, offset = 0;
   };
@@ -86,22 +95,31 @@ class PiiModel {
   [[nodiscard]] float confidence(float margin) const;
 
  private:
-  static constexpr std::size_t kLanes = 32;  // bytes of a slot: 29 weights, 1 free, 2 of the tag
+  static constexpr std::size_t kLanes = 32;   // bytes of a slot: 29 weights, 1 free, 2 of the tag
+  static constexpr std::size_t kStates = 16;  // kPiiStates, filled up
   struct alignas(32) Slot {
     std::array<std::int8_t, kLanes - 2> weight;
     std::uint16_t tag;
   };
   static constexpr std::size_t kProbe = 8;  // slots a feature may lie in
-  using Scores = std::array<std::int16_t, kLanes>;
-  using Path = std::array<std::int32_t, kLanes>;
+  using Scores = std::array<std::int16_t, kLanes>;  // by label
+  using States = std::array<std::int16_t, kStates>;
+  struct Path {  // the best score that ends at this token, by state
+    States outer{};  // O and B
+    States inner{};  // I
+  };
+  struct Back {
+    States from{};    // the state before, of a path that ends in outer
+    States inside{};  // of that state: whether it was I
+  };
   void emit(const PiiFeatures& features, Scores& out) const;
-  void step(const Scores& emission, bool first, Path& score,
-            std::array<std::uint8_t, kLanes>& from) const;
+  void step(const Scores& emission, Path& path, Back& back) const;
   static float lead(const Scores& emission, std::size_t label);
 
   std::vector<Slot> slots_;  // a power of two
   unsigned shift_ = 0;
-  std::array<std::array<std::int16_t, kLanes>, kLanes> transition_{};  // [to][from]
+  std::array<States, kStates> transition_{};  // [from][to]
+  States stay_{};
   float slope_ = 1, offset_ = 0;
 };
 

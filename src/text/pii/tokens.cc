@@ -75,9 +75,29 @@ class Reader {
       const bool last = k + 1 == out_.size() || out_[k + 1].gap == 2;
       if (last) out_[k].line |= 2U;
     }
+    if (cased) mark_cold();
   }
 
  private:
+  // Words in small letters and commas, kCalm of them on either side, no list knowing any: in a text
+  // that uses capitals nothing begins there.
+  void mark_cold() {
+    constexpr std::size_t kCalm = 2;
+    const auto calm = [](const PiiToken& t) {
+      const bool word = (t.shape & 0xFU) == kLetters && ((t.shape >> 4U) & 0xFU) == kLower;
+      return (word && (t.lists & ~pii::kParticle) == 0) || (t.shape >> 8U) == ',';
+    };
+    std::size_t run = 0;
+    for (std::size_t k = 0; k <= out_.size(); ++k) {
+      if (k < out_.size() && calm(out_[k]) && out_[k].gap != 2) {
+        ++run;
+        continue;
+      }
+      for (std::size_t c = kCalm; c + kCalm < run; ++c) out_[k - run + c].cold = true;
+      if (k < out_.size()) run = 0;
+    }
+  }
+
   [[nodiscard]] std::size_t limit() const {
     return next_sure_ < sure_.size() ? sure_[next_sure_].begin : s_.size();
   }
