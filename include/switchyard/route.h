@@ -31,6 +31,7 @@
 
 namespace swy::text {
 class Sketch;
+struct Cues;
 struct Structure;
 }  // namespace swy::text
 
@@ -112,6 +113,7 @@ class Reading {
   std::string_view text(chat::Scope scope);
   // Estimated prompt tokens of the whole request, tool declarations included.
   std::int64_t tokens_in();
+  const text::Cues& cues(chat::Scope scope);
   const text::Structure& structure();  // of the last user text
   const text::Sketch& sketch();        // of the last user text
   // The encoding, when it has been provided. nullptr: not yet; it is noted as wanted, and whoever
