@@ -77,6 +77,7 @@ class Worker final : public http::Handler {
   // chat completions (worker_chat.cc)
   base::Task<void> chat(http::Request request, http::ServerConnection& connection);
   bool prepare(Exchange& x, const http::Request& request);
+  bool mask(Exchange& x, std::string_view& body, std::string& masked);
   bool decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
                   const Key* key);
   bool choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,

@@ -26,6 +26,9 @@ struct Cues {
 // The groups' names, in order. A judgement's `top` points into it.
 std::span<const std::string_view> cue_names();
 
+// The group's place in Cues::count. REQUIRES: there is a group of that name.
+std::size_t cue_index(std::string_view name);
+
 // Reads at most the first kMaxCueBytes.
 inline constexpr std::size_t kMaxCueBytes = std::size_t{64} << 10U;
 void find_cues(std::string_view text, Cues& out);
@@ -48,7 +51,7 @@ struct CueJudgement {
 CueJudgement judge(CueTask task, const Cues& cues);
 
 // What the judgement is when the class "nothing of this" is expected with probability `prior`
-// instead of the share it had in training. 0 < prior < 1.
+// instead of its share in training, about a half in every set. 0 < prior < 1.
 inline constexpr float kTrainedPrior = 0.5F;
 void expect(CueJudgement& judgement, CueTask task, float prior);
 // Takes in another model's opinion of the same classes (an encoder's head): the weighted geometric

@@ -151,6 +151,13 @@ std::span<const std::string_view> cue_names() {
   return names;
 }
 
+std::size_t cue_index(std::string_view name) {
+  const auto names = cue_names();
+  const auto it = std::find(names.begin(), names.end(), name);
+  SWY_ASSERT(it != names.end());
+  return static_cast<std::size_t>(it - names.begin());
+}
+
 std::string_view to_string(CueTask task) { return kTaskNames[static_cast<std::size_t>(task)]; }
 
 std::span<const std::string_view> cue_classes(CueTask task) {

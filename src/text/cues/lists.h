@@ -198,7 +198,18 @@ inline constexpr std::array kGroups = std::to_array<Group>({
      "in python|resize|format|file format|edit|editor|css|upload|print a|alt text|in words|recognition|"
      "conclusions|attention|salary|markdown|url|database|history of|who painted|who sang|dorian|how do i|how "
      "can i|what is|why does|why is|explain|difference|review my"},
+    // difficulty
+    {"constraints",
+     "must|at least|at most|exactly|without using|only use|no more than|no fewer than|ensure that|make sure|"
+     "should not|must not|subject to|in compliance|constraint|constraints|requirement|requirements|given "
+     "that|assume that|such that|as well as|in addition|edge cases|taking into account"},
+    {"reasoning",
+     "prove|derive|step by step|trade-off|trade-offs|tradeoffs|analyse|analyze|compare and contrast|design "
+     "a|architecture|algorithm|optimal|complexity|theorem|lemma|implement|debug|root cause|why does|evaluate "
+     "the|justify|strategy|simulate|formal|rigorous|in depth|multi-step|refactor|concurrency|distributed|"
+     "asymptotic|integral|eigenvalue|probability that|expected value|counterexample|invariant"},
 });
+
 
 // Cues that are no phrases.
 enum Shape : std::size_t { kAsks, kStartsWh, kVeryShort, kShort, kLong, kVeryLong, kExclaims, kShapes };
