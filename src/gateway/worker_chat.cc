@@ -468,7 +468,8 @@ void Worker::finish(Exchange& x) {
     } else {
       fleet::CallResult r;
       // The caller's own mistakes (4xx other than rate limits) say nothing about the model.
-      r.failed = x.error.has_value() &&
+      // So do our own guards (kForbidden): the model answered.
+      r.failed = x.error.has_value() && x.error->code != ErrorCode::kForbidden &&
                  (x.upstream_status < 400 || x.upstream_status >= 500 || x.upstream_status == 429);
       if (x.first_ns != 0) r.ttft_ms = static_cast<double>(x.first_ns - x.start_ns) * 1e-6;
       r.total_ms = static_cast<double>(now - x.start_ns) * 1e-6;

@@ -93,10 +93,8 @@ class Scanner {
     if (e - b > 6 && (flags & kDot) != 0) domains(b, e);
     if ((flags & kDigit) == 0) return;
     if (e - b >= 7 && (flags & (kColon | kDot | kDash)) != 0) machine_addresses(b, e);
-    if (e - b >= 6 && (flags & kAlpha) != 0) {
-      keys(b, e);
-      ibans(b, e);
-    }
+    if (e - b >= 6 && (flags & kAlpha) != 0) keys(b, e);
+    if (e - b >= 4 && (flags & kAlpha) != 0) ibans(b, e);
     if (e - b >= 5) documents(b, e);
     numbers(b, e);
   }
