@@ -1,5 +1,5 @@
-// Any text in any two cuttings: the window of the output guards gives the same text, and what it masks
-// is gone.
+// Any text in any two cuttings: the window of the output guards gives the same text, and what it
+// masks is gone.
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,11 +23,14 @@ std::unique_ptr<swy::route::OutputGuard> guard(const char* yaml) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const auto mask = guard(
-      "{ type: phrases, any: [secret], regex: ['K-[0-9]{1,6}'], action: mask, replace: '*', window: 64 }");
-  static const auto personal = guard("{ type: pii, types: [EMAIL_ADDRESS], action: mask, window: 100 }");
+      "{ type: phrases, any: [secret], regex: ['K-[0-9]{1,6}'], action: mask, replace: '*', "
+      "window: 64 }");
+  static const auto personal =
+      guard("{ type: pii, types: [EMAIL_ADDRESS], action: mask, window: 100 }");
   static const auto block = guard("{ type: phrases, any: [stop here], window: 64 }");
   if (size < 2) return 0;
-  const std::vector<const swy::route::OutputGuard*> guards = {mask.get(), personal.get(), block.get()};
+  const std::vector<const swy::route::OutputGuard*> guards = {mask.get(), personal.get(),
+                                                              block.get()};
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
   const auto run = [&](std::size_t step) {
     swy::gateway::OutputWindow window(guards);

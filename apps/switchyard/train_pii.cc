@@ -1,5 +1,5 @@
-// switchyard train pii: the tagger of personal data from labelled texts; train cues: the weights of the
-// cue judgements.
+// switchyard train pii: the tagger of personal data from labelled texts; train cues: the weights of
+// the cue judgements.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -34,8 +34,9 @@ text::PiiModel packed(const std::vector<const learn::PiiRow*>& rows,
 }
 
 void print_report(std::string_view what, const learn::PiiReport& r) {
-  fmt::print("{}: exact F1 {:.4f} (precision {:.4f}, recall {:.4f}), relaxed F1 {:.4f}, ECE {:.4f}\n",
-             what, r.all.f1(), r.all.precision(), r.all.recall(), r.all.relaxed_f1(), r.ece);
+  fmt::print(
+      "{}: exact F1 {:.4f} (precision {:.4f}, recall {:.4f}), relaxed F1 {:.4f}, ECE {:.4f}\n",
+      what, r.all.f1(), r.all.precision(), r.all.recall(), r.all.relaxed_f1(), r.ece);
 }
 
 void print_types(const learn::PiiReport& r) {
@@ -53,7 +54,8 @@ void cross_templates(const std::vector<const learn::PiiRow*>& rows, const PiiOpt
   for (int fold = 0; fold < o.folds; ++fold) {
     std::vector<const learn::PiiRow*> most;
     std::vector<const learn::PiiRow*> rest;
-    for (const learn::PiiRow* r : rows) (r->template_id % o.folds == fold ? rest : most).push_back(r);
+    for (const learn::PiiRow* r : rows)
+      (r->template_id % o.folds == fold ? rest : most).push_back(r);
     std::string bytes;
     const text::PiiModel model = packed(most, o.train, bytes);
     text::PiiOptions options;
@@ -92,10 +94,12 @@ int train_pii(const PiiOptions& o) {
 
 int train_cues(const std::string& data, const std::string& out) {
   std::string all =
-      "# Weights of the cue judgements: task, class, cue, weight. Written by `switchyard train cues`.\n";
+      "# Weights of the cue judgements: task, class, cue, weight. Written by `switchyard train "
+      "cues`.\n";
   for (std::size_t t = 0; t < text::kCueTasks; ++t) {
     const auto task = static_cast<text::CueTask>(t);
-    const auto rows = learn::load_cue_rows(data + "/" + std::string(to_string(task)) + ".tsv", task);
+    const auto rows =
+        learn::load_cue_rows(data + "/" + std::string(to_string(task)) + ".tsv", task);
     if (!rows) return complain(kEnvironment, rows.error().message);
     std::vector<const learn::CueRow*> even;
     std::vector<const learn::CueRow*> odd;
@@ -115,12 +119,15 @@ int train_cues(const std::string& data, const std::string& out) {
 void add_train_pii(CLI::App& train, int& exit_code) {
   auto o = std::make_shared<PiiOptions>();
   CLI::App* c = train.add_subcommand("pii", "Train the tagger of personal data");
-  c->add_option("--data", o->data, "JSONL of text, spans, template and part, gzip or not")->required();
-  c->add_option("--out", o->out, "the model file; models/pii.bin is built into the program")->required();
+  c->add_option("--data", o->data, "JSONL of text, spans, template and part, gzip or not")
+      ->required();
+  c->add_option("--out", o->out, "the model file; models/pii.bin is built into the program")
+      ->required();
   c->add_option("--epochs", o->train.epochs, "passes over the rows")->capture_default_str();
   c->add_option("--seed", o->train.seed, "of all random choices")->capture_default_str();
   c->add_option("--cross-templates", o->folds, "also score unseen templates, in so many folds");
-  c->footer("\nExample:\n  switchyard train pii --data presidio_synth_v2.jsonl.gz --out models/pii.bin");
+  c->footer(
+      "\nExample:\n  switchyard train pii --data presidio_synth_v2.jsonl.gz --out models/pii.bin");
   c->callback([o, &exit_code] { exit_code = train_pii(*o); });
 }
 
@@ -128,9 +135,11 @@ void add_train_cues(CLI::App& train, int& exit_code) {
   auto data = std::make_shared<std::string>();
   auto out = std::make_shared<std::string>();
   CLI::App* c = train.add_subcommand("cues", "Fit the weights of the cue judgements");
-  c->add_option("--data", *data, "folder of TASK.tsv, lines of class, tab, text; odd rows are held out")
+  c->add_option("--data", *data,
+                "folder of TASK.tsv, lines of class, tab, text; odd rows are held out")
       ->required();
-  c->add_option("--out", *out, "the weights; models/cues.txt is built into the program")->required();
+  c->add_option("--out", *out, "the weights; models/cues.txt is built into the program")
+      ->required();
   c->footer("\nExample:\n  switchyard train cues --data tests/data/cues --out models/cues.txt");
   c->callback([data, out, &exit_code] { exit_code = train_cues(*data, *out); });
 }

@@ -194,9 +194,9 @@ struct Verdict {
 
 // What a guard asks for once a candidate that it allowed is chosen.
 struct Demand {
-  std::uint32_t mask = 0;       // text::pii_bit of what must be masked before the request is sent
+  std::uint32_t mask = 0;        // text::pii_bit of what must be masked before the request is sent
   float mask_confidence = 0.5F;  // a less certain span is left as it is
-  ReasonText note;              // for header and record; "" : nothing to say
+  ReasonText note;               // for header and record; "" : nothing to say
 };
 
 class Plan;

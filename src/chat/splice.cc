@@ -25,7 +25,8 @@ class Walker {
 
  private:
   void skip() {
-    while (at_ < s_.size() && (s_[at_] == ' ' || s_[at_] == '\n' || s_[at_] == '\t' || s_[at_] == '\r'))
+    while (at_ < s_.size() &&
+           (s_[at_] == ' ' || s_[at_] == '\n' || s_[at_] == '\t' || s_[at_] == '\r'))
       ++at_;
   }
   [[nodiscard]] char here() const { return at_ < s_.size() ? s_[at_] : '\0'; }
@@ -69,7 +70,8 @@ class Walker {
         break;
     }
     const std::size_t begin = at_;
-    while (at_ < s_.size() && std::string_view(",]} \n\t\r").find(s_[at_]) == std::string_view::npos)
+    while (at_ < s_.size() &&
+           std::string_view(",]} \n\t\r").find(s_[at_]) == std::string_view::npos)
       ++at_;
     return at_ > begin;
   }
@@ -154,7 +156,8 @@ bool is_request_text(const JsonPlace& p) {
     const std::string& last = p.steps.back().key;
     return last == "text" || last == "content" || last == "output";
   }
-  return (key_is(p, 2, "tool_calls") || key_is(p, 2, "function_call")) && key_is(p, n - 1, "arguments");
+  return (key_is(p, 2, "tool_calls") || key_is(p, 2, "function_call")) &&
+         key_is(p, n - 1, "arguments");
 }
 
 std::optional<AnswerText> answer_text(const JsonPlace& p, std::string_view part) {

@@ -33,7 +33,8 @@ class TextRewriter {
 
 // Visits every string value of json in order. REQUIRES: json is well-formed (a parser accepted it);
 // otherwise kParse, and out is not to be used. Depth is at most kMaxDepth.
-[[nodiscard]] Status splice_strings(std::string_view json, TextRewriter& rewriter, std::string& out);
+[[nodiscard]] Status splice_strings(std::string_view json, TextRewriter& rewriter,
+                                    std::string& out);
 
 // Texts of a request that a model reads as content: message content and parts, and the arguments of
 // earlier tool calls.

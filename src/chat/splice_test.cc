@@ -26,13 +26,17 @@ std::string spliced(std::string_view json, bool request = true) {
 }
 
 TEST(SpliceStrings, RewritesWhatAModelReadsAndNothingElse) {
-  EXPECT_EQ(spliced(R"({ "model" : "m", "messages":[ {"role":"user","content":"hi"} ], "x": 1.0e5 })"),
-            R"({ "model" : "m", "messages":[ {"role":"user","content":"HI"} ], "x": 1.0e5 })");
   EXPECT_EQ(
-      spliced(R"({"messages":[{"content":[{"type":"text","text":"a"},{"image_url":{"url":"u"}}]}]})"),
+      spliced(R"({ "model" : "m", "messages":[ {"role":"user","content":"hi"} ], "x": 1.0e5 })"),
+      R"({ "model" : "m", "messages":[ {"role":"user","content":"HI"} ], "x": 1.0e5 })");
+  EXPECT_EQ(
+      spliced(
+          R"({"messages":[{"content":[{"type":"text","text":"a"},{"image_url":{"url":"u"}}]}]})"),
       R"({"messages":[{"content":[{"type":"text","text":"A"},{"image_url":{"url":"u"}}]}]})");
-  EXPECT_EQ(spliced(R"({"messages":[{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}a"}}]}]})"),
-            R"({"messages":[{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}A"}}]}]})");
+  EXPECT_EQ(
+      spliced(
+          R"({"messages":[{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}a"}}]}]})"),
+      R"({"messages":[{"tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}A"}}]}]})");
   EXPECT_EQ(spliced(R"({"tools":[{"content":"a"}],"content":"b"})"),
             R"({"tools":[{"content":"a"}],"content":"b"})");
 }
@@ -51,12 +55,14 @@ TEST(SpliceStrings, AnswersSayWhichChoiceAndCall) {
   EXPECT_EQ(spliced(R"({"choices":[{"delta":{"content":"a","role":"r"}}]})", false),
             R"({"choices":[{"delta":{"content":"A","role":"r"}}]})");
   EXPECT_EQ(
-      spliced(R"({"choices":[{"delta":{"tool_calls":[{"id":"x","function":{"arguments":"q"}}]}}]})", false),
+      spliced(R"({"choices":[{"delta":{"tool_calls":[{"id":"x","function":{"arguments":"q"}}]}}]})",
+              false),
       R"({"choices":[{"delta":{"tool_calls":[{"id":"x","function":{"arguments":"Q"}}]}}]})");
 }
 
 TEST(SpliceStrings, WhatIsNoJsonIsAnError) {
-  for (const char* bad : {"", "{", "{\"a\"", "{\"a\":}", "[1,]x", "{\"a\":\"\\q\"}", "\"a", "{}{}"}) {
+  for (const char* bad :
+       {"", "{", "{\"a\"", "{\"a\":}", "[1,]x", "{\"a\":\"\\q\"}", "\"a", "{}{}"}) {
     Upper upper(true);
     std::string out;
     EXPECT_FALSE(splice_strings(bad, upper, out)) << bad;

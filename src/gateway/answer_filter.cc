@@ -1,7 +1,8 @@
 // The window: text is gathered until `window` bytes lie unsent, whatever the pieces were; then all
 // guards look at the whole buffer (with some sent text before it as context), and the first half
-// leaves, except that a hit is never cut. Since it is always looked at after the same number of bytes,
-// the result does not depend on the pieces. Test: answer_filter_test.cc, answer_filter_fuzz.cc.
+// leaves, except that a hit is never cut. Since it is always looked at after the same number of
+// bytes, the result does not depend on the pieces. Test: answer_filter_test.cc,
+// answer_filter_fuzz.cc.
 #include "gateway/answer_filter.h"
 
 #include <fmt/format.h>
@@ -60,7 +61,8 @@ bool OutputWindow::look(bool last, std::string& out) {
                    [](const Seen& a, const Seen& b) { return a.hit.begin < b.hit.begin; });
   std::size_t cut = last ? buffer_.size() : sent_ + window_ / 2;
   while (cut > sent_ && cut < buffer_.size() && continues(buffer_[cut])) --cut;
-  for (const Seen& s : seen) {  // a hit is not cut: it waits, or leaves whole when it fills the half
+  for (const Seen& s :
+       seen) {  // a hit is not cut: it waits, or leaves whole when it fills the half
     if (s.hit.begin < cut && s.hit.end > cut) cut = s.hit.begin > sent_ ? s.hit.begin : s.hit.end;
   }
   std::size_t at = sent_;

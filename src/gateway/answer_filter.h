@@ -1,13 +1,13 @@
-// AnswerFilter: what happens to an answer's text on its way to the client: output guards look at it in
-// a window, and placeholders of a masked request get back what they stand for.
+// AnswerFilter: what happens to an answer's text on its way to the client: output guards look at it
+// in a window, and placeholders of a masked request get back what they stand for.
 //
-// When to use: one per exchange that needs it (active()); without it bytes pass unchanged. Threading:
-// one exchange's coroutine. Ownership: borrows the rule and guards (the exchange pins their snapshot),
-// owns the vault.
+// When to use: one per exchange that needs it (active()); without it bytes pass unchanged.
+// Threading: one exchange's coroutine. Ownership: borrows the rule and guards (the exchange pins
+// their snapshot), owns the vault.
 //
-// Invariants: the text that leaves does not depend on how the upstream cut its stream; every event that
-// leaves is whole and valid JSON; at most a guard's window and one placeholder are held back; what is
-// held leaves before the choice's finish_reason. After a block nothing more leaves.
+// Invariants: the text that leaves does not depend on how the upstream cut its stream; every event
+// that leaves is whole and valid JSON; at most a guard's window and one placeholder are held back;
+// what is held leaves before the choice's finish_reason. After a block nothing more leaves.
 #pragma once
 
 #include <map>

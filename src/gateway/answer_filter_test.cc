@@ -91,11 +91,14 @@ TEST(AnswerFilter, RestoresPlaceholdersWhereverTheStreamCutsThem) {
 }
 
 TEST(AnswerFilter, MasksInTheStreamWhateverThePieces) {
-  const auto g = guard("{ type: phrases, any: [secret word], regex: ['K-[0-9]+'], action: mask, window: 64 }");
+  const auto g =
+      guard("{ type: phrases, any: [secret word], regex: ['K-[0-9]+'], action: mask, window: 64 }");
   std::string text;
-  for (int i = 0; i < 20; ++i) text += "Some ordinary words, then the secret word and K-" + std::to_string(i) + ". ";
+  for (int i = 0; i < 20; ++i)
+    text += "Some ordinary words, then the secret word and K-" + std::to_string(i) + ". ";
   std::string wanted;
-  for (std::size_t size : {text.size(), std::size_t{1}, std::size_t{7}, std::size_t{33}, std::size_t{64}, std::size_t{200}}) {
+  for (std::size_t size : {text.size(), std::size_t{1}, std::size_t{7}, std::size_t{33},
+                           std::size_t{64}, std::size_t{200}}) {
     AnswerFilter filter({g.get()}, {});
     const Read r = read(filtered(filter, cut(text, size)));
     if (wanted.empty()) wanted = r.content;
@@ -109,7 +112,8 @@ TEST(AnswerFilter, MasksInTheStreamWhateverThePieces) {
 
 TEST(AnswerFilter, BlockEndsBeforeTheForbiddenTextAndWithoutDone) {
   const auto g = guard("{ type: phrases, any: [forbidden fruit], window: 64 }");
-  const std::string text = std::string(300, 'x') + " and the forbidden fruit is here" + std::string(300, 'y');
+  const std::string text =
+      std::string(300, 'x') + " and the forbidden fruit is here" + std::string(300, 'y');
   for (std::size_t size : {std::size_t{1}, std::size_t{50}, text.size()}) {
     AnswerFilter filter({g.get()}, {});
     const Read r = read(filtered(filter, cut(text, size)));
@@ -133,7 +137,8 @@ TEST(AnswerFilter, PersonalDataInAnAnswerIsMasked) {
   const auto g = guard("{ type: pii, types: [EMAIL_ADDRESS, CREDIT_CARD], action: mask }");
   AnswerFilter filter({g.get()}, {});
   std::string body;
-  chat::append_completion(body, {"i", "m", 1}, "it is a@example.org, 4111 1111 1111 1111", "stop", {});
+  chat::append_completion(body, {"i", "m", 1}, "it is a@example.org, 4111 1111 1111 1111", "stop",
+                          {});
   ASSERT_TRUE(filter.whole(body));
   EXPECT_NE(body.find("it is [EMAIL_ADDRESS], [CREDIT_CARD]"), std::string::npos) << body;
 }

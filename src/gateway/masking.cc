@@ -1,5 +1,5 @@
-// Masking of request bodies. Two passes over the strings: placeholders that the client wrote itself are
-// never given out, so an answer that repeats them stays as it is. Test: masking_test.cc.
+// Masking of request bodies. Two passes over the strings: placeholders that the client wrote itself
+// are never given out, so an answer that repeats them stays as it is. Test: masking_test.cc.
 #include "gateway/masking.h"
 
 #include <fmt/format.h>
@@ -69,7 +69,8 @@ Result<std::string> mask_request(std::string_view body, const Demands& demands,
   Mask mask(demands, vault);
   const auto seen = chat::splice_strings(body, avoid, out);
   const auto done = seen ? chat::splice_strings(body, mask, out) : seen;
-  if (!done) return fail(ErrorCode::kInternal, "the request could not be masked: " + done.error().message);
+  if (!done)
+    return fail(ErrorCode::kInternal, "the request could not be masked: " + done.error().message);
   return out;
 }
 

@@ -1,8 +1,8 @@
-// What guards demand of a request once its model is chosen: notes for header and record, personal data
-// masked in the body, and the filter that the answer will pass.
+// What guards demand of a request once its model is chosen: notes for header and record, personal
+// data masked in the body, and the filter that the answer will pass.
 //
-// When to use: between the decision and the call. Threading: the worker's. Ownership: results own what
-// they hold but the filter borrows the rule's output guards (the exchange pins the snapshot).
+// When to use: between the decision and the call. Threading: the worker's. Ownership: results own
+// what they hold but the filter borrows the rule's output guards (the exchange pins the snapshot).
 #pragma once
 
 #include <memory>
@@ -24,8 +24,8 @@ struct Demands {
 Demands demands_of(const route::Plan& plan, const route::Rule& rule, const route::Scratch& scratch,
                    const Card& chosen);
 
-// The body with the personal data in its messages replaced. kInternal: it could not be rewritten, and
-// must not be sent.
+// The body with the personal data in its messages replaced. kInternal: it could not be rewritten,
+// and must not be sent.
 Result<std::string> mask_request(std::string_view body, const Demands& demands,
                                  text::PiiVault& vault);
 

@@ -31,8 +31,8 @@ Error upstream_error(const Exchange& x, const Error& why) {
 }
 
 Error blocked_answer(const Exchange& x) {
-  return {ErrorCode::kForbidden, fmt::format("the answer was stopped by output guard '{}'",
-                                             x.filter->blocked()->name)};
+  return {ErrorCode::kForbidden,
+          fmt::format("the answer was stopped by output guard '{}'", x.filter->blocked()->name)};
 }
 
 // A stream that was cut is a bad gateway to the client whatever the transport called it.

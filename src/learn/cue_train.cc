@@ -41,8 +41,8 @@ Result<std::vector<CueRow>> load_cue_rows(const std::string& path, text::CueTask
     const auto it = std::find(classes.begin(), classes.end(), line->substr(0, tab));
     if (tab == std::string_view::npos || it == classes.end())
       return fail(ErrorCode::kParse, reader.where() + ": not a class, a tab and a text");
-    rows.push_back({static_cast<std::size_t>(it - classes.begin()),
-                    std::string(line->substr(tab + 1))});
+    rows.push_back(
+        {static_cast<std::size_t>(it - classes.begin()), std::string(line->substr(tab + 1))});
   }
 }
 
@@ -65,8 +65,8 @@ text::CueWeights fit_cues(text::CueTask task, const std::vector<const CueRow*>& 
       double sum = 0;
       for (std::size_t c = 0; c < classes; ++c) sum += p[c] = std::exp(p[c] - top);
       for (std::size_t c = 0; c < classes; ++c) {
-        const double d = (p[c] / sum - (rows[i]->label == c ? 1 : 0)) /
-                         static_cast<double>(rows.size());
+        const double d =
+            (p[c] / sum - (rows[i]->label == c ? 1 : 0)) / static_cast<double>(rows.size());
         for (std::size_t k = 0; k < kColumns; ++k) g[c][k] += d * x[i][k];
       }
     }
@@ -126,8 +126,8 @@ CueScore score_cues(text::CueTask task, const text::CueWeights& weights,
   const double n = static_cast<double>(std::max<std::size_t>(rows.size(), 1));
   for (const Bin& b : bins) s.ece += std::abs(b.confidence - b.right) / n;
   for (std::size_t c = 0; c < classes; ++c) {
-    s.macro_f1 += 2 * count[c][2] / std::max(1.0, count[c][0] + count[c][1]) /
-                  static_cast<double>(classes);
+    s.macro_f1 +=
+        2 * count[c][2] / std::max(1.0, count[c][0] + count[c][1]) / static_cast<double>(classes);
   }
   s.rows = rows.size();
   s.accuracy = right / n;

@@ -19,7 +19,7 @@ struct CueRow {
 Result<std::vector<CueRow>> load_cue_rows(const std::string& path, text::CueTask task);
 
 struct CueFit {
-  double l2 = 0.0006;   // per row of text
+  double l2 = 0.0006;  // per row of text
   int rounds = 3000;
 };
 text::CueWeights fit_cues(text::CueTask task, const std::vector<const CueRow*>& rows,

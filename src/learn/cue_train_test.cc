@@ -13,14 +13,14 @@ struct Wanted {
 // Even rows train, odd rows measure: the figures of docs/reference/signals.md. The weights in
 // models/cues.txt come from the same even rows.
 TEST(CueTraining, TheHeldOutHalvesAreJudgedAsDocumented) {
-  for (const Wanted w : {Wanted{text::CueTask::kJailbreak, 0.9, 0.06},
-                         Wanted{text::CueTask::kSafety, 0.87, 0.08},
-                         Wanted{text::CueTask::kFeedback, 0.95, 0.08},
-                         Wanted{text::CueTask::kNeedsFacts, 0.95, 0.05},
-                         Wanted{text::CueTask::kModality, 0.93, 0.07}}) {
-    const auto rows = load_cue_rows(std::string(SWY_SOURCE_DIR "/tests/data/cues/") +
-                                        std::string(to_string(w.task)) + ".tsv",
-                                    w.task);
+  for (const Wanted w :
+       {Wanted{text::CueTask::kJailbreak, 0.9, 0.06}, Wanted{text::CueTask::kSafety, 0.87, 0.08},
+        Wanted{text::CueTask::kFeedback, 0.95, 0.08},
+        Wanted{text::CueTask::kNeedsFacts, 0.95, 0.05},
+        Wanted{text::CueTask::kModality, 0.93, 0.07}}) {
+    const auto rows = load_cue_rows(
+        std::string(SWY_SOURCE_DIR "/tests/data/cues/") + std::string(to_string(w.task)) + ".tsv",
+        w.task);
     ASSERT_TRUE(rows) << rows.error().message;
     EXPECT_GE(rows->size(), 150U);
     std::size_t right = 0;
@@ -43,7 +43,8 @@ TEST(CueTraining, TheHeldOutHalvesAreJudgedAsDocumented) {
 }
 
 TEST(CueTraining, AnUnknownClassIsAnErrorWithItsLine) {
-  const auto rows = load_cue_rows(SWY_SOURCE_DIR "/tests/data/cues/modality.tsv", text::CueTask::kSafety);
+  const auto rows =
+      load_cue_rows(SWY_SOURCE_DIR "/tests/data/cues/modality.tsv", text::CueTask::kSafety);
   ASSERT_FALSE(rows);
   EXPECT_NE(rows.error().message.find("modality.tsv:1"), std::string::npos);
 }

@@ -33,8 +33,8 @@ Result<PiiRow> row_of(const base::Json& json) {
         wrong = fmt::format("a span of type '{}' from {} to {}", name, b, e);
         return;
       }
-      row.spans.push_back({*type, offsets[static_cast<std::size_t>(b)],
-                           offsets[static_cast<std::size_t>(e)], 1});
+      row.spans.push_back(
+          {*type, offsets[static_cast<std::size_t>(b)], offsets[static_cast<std::size_t>(e)], 1});
     });
   }
   if (!wrong.empty()) return fail(ErrorCode::kParse, wrong);

@@ -44,7 +44,8 @@ struct Sequence {
 // A street address of several parts: over a line end, with a comma, or with more after "Apt. 12".
 std::size_t kind_of(const PiiRow& row, const text::PiiSpan& span, const Sequence& s) {
   if (span.type != text::PiiType::kStreetAddress) return static_cast<std::size_t>(span.type);
-  const std::string_view words = std::string_view(row.text).substr(span.begin, span.end - span.begin);
+  const std::string_view words =
+      std::string_view(row.text).substr(span.begin, span.end - span.begin);
   bool whole = words.find_first_of("\n,") != std::string_view::npos;
   constexpr std::uint32_t kUnit = 128;  // text/pii/lists.h: apartment, suite, box
   for (const text::PiiToken& t : s.tokens) {
@@ -72,7 +73,8 @@ void label(const PiiRow& row, Sequence& s) {
   // An I after something else (a pattern's span lay between) begins anew.
   for (std::size_t i = 0; i < s.labels.size(); ++i) {
     const std::size_t from = i == 0 ? 0 : s.labels[i - 1];
-    if (!follows(from, s.labels[i])) s.labels[i] = static_cast<std::uint8_t>(text::pii_state(s.labels[i]));
+    if (!follows(from, s.labels[i]))
+      s.labels[i] = static_cast<std::uint8_t>(text::pii_state(s.labels[i]));
   }
 }
 
@@ -161,8 +163,8 @@ class Crf {
   void spread() {
     for (std::size_t a = 0; a < kPiiLabels; ++a) {
       for (std::size_t b = 0; b < kPiiLabels; ++b) {
-        transition_[a][b] = text::pii_is_inside(b) ? stay_[text::pii_state(b)]
-                                                   : move_[text::pii_state(a)][b];
+        transition_[a][b] =
+            text::pii_is_inside(b) ? stay_[text::pii_state(b)] : move_[text::pii_state(a)][b];
       }
     }
   }
@@ -339,8 +341,8 @@ Crf fit(const std::vector<const PiiRow*>& rows, const PiiTrainOptions& o) {
   return crf;
 }
 
-// Slope and offset of a logistic curve from margins to right or wrong: the maximum of the likelihood
-// by gradient steps that shrink when they overshoot.
+// Slope and offset of a logistic curve from margins to right or wrong: the maximum of the
+// likelihood by gradient steps that shrink when they overshoot.
 std::pair<float, float> platt(const std::vector<std::pair<float, bool>>& seen) {
   const auto loss = [&](double a, double b) {
     double sum = 0;
@@ -384,7 +386,8 @@ text::PiiModel::Weights train_pii(const std::vector<const PiiRow*>& rows,
   std::vector<const PiiRow*> rest;
   for (std::size_t i = 0; i < rows.size(); ++i) (i % 7 == 3 ? rest : most).push_back(rows[i]);
   std::size_t lost = 0;
-  const auto trial = text::PiiModel::parse(text::PiiModel::pack(fit(most, options).weights(), lost));
+  const auto trial =
+      text::PiiModel::parse(text::PiiModel::pack(fit(most, options).weights(), lost));
   SWY_ASSERT(trial.has_value());
   std::vector<std::pair<float, bool>> seen;
   std::vector<text::PiiModel::Tagged> tagged;

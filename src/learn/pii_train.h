@@ -16,8 +16,8 @@ namespace swy::learn {
 
 struct PiiRow {
   std::string text;
-  std::int64_t template_id = 0;  // rows made from the same sentence
-  bool dev = false;              // part is "dev"
+  std::int64_t template_id = 0;      // rows made from the same sentence
+  bool dev = false;                  // part is "dev"
   std::vector<text::PiiSpan> spans;  // byte offsets, in order
 };
 
@@ -28,12 +28,12 @@ Result<std::vector<PiiRow>> load_pii_rows(const std::string& path);
 struct PiiTrainOptions {
   int epochs = 20;
   std::uint64_t seed = 7;
-  double rate = 0.15;       // AdaGrad
-  double l2 = 1e-5;         // per row of text
-  double drop = 0.25;       // share of tokens whose word itself is hidden
-  double swap = 0.5;        // share of entities that are replaced by another of their type
-  double lower = 0.08;      // share of rows that are trained in lower case
-  double prune = 0.17;      // rows whose weights are all smaller are left out
+  double rate = 0.15;   // AdaGrad
+  double l2 = 1e-5;     // per row of text
+  double drop = 0.25;   // share of tokens whose word itself is hidden
+  double swap = 0.5;    // share of entities that are replaced by another of their type
+  double lower = 0.08;  // share of rows that are trained in lower case
+  double prune = 0.17;  // rows whose weights are all smaller are left out
 };
 
 // The weights, calibrated on rows that a first round of training did not see.

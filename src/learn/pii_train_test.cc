@@ -9,7 +9,8 @@ namespace {
 
 std::vector<PiiRow> toy() {
   std::vector<PiiRow> rows;
-  const std::vector<std::string> names = {"Anna", "Bert", "Carla", "Dora", "Emil", "Frida", "Gustav"};
+  const std::vector<std::string> names = {"Anna", "Bert",  "Carla", "Dora",
+                                          "Emil", "Frida", "Gustav"};
   for (const std::string& n : names) {
     PiiRow r;
     r.text = "my name is " + n + ", hello";
@@ -25,7 +26,8 @@ TEST(PiiTraining, LearnsAToySetAndFindsANameItHasNotSeen) {
   std::vector<const PiiRow*> all;
   for (const PiiRow& r : rows) all.push_back(&r);
   std::size_t lost = 0;
-  const auto model = text::PiiModel::parse(text::PiiModel::pack(train_pii(all, {.epochs = 30}), lost));
+  const auto model =
+      text::PiiModel::parse(text::PiiModel::pack(train_pii(all, {.epochs = 30}), lost));
   ASSERT_TRUE(model);
   text::PiiOptions options;
   options.model = &*model;

@@ -187,7 +187,8 @@ Refuse refuse_all_masked(const Plan& plan, const Rule& rule, std::uint32_t index
   }
   const bool content = std::any_of(s.verdicts.begin(), s.verdicts.end(),
                                    [](const Verdict& v) { return !v.allow && v.content; });
-  return Refuse{content ? ErrorCode::kForbidden : ErrorCode::kNoCandidate, std::move(message), index};
+  return Refuse{content ? ErrorCode::kForbidden : ErrorCode::kNoCandidate, std::move(message),
+                index};
 }
 
 // Draws from the stated distribution. Rounding can leave the last draw just above the sum: then the

@@ -1,7 +1,7 @@
 // The two types of output guard: phrases (literals and patterns) and pii.
 //
-// Cost: one automaton pass, one RE2 search per pattern and match, or one PII pass, per window. When it
-// loses: what is longer than the window. Source: none. Test: output_test.cc.
+// Cost: one automaton pass, one RE2 search per pattern and match, or one PII pass, per window. When
+// it loses: what is longer than the window. Source: none. Test: output_test.cc.
 #include "route/output.h"
 
 #include <fmt/format.h>
@@ -62,13 +62,14 @@ class Phrases final : public OutputGuard {
  public:
   Phrases(std::optional<text::PhraseSet> set, std::vector<text::Regex> patterns,
           std::string replacement)
-      : set_(std::move(set)), patterns_(std::move(patterns)), replacement_(std::move(replacement)) {}
+      : set_(std::move(set)),
+        patterns_(std::move(patterns)),
+        replacement_(std::move(replacement)) {}
   void find(std::string_view text, std::vector<OutputHit>& out) const override {
     const std::size_t before = out.size();
     if (set_) {
-      set_->for_each(text, [&](const text::PhraseMatch& m) {
-        out.push_back({m.begin, m.end, replacement_});
-      });
+      set_->for_each(
+          text, [&](const text::PhraseMatch& m) { out.push_back({m.begin, m.end, replacement_}); });
     }
     for (const text::Regex& r : patterns_) {
       std::size_t at = 0;

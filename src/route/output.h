@@ -1,7 +1,8 @@
 // Output guards: what must not stand in an answer, looked for in a window of its text.
 //
-// When to use: the gateway asks them while an answer passes. Declared under `output_guards:`, named by
-// rules under `output:`. Threading: immutable after make_output_guard(). Ownership: owns its tables.
+// When to use: the gateway asks them while an answer passes. Declared under `output_guards:`, named
+// by rules under `output:`. Threading: immutable after make_output_guard(). Ownership: owns its
+// tables.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@ std::string error(const std::string& yaml) {
 TEST(OutputGuard, FindsPhrasesAndPatternsWithoutOverlap) {
   base::Diagnostics diag("lab");
   const auto doc = base::parse_yaml(
-      "{ type: phrases, any: [red, red wine], regex: ['wine [0-9]+'], action: mask, replace: X }", diag);
+      "{ type: phrases, any: [red, red wine], regex: ['wine [0-9]+'], action: mask, replace: X }",
+      diag);
   const auto g = make_output_guard("g", *doc, diag);
   ASSERT_TRUE(g) << diag.to_text();
   std::vector<OutputHit> hits;

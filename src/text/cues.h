@@ -17,7 +17,8 @@ namespace swy::text {
 
 inline constexpr std::size_t kMaxCues = 80;
 
-// Occurrences of each group, at most 3; the last ones are what the text looks like (short, asks...).
+// Occurrences of each group, at most 3; the last ones are what the text looks like (short,
+// asks...).
 struct Cues {
   std::array<std::uint8_t, kMaxCues> count{};
   std::uint32_t bytes = 0;

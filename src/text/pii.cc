@@ -57,11 +57,10 @@ std::optional<PiiType> pii_type(std::string_view name) {
   for (std::size_t i = 0; i < kPiiTypes; ++i) {
     const auto type = static_cast<PiiType>(i);
     const std::string_view known = to_string(type);
-    const bool same =
-        known.size() == name.size() &&
-        std::equal(known.begin(), known.end(), name.begin(), [](char a, char b) {
-          return a == (b >= 'a' && b <= 'z' ? static_cast<char>(b - 32) : b);
-        });
+    const bool same = known.size() == name.size() &&
+                      std::equal(known.begin(), known.end(), name.begin(), [](char a, char b) {
+                        return a == (b >= 'a' && b <= 'z' ? static_cast<char>(b - 32) : b);
+                      });
     if (same) return type;
   }
   return std::nullopt;
@@ -91,8 +90,8 @@ void detect_pii(std::string_view text, const PiiOptions& options, std::vector<Pi
     model.tag(w.tokens, w.tagged);
     for (const PiiModel::Tagged& t : w.tagged) {
       if ((options.types & pii_bit(t.type)) == 0) continue;
-      w.all.push_back({t.type, w.tokens[t.first].begin, w.tokens[t.last].end,
-                       model.confidence(t.margin)});
+      w.all.push_back(
+          {t.type, w.tokens[t.first].begin, w.tokens[t.last].end, model.confidence(t.margin)});
     }
   }
   if (options.second != nullptr) options.second->find(text, w.all);

@@ -47,11 +47,26 @@ inline constexpr std::size_t kTaggedPiiTypes = 13;  // the first ones
 inline constexpr std::uint32_t kAllPii = (1U << kPiiTypes) - 1;
 
 constexpr std::string_view to_string(PiiType type) {
-  constexpr std::array<std::string_view, kPiiTypes> kNames{
-      "PERSON",       "ORGANIZATION", "GPE",        "STREET_ADDRESS",    "NRP",
-      "TITLE",        "AGE",          "DATE_TIME",  "ZIP_CODE",          "PHONE_NUMBER",
-      "CREDIT_CARD",  "US_SSN",       "US_DRIVER_LICENSE", "EMAIL_ADDRESS", "IBAN_CODE",
-      "IP_ADDRESS",   "DOMAIN_NAME",  "MAC_ADDRESS", "API_KEY",          "PASSPORT"};
+  constexpr std::array<std::string_view, kPiiTypes> kNames{"PERSON",
+                                                           "ORGANIZATION",
+                                                           "GPE",
+                                                           "STREET_ADDRESS",
+                                                           "NRP",
+                                                           "TITLE",
+                                                           "AGE",
+                                                           "DATE_TIME",
+                                                           "ZIP_CODE",
+                                                           "PHONE_NUMBER",
+                                                           "CREDIT_CARD",
+                                                           "US_SSN",
+                                                           "US_DRIVER_LICENSE",
+                                                           "EMAIL_ADDRESS",
+                                                           "IBAN_CODE",
+                                                           "IP_ADDRESS",
+                                                           "DOMAIN_NAME",
+                                                           "MAC_ADDRESS",
+                                                           "API_KEY",
+                                                           "PASSPORT"};
   return kNames[static_cast<std::size_t>(type)];
 }
 // By name, in any case of letters.

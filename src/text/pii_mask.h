@@ -1,10 +1,10 @@
 // Masking: spans of a text replaced by placeholders such as [PERSON_1], and back.
 //
-// When to use: before a prompt goes to a model that must not see personal data, and on its answer. The
-// same text of the same type gets the same placeholder everywhere in one vault, so a model can still
-// tell who is who. A placeholder that the text holds already is never given out.
-// Threading: one thread at a time. Ownership: the vault owns the originals; it is never written to disk
-// or logs.
+// When to use: before a prompt goes to a model that must not see personal data, and on its answer.
+// The same text of the same type gets the same placeholder everywhere in one vault, so a model can
+// still tell who is who. A placeholder that the text holds already is never given out. Threading:
+// one thread at a time. Ownership: the vault owns the originals; it is never written to disk or
+// logs.
 #pragma once
 
 #include <map>
@@ -41,8 +41,8 @@ class PiiVault {
 // Longest placeholder: [US_DRIVER_LICENSE_4294967295].
 inline constexpr std::size_t kMaxPlaceholder = 40;
 
-// The way back over a stream whose pieces cut placeholders anywhere: holds back only what may be the
-// beginning of one, so at most kMaxPlaceholder bytes. Any split gives the same text.
+// The way back over a stream whose pieces cut placeholders anywhere: holds back only what may be
+// the beginning of one, so at most kMaxPlaceholder bytes. Any split gives the same text.
 class PiiRestorer {
  public:
   // Appends what can be said now. last: nothing more comes. json: the text is JSON, so what a

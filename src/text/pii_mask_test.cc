@@ -15,7 +15,8 @@ std::string masked(PiiVault& vault, std::string_view text) {
 
 TEST(PiiVault, MasksAndRestores) {
   PiiVault vault;
-  constexpr std::string_view kText = "Mail anna@example.org or bob@example.org, not anna@example.org.";
+  constexpr std::string_view kText =
+      "Mail anna@example.org or bob@example.org, not anna@example.org.";
   const std::string m = masked(vault, kText);
   EXPECT_EQ(m, "Mail [EMAIL_ADDRESS_1] or [EMAIL_ADDRESS_2], not [EMAIL_ADDRESS_1].");
   std::string back;

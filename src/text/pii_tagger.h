@@ -19,8 +19,8 @@
 
 namespace swy::text {
 
-// Chunk kinds: the tagged types, and one more for whole addresses (several parts in one span), which
-// are street addresses to everybody else. Label 0 is O, then the B of every kind, then the I.
+// Chunk kinds: the tagged types, and one more for whole addresses (several parts in one span),
+// which are street addresses to everybody else. Label 0 is O, then the B of every kind, then the I.
 inline constexpr std::size_t kPiiKinds = kTaggedPiiTypes + 1;
 inline constexpr std::size_t kPiiWholeAddress = kTaggedPiiTypes;
 inline constexpr std::size_t kPiiLabels = 1 + 2 * kPiiKinds;
@@ -40,19 +40,19 @@ constexpr PiiType pii_type_of_kind(std::size_t kind) {
 // A run of letters, a run of digits, one other character, or one span that a pattern found.
 struct PiiToken {
   std::uint32_t begin = 0, end = 0;
-  std::uint64_t word = 0;    // hash of the folded text (of the type's name for a pattern's span)
+  std::uint64_t word = 0;  // hash of the folded text (of the type's name for a pattern's span)
   std::uint64_t suffix3 = 0, suffix2 = 0, prefix3 = 0;
-  std::uint32_t shape = 0;   // case, kind and length class
-  std::uint32_t lists = 0;   // bits: which built-in word lists hold the word
-  std::uint32_t line = 0;    // place in its line: first, last, how the line is led in
-  std::uint64_t label = 0;   // the word before the last colon of this line or, for a line's first
-                             // token, of the line before
-  std::uint64_t lead = 0;    // the two words before the first number of this paragraph
-  std::uint64_t lead1 = 0;   // the one word before it
-  bool cold = false;         // small letters among small letters: taken as O unseen
-  bool cased = false;        // the text has both small and capital letters
-  std::uint8_t gap = 0;      // 0 joined to the token before, 1 after a space, 2 after a line end
-  std::uint8_t hint = 0;     // bits: begins or lies in a group that may be a telephone number
+  std::uint32_t shape = 0;  // case, kind and length class
+  std::uint32_t lists = 0;  // bits: which built-in word lists hold the word
+  std::uint32_t line = 0;   // place in its line: first, last, how the line is led in
+  std::uint64_t label = 0;  // the word before the last colon of this line or, for a line's first
+                            // token, of the line before
+  std::uint64_t lead = 0;   // the two words before the first number of this paragraph
+  std::uint64_t lead1 = 0;  // the one word before it
+  bool cold = false;        // small letters among small letters: taken as O unseen
+  bool cased = false;       // the text has both small and capital letters
+  std::uint8_t gap = 0;     // 0 joined to the token before, 1 after a space, 2 after a line end
+  std::uint8_t hint = 0;    // bits: begins or lies in a group that may be a telephone number
 };
 
 // Replaces out. `sure` and `hints`: spans of patterns, in order of begin.
@@ -101,10 +101,10 @@ class PiiModel {
     std::array<std::int8_t, kLanes - 2> weight;
     std::uint16_t tag;
   };
-  static constexpr std::size_t kProbe = 8;  // slots a feature may lie in
+  static constexpr std::size_t kProbe = 8;          // slots a feature may lie in
   using Scores = std::array<std::int16_t, kLanes>;  // by label
   using States = std::array<std::int16_t, kStates>;
-  struct Path {  // the best score that ends at this token, by state
+  struct Path {      // the best score that ends at this token, by state
     States outer{};  // O and B
     States inner{};  // I
   };

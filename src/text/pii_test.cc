@@ -17,7 +17,8 @@ std::string found(std::string_view text, PiiOptions options = {}) {
   std::string out;
   for (const PiiSpan& s : spans) {
     if (!out.empty()) out += " | ";
-    out += std::string(to_string(s.type)) + ":" + std::string(text.substr(s.begin, s.end - s.begin));
+    out +=
+        std::string(to_string(s.type)) + ":" + std::string(text.substr(s.begin, s.end - s.begin));
   }
   return out;
 }
@@ -59,7 +60,8 @@ TEST(Pii, KeysAreFoundByPrefixOrByTheWordBefore) {
   const std::string key = std::string("sk-") + "a8Xk2LmQ9vR4tY7uB3nC5wEz";
   EXPECT_EQ(found("use " + key + " here", {.types = kPatterns}), "API_KEY:" + key);
   EXPECT_EQ(found("TOKEN=\"" + key + "\"", {.types = kPatterns}), "API_KEY:" + key);
-  EXPECT_EQ(found("the password is 5cFxfhNwJ2Eg, ok", {.types = kPatterns}), "API_KEY:5cFxfhNwJ2Eg");
+  EXPECT_EQ(found("the password is 5cFxfhNwJ2Eg, ok", {.types = kPatterns}),
+            "API_KEY:5cFxfhNwJ2Eg");
   EXPECT_EQ(found("version-1234567890 of sk-learn", {.types = kPatterns}), "");
 }
 
@@ -79,7 +81,8 @@ TEST(Pii, TheTaggerFindsNamesAndPlaces) {
 
 TEST(Pii, TypesAndConfidenceAreRespected) {
   constexpr std::string_view kText = "Anna, mail anna@example.org";
-  EXPECT_EQ(found(kText, {.types = pii_bit(PiiType::kEmailAddress)}), "EMAIL_ADDRESS:anna@example.org");
+  EXPECT_EQ(found(kText, {.types = pii_bit(PiiType::kEmailAddress)}),
+            "EMAIL_ADDRESS:anna@example.org");
   EXPECT_EQ(found(kText, {.types = 0}), "");
   EXPECT_EQ(found(kText, {.types = kPatterns, .min_confidence = 1}), "");
   std::string many;

@@ -1,4 +1,5 @@
-// What the signals over text/cues.h share: threshold, expected share, and the fact a judgement makes.
+// What the signals over text/cues.h share: threshold, expected share, and the fact a judgement
+// makes.
 //
 // When to use: inside signal files of this module. Threading: plain values. Ownership: none kept.
 #pragma once
@@ -42,9 +43,9 @@ inline std::uint32_t classes_of(BuildContext& ctx, const base::Doc& node, text::
       continue;
     }
     ok = false;
-    ctx.diag().error(mark_of(node, "any"), fmt::format("any holds some of {}, not '{}'{}",
-                                                       list_names(known), name,
-                                                       base::did_you_mean(name, known)));
+    ctx.diag().error(mark_of(node, "any"),
+                     fmt::format("any holds some of {}, not '{}'{}", list_names(known), name,
+                                 base::did_you_mean(name, known)));
   }
   return ok ? bits : 0;
 }

@@ -20,8 +20,9 @@ inline std::optional<std::uint32_t> pii_types(BuildContext& ctx, const base::Doc
     std::vector<std::string> known;
     for (std::size_t i = 0; i < text::kPiiTypes; ++i)
       known.emplace_back(to_string(static_cast<text::PiiType>(i)));
-    ctx.diag().error(mark_of(node, key), fmt::format("{} holds types such as EMAIL_ADDRESS, not '{}'{}",
-                                                     key, name, base::did_you_mean(name, known)));
+    ctx.diag().error(mark_of(node, key),
+                     fmt::format("{} holds types such as EMAIL_ADDRESS, not '{}'{}", key, name,
+                                 base::did_you_mean(name, known)));
     ok = false;
   }
   if (!ok) return std::nullopt;

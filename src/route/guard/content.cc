@@ -1,15 +1,17 @@
 // content: what to do when facts about the request's content are true: personal data, an attack, a
 // harmful category, or whatever signal an operator names.
 //
-// What: the guard is triggered when one of `facts` is true, or unknown and `unknown` is closed. Then
+// What: the guard is triggered when one of `facts` is true, or unknown and `unknown` is closed.
+// Then
 //   block     denies every candidate: the request is refused with 403 and the reason
 //   reroute   denies every candidate whose card does not carry the data label `private`
-//   mask      denies nobody; personal data of `types` is masked in the request before it is sent to a
+//   mask      denies nobody; personal data of `types` is masked in the request before it is sent to
+//   a
 //             model without that label, and put back in the answer
 //   annotate  denies nobody; header and record say so
-// A fact that is unknown while `unknown` is open lets the request pass and leaves a note in header and
-// record. Cost: a look at each fact. When it loses: it is as good as its facts. Source: none. Test:
-// content_test.cc.
+// A fact that is unknown while `unknown` is open lets the request pass and leaves a note in header
+// and record. Cost: a look at each fact. When it loses: it is as good as its facts. Source: none.
+// Test: content_test.cc.
 #include <algorithm>
 
 #include "route/detail/pii_types.h"
@@ -178,9 +180,9 @@ std::unique_ptr<Guard> make_content(const base::Doc& node, BuildContext& ctx) {
     ok = false;
   }
   if (!ok) return nullptr;
-  return std::make_unique<Content>(Parts{*action, *unknown, o.private_label, *types,
-                                         static_cast<float>(o.min_confidence)},
-                                   std::move(facts), o.facts);
+  return std::make_unique<Content>(
+      Parts{*action, *unknown, o.private_label, *types, static_cast<float>(o.min_confidence)},
+      std::move(facts), o.facts);
 }
 
 }  // namespace swy::route

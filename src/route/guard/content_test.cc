@@ -70,8 +70,9 @@ TEST(ContentGuard, MaskDemandsTheTypesOfEveryModelThatIsNotPrivate) {
   EXPECT_EQ(t.for_public.note.view(), "mask: personal is true (PERSON)");
   EXPECT_EQ(t.for_private.mask, 0U);
   EXPECT_NE(t.for_private.note.view().find("private model"), std::string_view::npos);
-  EXPECT_EQ(try_it("{ type: content, facts: personal, action: mask }", Truth::kFalse).for_public.mask,
-            0U);
+  EXPECT_EQ(
+      try_it("{ type: content, facts: personal, action: mask }", Truth::kFalse).for_public.mask,
+      0U);
 }
 
 TEST(ContentGuard, AnnotateOnlySpeaks) {

@@ -1,16 +1,17 @@
 // complexity: how hard the request looks from what can be counted.
 //
-// What: z = offset + length ln(1 + w / 20) + constraints c + reasoning r + questions (q - 1) + code k
+// What: z = offset + length ln(1 + w / 20) + constraints c + reasoning r + questions (q - 1) + code
+// k
 //           + math m + items l / 5 + turns ln(t) + tools d
 // with w words, c and r phrases of constraint and of reasoning (src/text/cues.h, at most 3 each), q
-// questions (1 to 4), k and m the probabilities of code and mathematics, l list items (at most 15), t
-// user messages, d 1 when tools are declared; value = 1 / (1 + exp(-z)). True when it is more than
-// `threshold`; label = hard above `hard`, easy below `easy`, else medium; confidence = max(value,
-// 1 - value), which would be a probability if the weights were fitted: they are stated, not learned,
-// and each is an option. Unknown: no user text.
-// Cost: the structure pass and the cue pass, both shared. When it loses: short hard questions ("prove
-// Goldbach's conjecture" has two cues, "why is the sky dark?" none). Source: none; the features are those
-// that published prompt-difficulty heuristics count. Test: complexity_test.cc.
+// questions (1 to 4), k and m the probabilities of code and mathematics, l list items (at most 15),
+// t user messages, d 1 when tools are declared; value = 1 / (1 + exp(-z)). True when it is more
+// than `threshold`; label = hard above `hard`, easy below `easy`, else medium; confidence =
+// max(value, 1 - value), which would be a probability if the weights were fitted: they are stated,
+// not learned, and each is an option. Unknown: no user text. Cost: the structure pass and the cue
+// pass, both shared. When it loses: short hard questions ("prove Goldbach's conjecture" has two
+// cues, "why is the sky dark?" none). Source: none; the features are those that published
+// prompt-difficulty heuristics count. Test: complexity_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -61,18 +62,21 @@ class Complexity final : public Signal {
     const text::Structure& s = r.structure();
     const text::Cues& c = r.cues(chat::Scope::kLastUser);
     double turns = 0;
-    for (const chat::Message& m : r.request().messages) turns += m.role == chat::Role::kUser ? 1 : 0;
-    const double z =
-        o_.offset + o_.length * std::log1p(s.words / 20.0) +
-        o_.constraints * c.count[constraints_] + o_.reasoning * c.count[reasoning_] +
-        o_.questions * (std::clamp<double>(s.questions, 1, 4) - 1) +
-        o_.code * static_cast<double>(s.has_code.confidence) +
-        o_.math * static_cast<double>(s.has_math.confidence) +
-        o_.items * std::min<double>(s.list_items, 15) / 5 + o_.turns * std::log(std::max(1.0, turns)) +
-        o_.tools * (r.request().tools.empty() ? 0 : 1);
+    for (const chat::Message& m : r.request().messages)
+      turns += m.role == chat::Role::kUser ? 1 : 0;
+    const double z = o_.offset + o_.length * std::log1p(s.words / 20.0) +
+                     o_.constraints * c.count[constraints_] + o_.reasoning * c.count[reasoning_] +
+                     o_.questions * (std::clamp<double>(s.questions, 1, 4) - 1) +
+                     o_.code * static_cast<double>(s.has_code.confidence) +
+                     o_.math * static_cast<double>(s.has_math.confidence) +
+                     o_.items * std::min<double>(s.list_items, 15) / 5 +
+                     o_.turns * std::log(std::max(1.0, turns)) +
+                     o_.tools * (r.request().tools.empty() ? 0 : 1);
     const double p = 1 / (1 + std::exp(-z));
     return {plugin::truth(p > o_.threshold), static_cast<float>(std::max(p, 1 - p)), p,
-            plugin::label(p > o_.hard ? "hard" : p < o_.easy ? "easy" : "medium")};
+            plugin::label(p > o_.hard   ? "hard"
+                          : p < o_.easy ? "easy"
+                                        : "medium")};
   }
 
   Options o_;

@@ -29,7 +29,8 @@ TEST(ComplexitySignal, GrowsWithWhatCanBeCounted) {
   const double greeting = value("Hello, how are you?");
   const double question = value("What is the capital of Peru, and how many people live there?");
   const double hard = value(
-      "Prove that the algorithm is optimal and derive its complexity. The proof must be rigorous and "
+      "Prove that the algorithm is optimal and derive its complexity. The proof must be rigorous "
+      "and "
       "must not use the master theorem; make sure that you cover all edge cases.");
   EXPECT_LT(greeting, question + 1e-9);
   EXPECT_LT(question, hard);
@@ -38,7 +39,8 @@ TEST(ComplexitySignal, GrowsWithWhatCanBeCounted) {
 }
 
 TEST(ComplexitySignal, EveryWeightIsAnOption) {
-  EXPECT_NEAR(ask("{ type: complexity, offset: 0, length: 0, questions: 0 }", "Hello").value, 0.5, 0.05);
+  EXPECT_NEAR(ask("{ type: complexity, offset: 0, length: 0, questions: 0 }", "Hello").value, 0.5,
+              0.05);
   EXPECT_NE(error("{ type: complexity, easy: 0.9, hard: 0.1 }").find("must not be below easy"),
             std::string::npos);
   EXPECT_EQ(ask("{ type: complexity }", "").truth, Truth::kUnknown);

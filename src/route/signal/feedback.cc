@@ -2,15 +2,14 @@
 // asks for it again (reask).
 //
 // What: P(class) by a multinomial logistic model over cue groups (src/text/cues.h) of the last user
-// text, none included. A user text whose words are those of the user text before it (cosine of their
-// sketches at least `similarity`) is a reask whatever its words; the cosine then counts as its
-// probability. value = the probability of the classes of `any` together, true from `threshold` on;
-// label = the likeliest of them when true, else none. A request without an answer before its last user
-// message is none with confidence 1. Unknown: no user text.
-// Cost: the cue pass is shared by all cue signals of a scope; two sketches of user texts, 15 us for
-// 1 KB. When it loses: irony, praise before a complaint ("thanks, but"), other languages. Source: the
-// classes are those of the vLLM Semantic Router's user_feedback; the model is our own. Test:
-// feedback_test.cc.
+// text, none included. A user text whose words are those of the user text before it (cosine of
+// their sketches at least `similarity`) is a reask whatever its words; the cosine then counts as
+// its probability. value = the probability of the classes of `any` together, true from `threshold`
+// on; label = the likeliest of them when true, else none. A request without an answer before its
+// last user message is none with confidence 1. Unknown: no user text. Cost: the cue pass is shared
+// by all cue signals of a scope; two sketches of user texts, 15 us for 1 KB. When it loses: irony,
+// praise before a complaint ("thanks, but"), other languages. Source: the classes are those of the
+// vLLM Semantic Router's user_feedback; the model is our own. Test: feedback_test.cc.
 #include "route/detail/judged.h"
 #include "text/ngram.h"
 

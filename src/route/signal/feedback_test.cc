@@ -31,7 +31,8 @@ Fact after_answer(std::string_view yaml, std::string_view before, std::string_vi
 
 TEST(FeedbackSignal, TellsPraiseBlameAndAskingAgain) {
   constexpr std::string_view kAsk = "What is the capital of Australia?";
-  EXPECT_EQ(after_answer("{ type: feedback }", kAsk, "Perfect, thank you!").label.view(), "satisfied");
+  EXPECT_EQ(after_answer("{ type: feedback }", kAsk, "Perfect, thank you!").label.view(),
+            "satisfied");
   EXPECT_EQ(after_answer("{ type: feedback }", kAsk, "No, that is wrong.").label.view(),
             "dissatisfied");
   EXPECT_EQ(after_answer("{ type: feedback }", kAsk, "I do not understand, please explain again.")

@@ -1,15 +1,15 @@
 // jailbreak: the text tries to talk the model out of its rules, or gives orders to it from a place
 // that should hold data.
 //
-// What: P(attack) by a logistic model over cue groups (src/text/cues.h: ignored rules, personas without
-// limits, leaked prompts, forged turns, orders to "AI agents"), moved to the expected share `prior`.
-// True from `threshold` on; value = the probability; label = attack or benign. The scope says whose
-// text is judged: the user, or with tool_results what tools and retrieval brought (injection), which
-// deserves a signal of its own. Unknown: no text in scope.
-// Cost: the cue pass is shared by all cue signals of a scope. When it loses: paraphrase, other
-// languages, attacks by content alone (an indecent request is a matter for `safety`), many-shot and
-// encoded attacks. Source: none; the groups follow published collections of jailbreak prompts (Shen et
-// al., 2308.03825) and injections (Greshake et al., 2302.12173). Test: jailbreak_test.cc.
+// What: P(attack) by a logistic model over cue groups (src/text/cues.h: ignored rules, personas
+// without limits, leaked prompts, forged turns, orders to "AI agents"), moved to the expected share
+// `prior`. True from `threshold` on; value = the probability; label = attack or benign. The scope
+// says whose text is judged: the user, or with tool_results what tools and retrieval brought
+// (injection), which deserves a signal of its own. Unknown: no text in scope. Cost: the cue pass is
+// shared by all cue signals of a scope. When it loses: paraphrase, other languages, attacks by
+// content alone (an indecent request is a matter for `safety`), many-shot and encoded attacks.
+// Source: none; the groups follow published collections of jailbreak prompts (Shen et al.,
+// 2308.03825) and injections (Greshake et al., 2302.12173). Test: jailbreak_test.cc.
 #include "route/detail/judged.h"
 
 namespace swy::route {

@@ -8,10 +8,11 @@
 //   s  symbols beyond 30 % of the characters (code and tables are below that)
 //   c  capitals beyond 70 % of the letters, when there are at least 20
 //   d  words that repeat the word before
-// True when the value is at least `least`; label = good or poor. confidence = logistic of the distance
-// from `least` with slope 12: a guess, no labelled data was at hand. Unknown: no text in scope, or
-// fewer than 12 bytes. Cost: one pass over at most 8 KiB. When it loses: correct words without sense;
-// languages whose words it knows nothing of pass. Source: none. Test: language_quality_test.cc.
+// True when the value is at least `least`; label = good or poor. confidence = logistic of the
+// distance from `least` with slope 12: a guess, no labelled data was at hand. Unknown: no text in
+// scope, or fewer than 12 bytes. Cost: one pass over at most 8 KiB. When it loses: correct words
+// without sense; languages whose words it knows nothing of pass. Source: none. Test:
+// language_quality_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -69,7 +70,8 @@ class Counter {
     ++length_;
     plain_ = plain_ && text::is_ascii_alpha(low);
     small_ = small_ || low == d.cp;
-    const bool vowel = low == 'a' || low == 'e' || low == 'i' || low == 'o' || low == 'u' || low == 'y';
+    const bool vowel =
+        low == 'a' || low == 'e' || low == 'i' || low == 'o' || low == 'u' || low == 'y';
     vowels_ = vowels_ || vowel;
     row_ = vowel ? 0 : row_ + 1;
     longest_ = std::max(longest_, row_);
@@ -77,7 +79,8 @@ class Counter {
   void end_word() {
     if (length_ > 0) {
       words_ += 1;
-      odd_ += plain_ && small_ && length_ >= 4 && (!vowels_ || longest_ >= 6 || length_ > 30) ? 1 : 0;
+      odd_ +=
+          plain_ && small_ && length_ >= 4 && (!vowels_ || longest_ >= 6 || length_ > 30) ? 1 : 0;
       repeats_ += word_ == before_ ? 1 : 0;
       before_ = word_;
     }

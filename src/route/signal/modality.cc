@@ -3,8 +3,8 @@
 // What: P(kind) by a multinomial logistic model over cue groups (src/text/cues.h). value = the
 // probability of the kinds of `any` together (image, audio and both when it is empty), true from
 // `threshold` on; label = the likeliest kind when true, else text. Unknown: no text in scope.
-// Cost: the cue pass is shared by all cue signals of a scope. When it loses: pictures that are asked
-// for without saying so ("a knight on a horse, oil"), other languages. Source: none. Test:
+// Cost: the cue pass is shared by all cue signals of a scope. When it loses: pictures that are
+// asked for without saying so ("a knight on a horse, oil"), other languages. Source: none. Test:
 // modality_test.cc.
 #include "route/detail/judged.h"
 

@@ -25,8 +25,10 @@ Fact ask(std::string_view yaml, Asked& asked) {
 
 TEST(ModalitySignal, TellsWhatKindOfAnswerIsWanted) {
   EXPECT_EQ(ask("{ type: modality }", "Draw a picture of a cat with a hat.").label.view(), "image");
-  EXPECT_EQ(ask("{ type: modality }", "Read this text aloud in a calm voice.").label.view(), "audio");
-  EXPECT_EQ(ask("{ type: modality }", "Write a fairy tale with illustrations.").label.view(), "both");
+  EXPECT_EQ(ask("{ type: modality }", "Read this text aloud in a calm voice.").label.view(),
+            "audio");
+  EXPECT_EQ(ask("{ type: modality }", "Write a fairy tale with illustrations.").label.view(),
+            "both");
   const Fact f = ask("{ type: modality }", "Summarise the article in three lines.");
   EXPECT_EQ(f.label.view(), "text");
   EXPECT_EQ(f.truth, Truth::kFalse);

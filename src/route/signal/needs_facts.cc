@@ -1,12 +1,13 @@
 // needs_facts: a good answer needs facts about the world that can be checked, rather than writing,
-// transforming, calculating or chatting. The first stage of a fact-checking pipeline: answers to what
-// is false here need not be checked.
+// transforming, calculating or chatting. The first stage of a fact-checking pipeline: answers to
+// what is false here need not be checked.
 //
 // What: P(facts) by a logistic model over cue groups (src/text/cues.h), moved to the expected share
-// `prior`; true from `threshold` on; value = the probability; label = facts or none. Unknown: no text
-// in scope. Cost: the cue pass is shared by all cue signals of a scope. When it loses: questions about
-// a text that is given with them (the facts are there already). Source: the gate of HaluGate (vLLM
-// Semantic Router) asks the same; the model here is our own. Test: needs_facts_test.cc.
+// `prior`; true from `threshold` on; value = the probability; label = facts or none. Unknown: no
+// text in scope. Cost: the cue pass is shared by all cue signals of a scope. When it loses:
+// questions about a text that is given with them (the facts are there already). Source: the gate of
+// HaluGate (vLLM Semantic Router) asks the same; the model here is our own. Test:
+// needs_facts_test.cc.
 #include "route/detail/judged.h"
 
 namespace swy::route {

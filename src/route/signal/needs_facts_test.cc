@@ -32,7 +32,8 @@ TEST(NeedsFactsSignal, TellsFactsFromWriting) {
 TEST(NeedsFactsSignal, TheThresholdIsTheProbability) {
   const Fact f = ask("{ type: needs_facts, threshold: 0.99 }", "Tell me about tea");
   EXPECT_EQ(f.truth == Truth::kTrue, f.value >= 0.99);
-  EXPECT_FLOAT_EQ(f.confidence, static_cast<float>(f.truth == Truth::kTrue ? f.value : 1 - f.value));
+  EXPECT_FLOAT_EQ(f.confidence,
+                  static_cast<float>(f.truth == Truth::kTrue ? f.value : 1 - f.value));
 }
 
 }  // namespace

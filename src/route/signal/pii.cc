@@ -4,16 +4,16 @@
 // True when there is one; value = how many spans; label = the type of the first; confidence = the
 // probability that truth is right: 1 - prod (1 - confidence of each span), or, when there is none,
 // kClean. Unknown: no text in scope. Cost: linear in the text; patterns alone 1 us for 1 KB, with
-// names and places 35 us. When it loses: names in small letters and in languages unlike its training
-// text, numbers in words. Source: src/text/pii.h. Test: pii_test.cc.
-#include "route/detail/pii_types.h"
+// names and places 35 us. When it loses: names in small letters and in languages unlike its
+// training text, numbers in words. Source: src/text/pii.h. Test: pii_test.cc.
 #include "text/pii.h"
+#include "route/detail/pii_types.h"
 
 namespace swy::route {
 namespace {
 
-// Share of the sentences without a span, in the development part of the synthetic set, in which none
-// was found and none was there, rounded down.
+// Share of the sentences without a span, in the development part of the synthetic set, in which
+// none was found and none was there, rounded down.
 constexpr float kClean = 0.95F;
 
 struct Options {

@@ -1,15 +1,16 @@
 // prefix: how much of the prompt a provider's prompt cache can hold from before.
 //
 // What: value = estimated tokens of the part that comes first and seldom changes:
-//   history  everything before the last user message, and the tool declarations: what the turn before
+//   history  everything before the last user message, and the tool declarations: what the turn
+//   before
 //            already sent, and with a cache is billed at the cached price
 //   system   the leading system and developer messages, and the tool declarations: what all
 //            conversations of an application share
 // True when above < value < below, both exclusive; with neither bound, when it is more than 0.
 // Unknown: a request without messages. confidence: 1; the estimate's error is that of
-// src/text/tokens.h. Cost: the token estimate of that part. When it loses: a system prompt that holds
-// the date is never cached; nothing is known here of what the provider still has. Source: none. Test:
-// prefix_test.cc.
+// src/text/tokens.h. Cost: the token estimate of that part. When it loses: a system prompt that
+// holds the date is never cached; nothing is known here of what the provider still has. Source:
+// none. Test: prefix_test.cc.
 #include "route/detail/plugin.h"
 #include "text/tokens.h"
 

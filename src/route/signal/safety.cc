@@ -1,12 +1,12 @@
 // safety: the text asks for content of a harmful category.
 //
 // What: P(category) by a multinomial logistic model over cue groups (src/text/cues.h): violence,
-// weapons, self_harm, sexual, hate, crime, drugs or none. value = the probability of the categories of
-// `any` together (all of them when it is empty), true from `threshold` on; label = the likeliest.
-// Unknown: no text in scope.
-// Cost: the cue pass is shared by all cue signals of a scope. When it loses: harm without harmful
-// words, harmless text with many of them (novels, news, medicine). Source: none; the categories are
-// the common core of public moderation taxonomies. Test: safety_test.cc.
+// weapons, self_harm, sexual, hate, crime, drugs or none. value = the probability of the categories
+// of `any` together (all of them when it is empty), true from `threshold` on; label = the
+// likeliest. Unknown: no text in scope. Cost: the cue pass is shared by all cue signals of a scope.
+// When it loses: harm without harmful words, harmless text with many of them (novels, news,
+// medicine). Source: none; the categories are the common core of public moderation taxonomies.
+// Test: safety_test.cc.
 #include "route/detail/judged.h"
 
 namespace swy::route {
@@ -20,7 +20,9 @@ struct Options {
   double prior = 0.2;
   std::string scope = "last_user";
   void bind(base::OptionBinder& b) {
-    b.field("any", any, "categories that count: violence, weapons, self_harm, sexual, hate, crime, drugs; empty: all");
+    b.field("any", any,
+            "categories that count: violence, weapons, self_harm, sexual, hate, crime, drugs; "
+            "empty: all");
     b.field("threshold", threshold, {0.01, 0.99}, "probability from which the fact is true");
     b.field("prior", prior, {0.001, 0.999}, "share of requests that are expected to be so");
     b.field("scope", scope, plugin::kScopeHelp);

@@ -68,10 +68,11 @@ void ask_all(benchmark::State& state) {
   std::vector<std::unique_ptr<Signal>> signals;
   for (const char* yaml :
        {"{ type: keyword, any: [python, javascript, compiler, 'stack trace'] }",
-        "{ type: fuzzy, any: [password reset, cancel my subscription] }", "{ type: context, above: 9 }",
-        "{ type: structure, feature: code }", "{ type: pii }", "{ type: jailbreak }",
-        "{ type: safety }", "{ type: feedback }", "{ type: needs_facts }", "{ type: modality }",
-        "{ type: language_quality }", "{ type: prefix }", "{ type: complexity }"}) {
+        "{ type: fuzzy, any: [password reset, cancel my subscription] }",
+        "{ type: context, above: 9 }", "{ type: structure, feature: code }", "{ type: pii }",
+        "{ type: jailbreak }", "{ type: safety }", "{ type: feedback }", "{ type: needs_facts }",
+        "{ type: modality }", "{ type: language_quality }", "{ type: prefix }",
+        "{ type: complexity }"}) {
     signals.push_back(lab.make_signal(yaml));
   }
   Asked asked(prompt());

@@ -1,11 +1,11 @@
 // Cue groups and the judgements over them.
 //
 // What: one automaton over all phrases of all groups (text/phrases.h), whole words, case ignored;
-// n_g = how many phrases of group g end somewhere, at most 3. P(class) = softmax of a linear function
-// of ln(1 + n_g). The weights were fitted with a ridge on the even rows of tests/data/cues and are
-// measured on the odd ones (docs/reference/signals.md has the figures).
-// Cost: one pass; some 10 us for 1 KB. When it loses: paraphrase, irony, any language but English,
-// long texts that mention many things. Source: none. Test: cues_test.cc.
+// n_g = how many phrases of group g end somewhere, at most 3. P(class) = softmax of a linear
+// function of ln(1 + n_g). The weights were fitted with a ridge on the even rows of tests/data/cues
+// and are measured on the odd ones (docs/reference/signals.md has the figures). Cost: one pass;
+// some 10 us for 1 KB. When it loses: paraphrase, irony, any language but English, long texts that
+// mention many things. Source: none. Test: cues_test.cc.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -96,12 +96,11 @@ void look(std::string_view text, Cues& out) {
     head[i] = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] | 0x20) : text[i];
   }
   const std::string_view h(head.data(), head.size());
-  constexpr std::array<std::string_view, 8> kWh = {"what ", "who ", "when ", "where ",
-                                                   "which ", "how ", "why ", "is "};
+  constexpr std::array<std::string_view, 8> kWh = {"what ",  "who ", "when ", "where ",
+                                                   "which ", "how ", "why ",  "is "};
   set(cues::kAsks, asks);
-  set(cues::kStartsWh, std::any_of(kWh.begin(), kWh.end(), [&](std::string_view w) {
-        return h.substr(0, w.size()) == w;
-      }));
+  set(cues::kStartsWh, std::any_of(kWh.begin(), kWh.end(),
+                                   [&](std::string_view w) { return h.substr(0, w.size()) == w; }));
   set(cues::kVeryShort, spaces < 4);
   set(cues::kShort, spaces < 8);
   set(cues::kLong, spaces > 40);
@@ -249,8 +248,8 @@ void second_opinion(CueJudgement& j, CueTask task, std::span<const float> opinio
 }
 
 CueJudgement judge(CueTask task, const Cues& cues) {
-  static const auto all = read_weights(
-      {&swy_cues_begin, static_cast<std::size_t>(&swy_cues_end - &swy_cues_begin)});
+  static const auto all =
+      read_weights({&swy_cues_begin, static_cast<std::size_t>(&swy_cues_end - &swy_cues_begin)});
   return judge_with(task, all[static_cast<std::size_t>(task)], cues);
 }
 

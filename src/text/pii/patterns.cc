@@ -4,10 +4,10 @@
 // letters and digits); only those are tried. Each pattern has a check that a random text of its
 // shape seldom passes: Luhn for cards (1 in 10), ISO 7064 for IBAN (1 in 97), issued ranges for
 // SSN, prefix and entropy for keys, word before it for passports, licences and passwords.
-// Cost: linear; a candidate looks at most kLookBack bytes back and kMaxToken forward. When it loses:
-// numbers written in words, spaced-out letters, formats of countries without a + or separators (those
-// are left to the tagger as hints). Source: none; ISO/IEC 7812, ISO 13616, RFC 4291, vendors' key
-// prefixes. Test: pii_test.cc.
+// Cost: linear; a candidate looks at most kLookBack bytes back and kMaxToken forward. When it
+// loses: numbers written in words, spaced-out letters, formats of countries without a + or
+// separators (those are left to the tagger as hints). Source: none; ISO/IEC 7812, ISO 13616, RFC
+// 4291, vendors' key prefixes. Test: pii_test.cc.
 #include "text/pii/patterns.h"
 
 #include <algorithm>
@@ -43,8 +43,8 @@ bool alnum(char c) { return (cls(c) & (kDigit | kAlpha)) != 0; }
 bool space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool hex(char c) { return digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 
-constexpr std::array<std::string_view, 6> kPlainDomains = {"com", "org", "net", "edu", "gov",
-                                                           "info"};
+constexpr std::array<std::string_view, 6> kPlainDomains = {"com", "org", "net",
+                                                           "edu", "gov", "info"};
 
 // Beginnings of keys whose makers give them one, with the least length of the whole.
 struct KeyPrefix {
@@ -52,15 +52,15 @@ struct KeyPrefix {
   std::size_t least;
 };
 constexpr std::array<KeyPrefix, 34> kKeyPrefixes = {{
-    {"sk-", 20},          {"sk_live_", 20},  {"sk_test_", 20},  {"rk_live_", 20},
-    {"pk_live_", 20},     {"whsec_", 20},    {"ghp_", 30},      {"gho_", 30},
-    {"ghu_", 30},         {"ghs_", 30},      {"github_pat_", 30}, {"glpat-", 20},
-    {"xoxb-", 20},        {"xoxp-", 20},     {"xoxa-", 20},     {"xapp-", 20},
-    {"AKIA", 20},         {"ASIA", 20},      {"AIza", 35},      {"ya29.", 20},
-    {"hf_", 20},          {"npm_", 30},      {"pypi-", 30},     {"SG.", 30},
-    {"dop_v1_", 30},      {"shpat_", 30},    {"gsk_", 30},      {"eyJ", 40},
-    {"r8_", 30},          {"lin_api_", 30},  {"dckr_pat_", 20}, {"AGE-SECRET-KEY-", 40},
-    {"key-", 30},         {"tok_", 20},
+    {"sk-", 20},      {"sk_live_", 20}, {"sk_test_", 20},    {"rk_live_", 20},
+    {"pk_live_", 20}, {"whsec_", 20},   {"ghp_", 30},        {"gho_", 30},
+    {"ghu_", 30},     {"ghs_", 30},     {"github_pat_", 30}, {"glpat-", 20},
+    {"xoxb-", 20},    {"xoxp-", 20},    {"xoxa-", 20},       {"xapp-", 20},
+    {"AKIA", 20},     {"ASIA", 20},     {"AIza", 35},        {"ya29.", 20},
+    {"hf_", 20},      {"npm_", 30},     {"pypi-", 30},       {"SG.", 30},
+    {"dop_v1_", 30},  {"shpat_", 30},   {"gsk_", 30},        {"eyJ", 40},
+    {"r8_", 30},      {"lin_api_", 30}, {"dckr_pat_", 20},   {"AGE-SECRET-KEY-", 40},
+    {"key-", 30},     {"tok_", 20},
 }};
 
 class Scanner {
@@ -197,7 +197,8 @@ class Scanner {
     std::size_t l = b;
     while (l < e && !alnum(s_[l])) ++l;
     // key=value and "key":"value": the value
-    if (const std::size_t eq = s_.substr(b, e - b).find_last_of("=\"'"); eq != std::string_view::npos) {
+    if (const std::size_t eq = s_.substr(b, e - b).find_last_of("=\"'");
+        eq != std::string_view::npos) {
       const std::size_t after = eq + b + 1;
       if (after + 8 < e) l = after;
       if (after >= e || !alnum(s_[after])) {
@@ -253,7 +254,8 @@ class Scanner {
     while (b < e && !alnum(s_[b])) ++b;
     std::size_t r = b;
     std::size_t digits = 0;
-    while (r < e && r - b < 20 && (alnum(s_[r]) || s_[r] == '-')) digits += digit(s_[r++]) ? 1U : 0U;
+    while (r < e && r - b < 20 && (alnum(s_[r]) || s_[r] == '-'))
+      digits += digit(s_[r++]) ? 1U : 0U;
     if (digits < 5 || (r < e && alnum(s_[r]))) return;
     if (r > b && s_[r - 1] == '-') --r;
     if (r - b <= 10 && named_before(b, kPassportWords)) add(PiiType::kPassport, b, r, 0.85F);
@@ -330,7 +332,10 @@ class Scanner {
         g.separators[0] == g.separators[1] && is_one_of(g.separators[0], "- ") &&
         ssn(d.substr(0, 9))) {
       const bool named = named_before(g.begin, kSsnWords);
-      add(PiiType::kUsSsn, g.begin, g.ends[2], named ? 0.99F : g.separators[0] == '-' ? 0.9F : 0.55F);
+      add(PiiType::kUsSsn, g.begin, g.ends[2],
+          named                    ? 0.99F
+          : g.separators[0] == '-' ? 0.9F
+                                   : 0.55F);
       return g.ends[2];
     }
     if (g.parts == 3 && g.sizes[0] == 3 && g.sizes[1] == 2 && g.sizes[2] == 4 &&
@@ -448,11 +453,11 @@ class Scanner {
       "password", "passwd", "secret", "api key", "api_key", "apikey", "access token", "auth token"};
   static constexpr std::array<std::string_view, 1> kPassportWords = {"passport"};
   static constexpr std::array<std::string_view, 3> kLicenceWords = {"license number", "licence",
-                                                                   "driver's license"};
+                                                                    "driver's license"};
   static constexpr std::array<std::string_view, 3> kSsnWords = {"ssn", "social security",
-                                                               "social sec"};
+                                                                "social sec"};
   static constexpr std::array<std::string_view, 4> kCardWords = {"card", "visa", "mastercard",
-                                                                " cc "};
+                                                                 " cc "};
   static constexpr std::array<std::string_view, 6> kPhoneWords = {
       "phone", "mobile:", "call me on", "call me at", "fax:", "whatsapp"};
 

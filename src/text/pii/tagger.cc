@@ -150,8 +150,8 @@ void PiiModel::emit(const PiiFeatures& features, Scores& out) const {
   std::memcpy(out.data(), sum.data(), sizeof(sum));
 }
 
-// One step of Viterbi. Scores are kept relative to the best one, so 16 bits are enough: a state is at
-// most one emission (36 x 127) and two transitions (2 x 1000) below what can be reached from it.
+// One step of Viterbi. Scores are kept relative to the best one, so 16 bits are enough: a state is
+// at most one emission (36 x 127) and two transitions (2 x 1000) below what can be reached from it.
 void PiiModel::step(const Scores& emission, Path& path, Back& back) const {
   States before;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
   for (std::size_t s = 0; s < kStates; ++s) {

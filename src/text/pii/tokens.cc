@@ -146,12 +146,12 @@ class Reader {
     t.prefix3 = pii::word_hash(w.head3());
     t.lists = pii::lists_of(t.word);
     const std::size_t n = w.code_points;
-    const Case c = cased == 0                    ? kCaseless
-                   : uppers == 0                 ? kLower
-                   : first_upper && n == 1       ? kInitial
-                   : first_upper && uppers == 1  ? kCapital
-                   : uppers == n                 ? kAllCaps
-                                                 : kMixed;
+    const Case c = cased == 0                   ? kCaseless
+                   : uppers == 0                ? kLower
+                   : first_upper && n == 1      ? kInitial
+                   : first_upper && uppers == 1 ? kCapital
+                   : uppers == n                ? kAllCaps
+                                                : kMixed;
     const std::uint32_t length = n <= 3 ? static_cast<std::uint32_t>(n) : n <= 6 ? 4U : 5U;
     t.shape = kLetters | static_cast<std::uint32_t>(c) << 4U | length << 8U;
     return i;
@@ -194,15 +194,17 @@ class Reader {
     if (t.gap == 2 && blank_) lead_ = 0;
     blank_ = false;
     if (lead_ == 0 && (t.shape & 0xFU) == kDigits) {
-      const auto before = [&](std::size_t k) { return out_.size() >= k ? out_[out_.size() - k].word : 0; };
+      const auto before = [&](std::size_t k) {
+        return out_.size() >= k ? out_[out_.size() - k].word : 0;
+      };
       lead1_ = t.gap == 2 ? 1 : before(1);
       lead_ = t.gap == 2 ? 1 : (before(1) ^ (before(2) << 1U)) | 2U;
     }
     t.lead = lead_;
     t.lead1 = lead_ == 0 ? 0 : lead1_;
     t.label = label_ != 0 ? label_ : line_label_ + 1;
-    t.line |= std::min<std::uint32_t>(in_line_++, 3) << 2U |
-              ((line_start_ & 0xFU) == kOther ? 16U : 0U);
+    t.line |=
+        std::min<std::uint32_t>(in_line_++, 3) << 2U | ((line_start_ & 0xFU) == kOther ? 16U : 0U);
     while (next_hint_ < hints_.size() && hints_[next_hint_].end <= t.begin) ++next_hint_;
     if (next_hint_ < hints_.size() && hints_[next_hint_].begin < t.end) {
       t.hint = hints_[next_hint_].begin >= t.begin ? 1 : 2;
@@ -287,7 +289,8 @@ void pii_features(std::span<const PiiToken> tokens, std::size_t i, PiiFeatures& 
   add(t.lead1, t.shape + (std::uint64_t{a.shape} << 32U));
   add(t.lead, place);
   add(t.lead, t.shape + (std::uint64_t{a.shape} << 32U));
-  add(a.lists | std::uint64_t{a2.lists} << 32U, t.gap | std::uint64_t{a.gap} << 4U | std::uint64_t{t.lists} << 8U);
+  add(a.lists | std::uint64_t{a2.lists} << 32U,
+      t.gap | std::uint64_t{a.gap} << 4U | std::uint64_t{t.lists} << 8U);
   add(b2.lists, b.shape + (std::uint64_t{t.shape} << 32U));
 }
 
