@@ -16,6 +16,9 @@
 #include "learn/train_head.h"
 
 namespace swy::app {
+
+void add_train_pii(CLI::App& train, int& exit_code);
+void add_train_cues(CLI::App& train, int& exit_code);
 namespace {
 
 struct Options {
@@ -228,6 +231,8 @@ void add_train(CLI::App& app, int& exit_code) {
   add_train_signal(*c, exit_code);
   add_train_static(*c, exit_code);
   add_train_grounding(*c, exit_code);
+  add_train_pii(*c, exit_code);
+  add_train_cues(*c, exit_code);
 }
 
 }  // namespace swy::app

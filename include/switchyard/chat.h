@@ -71,8 +71,10 @@ struct Request {
 };
 
 // Which of the request's texts a reader looks at.
-enum class Scope : std::uint8_t { kLastUser, kUser, kSystem, kAll };
-std::optional<Scope> scope_from(std::string_view name);  // "last_user", "user", "system", "all"
+enum class Scope : std::uint8_t { kLastUser, kUser, kSystem, kAll, kToolResults };
+inline constexpr std::size_t kScopes = 5;
+std::optional<Scope> scope_from(std::string_view name);  // "last_user", "user", "system", "all",
+                                                         // "tool_results"
 
 // Calls f(std::string_view) for every text part in scope, in order. kLastUser falls back to kAll
 // when no user message exists.
@@ -93,6 +95,7 @@ void each_text(const Request& r, Scope scope, F&& f) {
     const bool in =
         scope == Scope::kAll || (scope == Scope::kLastUser && i == last_user) ||
         (scope == Scope::kUser && m.role == Role::kUser) ||
+        (scope == Scope::kToolResults && m.role == Role::kTool) ||
         (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper));
     if (!in) continue;
     for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p) {

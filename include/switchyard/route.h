@@ -31,6 +31,7 @@
 
 namespace swy::text {
 class Sketch;
+struct Cues;
 struct Structure;
 }  // namespace swy::text
 
@@ -112,6 +113,7 @@ class Reading {
   std::string_view text(chat::Scope scope);
   // Estimated prompt tokens of the whole request, tool declarations included.
   std::int64_t tokens_in();
+  const text::Cues& cues(chat::Scope scope);
   const text::Structure& structure();  // of the last user text
   const text::Sketch& sketch();        // of the last user text
   // The encoding, when it has been provided. nullptr: not yet; it is noted as wanted, and whoever
@@ -185,6 +187,16 @@ struct Belief {
 struct Verdict {
   bool allow = true;
   ReasonText why;  // when denied: what was missing, with numbers
+  // Denied for what the request says rather than for what the model is: when every candidate is
+  // denied and one of the denials is such, the refusal is kForbidden.
+  bool content = false;
+};
+
+// What a guard asks for once a candidate that it allowed is chosen.
+struct Demand {
+  std::uint32_t mask = 0;        // text::pii_bit of what must be masked before the request is sent
+  float mask_confidence = 0.5F;  // a less certain span is left as it is
+  ReasonText note;               // for header and record; "" : nothing to say
 };
 
 class Plan;
@@ -218,6 +230,10 @@ class Guard {
     return std::nullopt;
   }
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
+  // Called after the choice, for the chosen card, with the facts of needs() in scratch.
+  [[nodiscard]] virtual Demand demand(const Scratch& /*scratch*/, const Card& /*chosen*/) const {
+    return {};
+  }
 };
 
 // Predicts per candidate. Fills what it knows and leaves the rest NaN; out is all NaN on entry, one

@@ -25,6 +25,7 @@ std::optional<Scope> scope_from(std::string_view name) {
   if (name == "user") return Scope::kUser;
   if (name == "system") return Scope::kSystem;
   if (name == "all") return Scope::kAll;
+  if (name == "tool_results") return Scope::kToolResults;
   return std::nullopt;
 }
 

@@ -8,6 +8,7 @@
 
 #include "chat/answer.h"
 #include "chat/error.h"
+#include "gateway/masking.h"
 #include "gateway/snapshot.h"
 #include "record/record_id.h"
 #include "route/plan.h"
@@ -60,6 +61,9 @@ struct Exchange {
   std::int64_t tokens_in = 0;  // estimated, until the upstream tells
   std::int64_t expected_out = 0;
   std::string upstream_body;  // the client's bytes with the model replaced
+  // what guards demand of the request and its answer, and what became of it
+  Demands demands;
+  std::unique_ptr<AnswerFilter> filter;  // of the answer; null: it passes as it is
   LiveCall live;
 
   // how it ended

@@ -54,6 +54,13 @@ void write_outcome(base::JsonWriter& w, const Exchange& x) {
       .end_object();
 }
 
+// What content and output guards did; nothing when they did nothing.
+void write_guards(base::JsonWriter& w, const Exchange& x) {
+  if (!x.demands.notes.empty()) w.field("guards", x.demands.notes);
+  const std::string output = x.filter ? x.filter->note() : std::string();
+  if (!output.empty()) w.field("output_guards", output);
+}
+
 void write_times(base::JsonWriter& w, const Exchange& x, std::int64_t now_ns) {
   const auto since = [&](std::string_view name, std::int64_t ns) {
     if (ns != 0) w.field(name, (ns - x.start_ns) / 1000);
@@ -72,6 +79,7 @@ void append_record_end(std::string& out, const Exchange& x, std::int64_t now_ns)
   out += ',';
   base::JsonWriter w(out);
   write_outcome(w, x);
+  write_guards(w, x);
   write_times(w, x, now_ns);
   out += '}';
 }

@@ -81,6 +81,7 @@ class Worker final : public http::Handler {
   enum class Prepared : std::uint8_t { kReady, kRefused, kNeeds };
   Prepared prepare(Exchange& x, const http::Request& request,
                    std::optional<Understood>& understood);
+  bool mask(Exchange& x, std::string_view& body, std::string& masked);
   Prepared decide_for(Exchange& x, const chat::Request& request, const http::Request& raw,
                       const Key* key, std::optional<Understood>& understood);
   Prepared choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,

@@ -30,6 +30,11 @@ Error upstream_error(const Exchange& x, const Error& why) {
                                 why.message)};
 }
 
+Error blocked_answer(const Exchange& x) {
+  return {ErrorCode::kForbidden,
+          fmt::format("the answer was stopped by output guard '{}'", x.filter->blocked()->name)};
+}
+
 // A stream that was cut is a bad gateway to the client whatever the transport called it.
 Error broken_stream(const Exchange& x, const Error& why) {
   const ErrorCode code = why.code == ErrorCode::kTimeout || why.code == ErrorCode::kCancelled
@@ -125,13 +130,35 @@ Worker::Prepared Worker::prepare(Exchange& x, const http::Request& request,
   x.stream = chat_request.stream;
   const Prepared decided = decide_for(x, chat_request, request, *key, understood);
   if (decided != Prepared::kReady) return decided;
-  auto spliced = chat::splice_model(request.body, x.card().upstream_model);
+  std::string_view body = request.body;
+  std::string masked;
+  if (!mask(x, body, masked)) return Prepared::kRefused;
+  auto spliced = chat::splice_model(body, x.card().upstream_model);
   if (!spliced) {
     x.fail_with(std::move(spliced).error());
     return Prepared::kRefused;
   }
   x.upstream_body = std::move(*spliced);
   return Prepared::kReady;
+}
+
+// Masks what guards demand and prepares the answer's filter. false: the error is set.
+bool Worker::mask(Exchange& x, std::string_view& body, std::string& masked) {
+  if (x.demands.mask == 0 && x.demands.output.empty()) return true;
+  text::PiiVault vault;
+  if (x.demands.mask != 0) {
+    auto done = mask_request(body, x.demands, vault);
+    if (!done) {
+      x.fail_with(std::move(done).error());
+      return false;
+    }
+    masked = std::move(*done);
+    body = masked;
+    x.demands.notes += fmt::format(" ({} masked)", vault.size());
+  }
+  if (vault.size() > 0 || !x.demands.output.empty())
+    x.filter = std::make_unique<AnswerFilter>(x.demands.output, std::move(vault));
+  return true;
 }
 
 route::Work Worker::work_of(const chat::Request& request, const http::Request& raw, const Key* key,
@@ -210,6 +237,7 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
   if (const auto* choice = std::get_if<route::Choice>(&d)) {
     x.snapshot->rule_sets[index].fired[choice->rule]->add();
     x.expert = choice->expert;
+    x.demands = demands_of(plan, set.rules[choice->rule], scratch_, x.card());
     x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
     x.reason = choice->why.view();
     return Prepared::kReady;
@@ -255,6 +283,8 @@ void Worker::answer_headers(Exchange& x, const wire::ResponseHead* upstream, wir
   out.add("x-switchyard-model",
           x.expert == kNoExpert ? std::string_view("none") : std::string_view(x.card().name));
   out.add("x-switchyard-decision", x.decision);
+  if (!x.demands.notes.empty())
+    out.add_checked("x-switchyard-guards", header_safe(x.demands.notes));
   out.add_checked("x-switchyard-reason",
                   header_safe(x.error && x.expert == kNoExpert ? x.error->message : x.reason));
   const fmt::format_int added_text(added_us);
@@ -333,8 +363,12 @@ base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::
                                 "upstream_error");
     }
   }
-  x.status = x.upstream_status;
   settle(x, usage);
+  if (x.filter && x.upstream_status == 200 && !x.filter->whole(body)) {
+    x.fail_with(blocked_answer(x));
+    co_return co_await refuse(x, connection);
+  }
+  x.status = x.upstream_status;
   finish(x);
   out_headers_.clear();
   answer_headers(x, &head, out_headers_);
@@ -354,7 +388,14 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
       break;
     }
     if (piece->empty()) break;
-    const std::string_view ready = relay.take(*piece);  // whole events only
+    std::string_view ready = relay.take(*piece);  // whole events only
+    if (x.filter) {
+      ready = x.filter->events(stream_doc_, ready);
+      if (x.filter->blocked() != nullptr) {
+        trouble = blocked_answer(x);
+        break;
+      }
+    }
     if (x.first_ns == 0 && relay.scan().first_content()) x.first_ns = shared_.clock.mono_ns();
     if (ready.empty()) continue;
     if (!begun) {
@@ -378,7 +419,9 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
   settle(x, relay.scan().usage_or_estimate(x.tokens_in));
   if (!trouble && !relay.ok()) trouble = relay.why();
   if (trouble) {
-    co_return co_await end_stream_with_error(x, connection, begun, broken_stream(x, *trouble));
+    const bool blocked = x.filter && x.filter->blocked() != nullptr;
+    co_return co_await end_stream_with_error(x, connection, begun,
+                                             blocked ? *trouble : broken_stream(x, *trouble));
   }
   finish(x);
   (void)co_await connection.finish();
@@ -446,7 +489,8 @@ void Worker::finish(Exchange& x) {
     } else {
       fleet::CallResult r;
       // The caller's own mistakes (4xx other than rate limits) say nothing about the model.
-      r.failed = x.error.has_value() &&
+      // So do our own guards (kForbidden): the model answered.
+      r.failed = x.error.has_value() && x.error->code != ErrorCode::kForbidden &&
                  (x.upstream_status < 400 || x.upstream_status >= 500 || x.upstream_status == 429);
       if (x.first_ns != 0) r.ttft_ms = static_cast<double>(x.first_ns - x.start_ns) * 1e-6;
       r.total_ms = static_cast<double>(now - x.start_ns) * 1e-6;

@@ -185,7 +185,10 @@ Refuse refuse_all_masked(const Plan& plan, const Rule& rule, std::uint32_t index
         "{} {} ({}: {})", c == 0 ? "" : ";", plan.catalogue[rule.candidates[c]].name,
         plan.guards[static_cast<std::size_t>(s.masked_by[c])].name, s.verdicts[c].why.view());
   }
-  return Refuse{ErrorCode::kNoCandidate, std::move(message), index};
+  const bool content = std::any_of(s.verdicts.begin(), s.verdicts.end(),
+                                   [](const Verdict& v) { return !v.allow && v.content; });
+  return Refuse{content ? ErrorCode::kForbidden : ErrorCode::kNoCandidate, std::move(message),
+                index};
 }
 
 // Draws from the stated distribution. Rounding can leave the last draw just above the sum: then the

@@ -10,6 +10,7 @@
 
 #include "base/doc.h"
 #include "route/expr.h"
+#include "route/output.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
 
@@ -41,6 +42,7 @@ struct Rule {
   Expr when;              // compiled; an empty Expr is true
   std::vector<ExpertId> candidates;
   std::vector<std::uint16_t> guards;           // into Plan::guards, in order of asking
+  std::vector<std::uint16_t> output;           // into Plan::output_guards
   std::shared_ptr<const Estimator> estimator;  // never null: price at least
   std::string estimator_name;
   std::unique_ptr<Policy> policy;
@@ -61,6 +63,7 @@ class Plan {
   std::vector<NamedEncoder> encoders;  // by EncodingKey::encoder
   std::vector<NamedSignal> signals;    // by FactId
   std::vector<NamedGuard> guards;
+  std::vector<std::unique_ptr<OutputGuard>> output_guards;
   std::vector<RuleSet> rule_sets;
   std::string version;  // 16 hex digits: hash of the configuration's decision part
 
@@ -68,7 +71,8 @@ class Plan {
   [[nodiscard]] std::optional<FactId> find_signal(std::string_view name) const;
 };
 
-// The top-level keys compile() reads: models, encoders, signals, guards, estimators, routes.
+// The top-level keys compile() reads: models, encoders, signals, guards, output_guards, estimators,
+// routes.
 std::vector<std::string> plan_keys();
 
 // Compiles the decision part of a configuration. All findings go to diag, errors and warnings

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "switchyard/route.h"
+#include "text/cues.h"
 #include "text/ngram.h"
 #include "text/structure.h"
 #include "text/tokens.h"
@@ -21,10 +22,12 @@ constexpr std::int64_t kTokensPerImage = 765;
 }  // namespace
 
 struct Reading::Memo {
-  std::array<std::string, 4>
+  std::array<std::string, chat::kScopes>
       joined;  // by Scope; only when a scope has several parts or is too long
-  std::array<std::string_view, 4> text;  // by Scope
-  std::array<bool, 4> have_text{};
+  std::array<std::string_view, chat::kScopes> text;  // by Scope
+  std::array<bool, chat::kScopes> have_text{};
+  std::array<bool, chat::kScopes> have_cues{};
+  std::array<text::Cues, chat::kScopes> cues;  // by Scope
   bool have_tokens = false, have_structure = false, have_sketch = false;
   std::int64_t tokens = 0;
   text::Structure structure;
@@ -57,6 +60,7 @@ Reading& Reading::operator=(Reading&&) noexcept = default;
 void Reading::reset(const Work& work) {
   work_ = &work;
   memo_->have_text.fill(false);
+  memo_->have_cues.fill(false);
   memo_->have_tokens = memo_->have_structure = memo_->have_sketch = false;
   memo_->used = 0;
 }
@@ -98,6 +102,15 @@ std::int64_t Reading::tokens_in() {
   n += static_cast<std::int64_t>(r.tool_bytes / 4) + r.images * kTokensPerImage;
   preset_tokens(n);
   return n;
+}
+
+const text::Cues& Reading::cues(chat::Scope scope) {
+  const auto i = static_cast<std::size_t>(scope);
+  if (!memo_->have_cues[i]) {
+    text::find_cues(text(scope), memo_->cues[i]);
+    memo_->have_cues[i] = true;
+  }
+  return memo_->cues[i];
 }
 
 const text::Structure& Reading::structure() {

@@ -232,7 +232,7 @@ class Gateway(Server):
 
 
 def config(upstream, *, keys="", records=True, workers=1, models=None, rules=None, upstreams="",
-           upstream_options="", extra="", listen="127.0.0.1:0"):
+           upstream_options="", signals="", extra="", listen="127.0.0.1:0"):
     """A working configuration with two models behind one upstream."""
     url = upstream if isinstance(upstream, str) else upstream.url("/v1")
     return f"""version: 1
@@ -249,6 +249,7 @@ models:
 """) + """\
 signals:
   code: { type: keyword, any: ["```", "#include", "def "] }
+""" + signals + """\
 routes:
 """ + (rules or """\
   auto:

@@ -64,13 +64,14 @@ std::string_view name_of(E value, const std::array<Named<E>, N>& known) {
   return "";
 }
 
-inline constexpr std::array<Named<chat::Scope>, 4> kScopes = {
+inline constexpr std::array<Named<chat::Scope>, 5> kScopes = {
     {{"last_user", chat::Scope::kLastUser},
      {"user", chat::Scope::kUser},
      {"system", chat::Scope::kSystem},
-     {"all", chat::Scope::kAll}}};
+     {"all", chat::Scope::kAll},
+     {"tool_results", chat::Scope::kToolResults}}};
 inline constexpr std::string_view kScopeHelp =
-    "texts that are read: last_user, user, system or all";
+    "texts that are read: last_user, user, system, all or tool_results";
 
 // False: errors were reported for an empty text in a list option.
 inline bool no_empty(BuildContext& ctx, const base::Doc& node, std::string_view key,

@@ -128,6 +128,7 @@ class Compiler final : public BuildContext {
     read_encoders();
     read_signals();
     read_guards();
+    read_output_guards();
     read_routes();
     check_unused_estimators();
     if (diag_.errors() != before) return nullptr;
@@ -362,7 +363,7 @@ class Compiler final : public BuildContext {
     std::string name, when;
     std::int64_t priority = 0;
     double deadline_ms = 50;
-    std::vector<std::string> models, guards;
+    std::vector<std::string> models, guards, output;
     const Doc* estimator = nullptr;
     const Doc* policy = nullptr;
     void bind(base::OptionBinder& b) {
@@ -374,6 +375,7 @@ class Compiler final : public BuildContext {
               "what is not ready is unknown");
       b.field("models", models, "candidates, by name");
       b.field("guards", guards, "guards beyond context_fits and capabilities");
+      b.field("output", output, "output guards by name; they look at the answer");
       b.node("estimator", estimator,
              "a name, a list (first known value wins) or a map with `type`; absent: prior");
       b.node("policy", policy, "a name or a map with `type`; absent: first");
@@ -400,6 +402,7 @@ class Compiler final : public BuildContext {
     if (const Doc* when = node.find("when")) read_when(*when, rule);
     read_candidates(node, o.models, rule);
     read_rule_guards(node, o.guards, rule);
+    read_rule_output(node, o.output, rule);
     if (rule.candidates.empty()) return rule;
     rule_ = &rule;
     read_estimator(o.estimator, rule);
@@ -466,6 +469,34 @@ class Compiler final : public BuildContext {
       }
     }
     check_excluded(rule);
+  }
+
+  void read_output_guards() {
+    const Doc* section = config_.find("output_guards");
+    if (section == nullptr || section->is_null()) return;
+    if (!section->is_map())
+      return diag_.error(section->mark(), "output_guards must be a map of name: { type: ... }");
+    for (const auto& m : section->members()) {
+      if (auto made = make_output_guard(m.key, m.value, diag_))
+        plan_->output_guards.push_back(std::move(made));
+    }
+  }
+
+  void read_rule_output(const Doc& node, const std::vector<std::string>& names, Rule& rule) {
+    for (const std::string& name : names) {
+      std::vector<std::string> known;
+      std::optional<std::uint16_t> found;
+      for (std::size_t i = 0; i < plan_->output_guards.size(); ++i) {
+        known.push_back(plan_->output_guards[i]->name);
+        if (known.back() == name) found = static_cast<std::uint16_t>(i);
+      }
+      if (!found) {
+        diag_.error(node.find("output")->mark(), fmt::format("unknown output guard '{}'{}", name,
+                                                             base::did_you_mean(name, known)));
+      } else if (std::find(rule.output.begin(), rule.output.end(), *found) == rule.output.end()) {
+        rule.output.push_back(*found);
+      }
+    }
   }
 
   // Candidates that a guard denies whatever the request says.
@@ -595,7 +626,7 @@ std::optional<FactId> Plan::find_signal(std::string_view name) const {
 }
 
 std::vector<std::string> plan_keys() {
-  return {"models", "encoders", "signals", "guards", "estimators", "routes"};
+  return {"models", "encoders", "signals", "guards", "output_guards", "estimators", "routes"};
 }
 
 std::shared_ptr<const Plan> compile(const Doc& config, const std::string& directory,

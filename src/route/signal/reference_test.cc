@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "route/output.h"
 #include "route/testing/plugin_lab.h"
 
 namespace swy::route::testing {
@@ -79,6 +80,15 @@ TEST(ReferencePage, ListsEveryEncoderWithItsOptions) {
 
 TEST(ReferencePage, ListsEveryGuardWithItsOptionsAndAnExampleThatBuilds) {
   check_page<Guard>("guards.md", lab_registry().guards());
+}
+
+TEST(ReferencePage, ListsEveryTypeOfOutputGuardWithItsOptions) {
+  const auto page = base::read_file(SWY_SOURCE_DIR "/docs/reference/guards.md");
+  ASSERT_TRUE(page);
+  for (const std::string& type : output_guard_types()) {
+    const std::string wanted = table(output_guard_options(type));
+    EXPECT_NE(section(*page, "output " + type).find(wanted), std::string::npos) << wanted;
+  }
 }
 
 }  // namespace

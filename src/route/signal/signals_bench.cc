@@ -51,6 +51,41 @@ BENCHMARK_CAPTURE(ask, tools, "{ type: tools, declared: [search, browse] }");
 BENCHMARK_CAPTURE(ask, metadata, "{ type: metadata, key: team, equals: [red, blue] }");
 BENCHMARK_CAPTURE(ask, role, "{ type: role, any: [admin, user] }");
 BENCHMARK_CAPTURE(ask, session, "{ type: session }");
+BENCHMARK_CAPTURE(ask, pii, "{ type: pii }");
+BENCHMARK_CAPTURE(ask, pii_patterns, "{ type: pii, types: [EMAIL_ADDRESS, IBAN_CODE, API_KEY] }");
+BENCHMARK_CAPTURE(ask, jailbreak, "{ type: jailbreak }");
+BENCHMARK_CAPTURE(ask, safety, "{ type: safety }");
+BENCHMARK_CAPTURE(ask, feedback, "{ type: feedback }");
+BENCHMARK_CAPTURE(ask, needs_facts, "{ type: needs_facts }");
+BENCHMARK_CAPTURE(ask, modality, "{ type: modality }");
+BENCHMARK_CAPTURE(ask, language_quality, "{ type: language_quality }");
+BENCHMARK_CAPTURE(ask, prefix, "{ type: prefix }");
+BENCHMARK_CAPTURE(ask, complexity, "{ type: complexity }");
+
+// All that read the text without an encoder, on one reading: what the target of 100 us is about.
+void ask_all(benchmark::State& state) {
+  PluginLab lab;
+  std::vector<std::unique_ptr<Signal>> signals;
+  for (const char* yaml :
+       {"{ type: keyword, any: [python, javascript, compiler, 'stack trace'] }",
+        "{ type: fuzzy, any: [password reset, cancel my subscription] }",
+        "{ type: context, above: 9 }", "{ type: structure, feature: code }", "{ type: pii }",
+        "{ type: jailbreak }", "{ type: safety }", "{ type: feedback }", "{ type: needs_facts }",
+        "{ type: modality }", "{ type: language_quality }", "{ type: prefix }",
+        "{ type: complexity }"}) {
+    signals.push_back(lab.make_signal(yaml));
+  }
+  Asked asked(prompt());
+  Scratch scratch;
+  Reading* reading = &scratch.reading;
+  Fact fact;
+  for (auto _ : state) {
+    asked.begin(scratch);
+    for (const auto& s : signals) s->compute({&reading, 1}, {&fact, 1});
+    benchmark::DoNotOptimize(fact);
+  }
+}
+BENCHMARK(ask_all);
 
 }  // namespace
 }  // namespace swy::route::testing

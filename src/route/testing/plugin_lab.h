@@ -189,8 +189,13 @@ class PluginLab final : public BuildContext {
   const Catalogue& catalogue() override { return catalogue_; }
   const Registry& registry() override { return registry_; }
   const std::string& directory() override { return directory_; }
-  std::optional<FactId> signal(std::string_view /*name*/) override { return std::nullopt; }
-  std::vector<std::string> signal_names() override { return {}; }
+  // Two signals are configured, by these names: what they say is up to the test.
+  std::optional<FactId> signal(std::string_view name) override {
+    if (name == "personal") return FactId{0};
+    if (name == "attack") return FactId{1};
+    return std::nullopt;
+  }
+  std::vector<std::string> signal_names() override { return {"personal", "attack"}; }
   // By type name: an encoder with its default options.
   std::optional<std::uint16_t> encoder(std::string_view name, base::Mark mark) override {
     for (std::size_t i = 0; i < encoders_.size(); ++i) {
