@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 #include "text/base64.h"
+#include "text/detail/characters_reference.h"
+#include "text/detail/tokens_reference.h"
 #include "text/fuzzy.h"
 #include "text/language.h"
 #include "text/ngram.h"
@@ -30,7 +32,11 @@ void walk(std::string_view s) {
   SWY_ASSERT(n == count_code_points(s));
   const std::int64_t tokens = estimate_tokens(s);
   SWY_ASSERT(tokens <= static_cast<std::int64_t>(s.size()) && (tokens > 0) == !s.empty());
+  SWY_ASSERT(tokens == token_costs::TokensReference(s).run());
   const Structure st = analyse(s);
+  static MarkMap marks;
+  const std::string_view clipped = clip(s, kMaxStructureBytes);
+  SWY_ASSERT(read_characters(clipped, marks) == CharactersReference::of(clipped));
   SWY_ASSERT(st.has_code.confidence <= 1 && st.has_math.confidence <= 1 &&
              st.has_table.confidence <= 1);
   const Language l = detect_language(s);
@@ -53,10 +59,20 @@ void search(std::string_view s) {
   const std::string_view text = s.substr(cut + 1);
   for (const bool whole : {false, true}) {
     if (const auto set = PhraseSet::build(patterns, {.ignore_case = true, .whole_words = whole})) {
+      std::size_t matches = 0;
       set->for_each(text, [&](const PhraseMatch& m) {
+        ++matches;
         SWY_ASSERT(m.begin < m.end && m.end <= text.size());
         SWY_ASSERT(folded(text.substr(m.begin, m.end - m.begin)) == folded(patterns[m.phrase]));
       });
+      // Too many phrases for the filter of beginnings: the same matches must be found without it.
+      std::vector<std::string> more = patterns;
+      for (char c = 'A'; c < 'i'; ++c) more.push_back({'\x02', c, '\x02', '\x02', '\x02'});
+      std::size_t without = 0;
+      if (const auto all = PhraseSet::build(more, {.ignore_case = true, .whole_words = whole})) {
+        all->for_each(text, [&](const PhraseMatch& m) { without += m.phrase < patterns.size(); });
+        SWY_ASSERT(matches == without);
+      }
     }
   }
   if (const auto m = FuzzyMatcher::build(patterns, 2)) {

@@ -30,6 +30,10 @@ class BuildContext {
   // A signal by its configured name; nullopt when there is none of that name.
   virtual std::optional<FactId> signal(std::string_view name) = 0;
   virtual std::vector<std::string> signal_names() = 0;
+  // An encoder of the plan by its configured or type name (made on first use); nullopt after an
+  // error was reported at `mark`.
+  virtual std::optional<std::uint16_t> encoder(std::string_view name, base::Mark mark) = 0;
+  virtual const Encoder& encoder(std::uint16_t id) = 0;
   // An estimator by its configured or type name, or made from a nested node (text, list = first
   // known wins, or map).
   virtual std::shared_ptr<const Estimator> estimator(const base::Doc& node) = 0;
@@ -68,12 +72,16 @@ using Factory = std::unique_ptr<T> (*)(const base::Doc& node, BuildContext& ctx)
 
 class Registry {
  public:
+  void add_encoder(std::string_view name, Factory<Encoder> make) { encoders_.emplace(name, make); }
   void add_signal(std::string_view name, Factory<Signal> make) { signals_.emplace(name, make); }
   void add_guard(std::string_view name, Factory<Guard> make) { guards_.emplace(name, make); }
   void add_estimator(std::string_view name, Factory<Estimator> make) {
     estimators_.emplace(name, make);
   }
   void add_policy(std::string_view name, Factory<Policy> make) { policies_.emplace(name, make); }
+  [[nodiscard]] const std::map<std::string, Factory<Encoder>, std::less<>>& encoders() const {
+    return encoders_;
+  }
   [[nodiscard]] const std::map<std::string, Factory<Signal>, std::less<>>& signals() const {
     return signals_;
   }
@@ -88,6 +96,7 @@ class Registry {
   }
 
  private:
+  std::map<std::string, Factory<Encoder>, std::less<>> encoders_;
   std::map<std::string, Factory<Signal>, std::less<>> signals_;
   std::map<std::string, Factory<Guard>, std::less<>> guards_;
   std::map<std::string, Factory<Estimator>, std::less<>> estimators_;

@@ -63,6 +63,38 @@ struct Work {
       exclude_row;  // outcome row that estimators must not learn from (evaluation, calibration)
 };
 
+// ---- encodings
+// -------------------------------------------------------------------------------------------------------
+
+// Which encoder of the plan over which of the work's texts.
+struct EncodingKey {
+  std::uint16_t encoder = 0;  // into Plan::encoders
+  chat::Scope scope = chat::Scope::kLastUser;
+  friend bool operator==(const EncodingKey&, const EncodingKey&) = default;
+};
+
+// What an encoder made of a text, or why there is nothing.
+struct Encoding {
+  enum class State : std::uint8_t { kReady, kLate, kBusy, kFailed };
+  State state = State::kFailed;
+  std::vector<float> values;  // dims() of the encoder when ready, else empty
+};
+std::string_view to_string(Encoding::State state);  // "ready", "late", "queue full", "failed"
+
+// A plug-in that turns texts into vectors. REQUIRES: thread-safe, no I/O, immutable.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  [[nodiscard]] virtual std::size_t dims() const = 0;
+  // Names the weights: what was trained on other weights' vectors is refused.
+  [[nodiscard]] virtual const std::string& content_hash() const = 0;
+  // True: microseconds, so decide() encodes by itself. False: decide() answers Need instead.
+  [[nodiscard]] virtual bool immediate() const = 0;
+  // Row i of out (texts.size() x dims(), row major) is for texts[i]. A batch costs less than its
+  // texts one by one.
+  virtual Status encode(std::span<const std::string_view> texts, std::span<float> out) const = 0;
+};
+
 // What reading the work gives, computed at most once per decision and only when asked. Memory is
 // reused.
 class Reading {
@@ -82,6 +114,13 @@ class Reading {
   std::int64_t tokens_in();
   const text::Structure& structure();  // of the last user text
   const text::Sketch& sketch();        // of the last user text
+  // The encoding, when it has been provided. nullptr: not yet; it is noted as wanted, and whoever
+  // asked is asked again once it is there.
+  const Encoding* encoding(EncodingKey key);
+  void provide(EncodingKey key, Encoding::State state, std::span<const float> values = {});
+  // What was asked for and is not there yet; and how often encoding() had to give nullptr.
+  [[nodiscard]] base::SmallVec<EncodingKey, 4> wanted() const;
+  [[nodiscard]] std::size_t missed() const { return missed_; }
 
   // For a replay without bodies: what the record kept of the reading.
   void preset_tokens(std::int64_t tokens);
@@ -91,6 +130,7 @@ class Reading {
  private:
   struct Memo;
   const Work* work_ = nullptr;
+  std::size_t missed_ = 0;
   std::unique_ptr<Memo> memo_;
 };
 
@@ -100,6 +140,8 @@ class Reading {
 enum class Truth : std::uint8_t { kFalse, kTrue, kUnknown };
 std::string_view to_string(Truth truth);
 
+// The label of an unknown fact says why it is unknown, where there is more to say than that the
+// text does not tell: "late", "queue full", "failed" (see Encoding).
 struct Fact {
   Truth truth = Truth::kUnknown;
   float confidence =
@@ -116,12 +158,11 @@ using FactId = std::uint16_t;
 class Signal {
  public:
   virtual ~Signal() = default;
-  // One Fact per Reading. Batch, so that an encoder can use it; the cheap ones loop.
+  // One Fact per Reading. A signal that needs an encoding asks its Reading for it; when that gives
+  // nullptr, what it writes is ignored and compute() is called again with the encoding there.
   virtual void compute(std::span<Reading* const> readings, std::span<Fact> facts) const = 0;
   // Declared price in microseconds for a 1 KB prompt: rules ask cheap facts first.
   [[nodiscard]] virtual double cost_us() const = 0;
-  // False: decide() answers Need instead of computing it inline.
-  [[nodiscard]] virtual bool immediate() const { return true; }
   // False: it reads only what a record keeps of the work (counts, tools, metadata, caller), so that
   // a replay without the body can compute it again.
   [[nodiscard]] virtual bool reads_text() const { return true; }
@@ -224,8 +265,11 @@ struct Choice {
   double propensity = 1;
   ReasonText why;
 };
+// Provide these encodings to the scratch's reading (or say why not), then ask again.
 struct Need {
-  base::SmallVec<FactId, 8> facts;  // compute these, then ask again
+  base::SmallVec<EncodingKey, 4> encodings;
+  base::SmallVec<FactId, 8> facts;  // that wait for them
+  double deadline_ms = 0;           // of the rule that asks, counted from the first asking
 };
 struct Refuse {
   ErrorCode code = ErrorCode::kNoCandidate;
@@ -244,7 +288,7 @@ struct Scratch {
     kNo,
     kPreset,
     kYes
-  };                                    // kPreset: known beforehand, not asked for yet
+  };  // kPreset: known beforehand, not asked for yet
   std::vector<Have> have;               // by FactId
   std::vector<FactId> order;            // facts in the order in which they were computed
   std::vector<std::int16_t> masked_by;  // by candidate: guard index in Plan::guards, or -1
@@ -268,12 +312,11 @@ struct Scratch {
 Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
                 Scratch& scratch);
 
-// Computes the facts that a Need names, inline. Drivers with an encoder pool do this in batches
-// instead.
+// Makes the facts known, encoding what they want on this thread.
 void compute_facts(const Plan& plan, std::span<const FactId> facts, Scratch& scratch);
 
-// decide() until it is not Need, computing inline: what the evaluator, the replay and a small
-// gateway do.
+// decide() until it is not Need, encoding on this thread whatever the deadline: what the evaluator
+// and the replay do.
 Decision decide_now(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
                     Scratch& scratch);
 

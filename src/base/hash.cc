@@ -1,9 +1,12 @@
 #include "base/hash.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <array>
+#include <memory>
+
+#include "base/check.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -11,20 +14,31 @@
 namespace swy::base {
 namespace {
 constexpr std::string_view kHex = "0123456789abcdef";
+constexpr std::size_t kSha256Bytes = 32;
+
+// SHA256() looks the algorithm up by name every time, which takes longer than hashing a key.
+void sha256(std::string_view bytes, unsigned char* digest) {
+  static EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state(
+      EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  SWY_ASSERT(EVP_DigestInit_ex2(state.get(), algorithm, nullptr) == 1);
+  SWY_ASSERT(EVP_DigestUpdate(state.get(), bytes.data(), bytes.size()) == 1);
+  SWY_ASSERT(EVP_DigestFinal_ex(state.get(), digest, nullptr) == 1);
 }
+
+}  // namespace
 
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  std::string out;
-  out.reserve(digest.size() * 2);
-  for (const unsigned char b : digest) {
-    out += kHex[b >> 4U];
-    out += kHex[b & 15U];
+  std::array<unsigned char, kSha256Bytes> digest{};
+  sha256(bytes, digest.data());
+  std::string out(digest.size() * 2, '0');
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    out[2 * i] = kHex[digest[i] >> 4U];
+    out[2 * i + 1] = kHex[digest[i] & 15U];
   }
   return out;
 }

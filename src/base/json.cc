@@ -85,9 +85,30 @@ constexpr std::array<bool, 256> kPlain = [] {
   return t;
 }();
 
+// Most strings and all our keys are short and plain: those are put together on the stack with the
+// characters around them and appended at once. 0 for `before` or `after`: none. False: nothing was
+// appended.
+bool append_short(std::string& out, char before, std::string_view value, char after) {
+  constexpr std::size_t kShort = 60;
+  if (value.size() > kShort) return false;
+  std::array<char, kShort + 4> text;
+  char* to = text.data();
+  if (before != 0) *to++ = before;
+  *to++ = '"';
+  for (const char c : value) {
+    if (!kPlain[static_cast<unsigned char>(c)]) return false;
+    *to++ = c;
+  }
+  *to++ = '"';
+  if (after != 0) *to++ = after;
+  out.append(text.data(), to);
+  return true;
+}
+
 }  // namespace
 
 void append_json_string(std::string& out, std::string_view value) {
+  if (append_short(out, 0, value, 0)) return;
   out += '"';
   std::size_t start = 0;
   std::size_t i = 0;
@@ -133,9 +154,11 @@ JsonWriter& JsonWriter::close(char c) {
   return *this;
 }
 JsonWriter& JsonWriter::key(std::string_view name) {
-  separate();
-  append_json_string(out_, name);
-  out_ += ':';
+  if (!append_short(out_, need_comma_ ? ',' : '\0', name, ':')) {
+    separate();
+    append_json_string(out_, name);
+    out_ += ':';
+  }
   need_comma_ = false;
   return *this;
 }

@@ -7,12 +7,23 @@
 // loop that resumes it).
 #pragma once
 
+#include <array>
 #include <coroutine>
+#include <cstddef>
 #include <cstdlib>
+#include <new>
 #include <optional>
 #include <utility>
 
 #include "base/check.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SWY_FRESH_FRAMES 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SWY_FRESH_FRAMES 1
+#endif
+#endif
 
 namespace swy::base {
 
@@ -21,8 +32,86 @@ class Task;
 
 namespace detail {
 
+// Frames of finished coroutines, kept by the thread for its next ones: a request makes the same
+// dozen frames as the one before. By size in steps of 128 bytes; larger ones, and those beyond
+// kKept of a size, go to the heap. Sanitizers get fresh memory, or they could not see a frame used
+// after its end. A frame may end on another thread than it began on.
+class FramePool {
+ public:
+  static void* take(std::size_t size) {
+#ifndef SWY_FRESH_FRAMES
+    const std::size_t index = (size - 1) / kStep;
+    if (index < kSizes) {
+      List& list = kept_.lists[index];
+      if (list.first == nullptr) return fresh((index + 1) * kStep);
+      --list.count;
+      return std::exchange(list.first, list.first->next);
+    }
+#endif
+    return ::operator new(size);
+  }
+  static void give(void* frame, [[maybe_unused]] std::size_t size) noexcept {
+#ifndef SWY_FRESH_FRAMES
+    const std::size_t index = (size - 1) / kStep;
+    if (index < kSizes) {
+      List& list = kept_.lists[index];
+      if (list.count < kept_.limit) {
+        ++list.count;
+        list.first = new (frame) Free{list.first};
+        return;
+      }
+    }
+#endif
+    ::operator delete(frame);
+  }
+
+ private:
+  static constexpr std::size_t kStep = 128;
+  static constexpr std::size_t kSizes = 32;
+  static constexpr std::size_t kKept = 64;
+  struct Free {
+    Free* next;
+  };
+  struct List {
+    Free* first = nullptr;
+    std::size_t count = 0;
+  };
+  // Without a destructor, so that a frame that ends while the thread does still finds it whole.
+  struct Kept {
+    std::array<List, kSizes> lists;
+    std::size_t limit = 0;  // nothing is kept before a frame was taken, and after the thread's end
+  };
+  struct End {
+    End() { kept_.limit = kKept; }
+    ~End() {
+      kept_.limit = 0;
+      for (List& list : kept_.lists) {
+        while (list.first != nullptr)
+          ::operator delete(std::exchange(list.first, list.first->next));
+        list.count = 0;
+      }
+    }
+    End(const End&) = delete;
+    End& operator=(const End&) = delete;
+  };
+  static void* fresh(std::size_t size) {
+    thread_local const End at_end;
+    return ::operator new(size);
+  }
+  static constinit thread_local Kept kept_;
+};
+
+// It is a member; the check takes its definition for a variable.
+// NOLINTNEXTLINE(readability-identifier-naming)
+inline constinit thread_local FramePool::Kept FramePool::kept_{};
+
 struct PromiseBase {
   std::coroutine_handle<> continuation;
+
+  static void* operator new(std::size_t size) { return FramePool::take(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    FramePool::give(frame, size);
+  }
 
   struct Final {
     [[nodiscard]] bool await_ready() const noexcept { return false; }

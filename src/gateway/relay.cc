@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace swy::gateway {
 namespace {
@@ -107,6 +108,7 @@ std::string header_safe(std::string_view text) {
 }
 
 void forward_request_headers(const wire::Headers& in, bool credential, wire::Headers& out) {
+  const bool lists_hops = in.find("Connection").has_value();
   for (std::size_t i = 0; i < in.size(); ++i) {
     const auto [name, value] = in[i];
     if (among(name, kHop) || wire::equal_ignoring_case(name, "accept-encoding") ||
@@ -114,18 +116,19 @@ void forward_request_headers(const wire::Headers& in, bool credential, wire::Hea
       continue;
     if (among(name, kSecret) && !(credential && wire::equal_ignoring_case(name, "authorization")))
       continue;
-    if (in.has_token("Connection", name)) continue;
+    if (lists_hops && in.has_token("Connection", name)) continue;
     out.add_checked(name, value);
   }
 }
 
 void forward_response_headers(const wire::Headers& in, wire::Headers& out) {
+  const bool lists_hops = in.find("Connection").has_value();
   for (std::size_t i = 0; i < in.size(); ++i) {
     const auto [name, value] = in[i];
     if (among(name, kHop) || wire::equal_ignoring_case(name, "content-type") ||
         wire::equal_ignoring_case(name, "cache-control") ||
         wire::equal_ignoring_case(name, "set-cookie") || has_prefix(name, "x-switchyard-") ||
-        in.has_token("Connection", name)) {
+        (lists_hops && in.has_token("Connection", name))) {
       continue;
     }
     out.add_checked(name, value);
@@ -137,10 +140,9 @@ void collect_rule_headers(const wire::Headers& in, std::string& text,
   out.clear();
   text.clear();
   text.reserve(4096);  // views into it: it must not grow, so headers that do not fit are left out
-  const auto keep = [&](std::string_view s, bool lower) {
-    const std::size_t at = text.size();
-    for (const char c : s) text += lower && c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    return std::string_view(text).substr(at);
+  const auto keep = [&](std::string_view s) {
+    text += s;
+    return std::string_view(text).substr(text.size() - s.size());
   };
   for (std::size_t i = 0; i < in.size() && out.size() < kMaxRuleHeaders; ++i) {
     const auto [name, value] = in[i];
@@ -149,8 +151,10 @@ void collect_rule_headers(const wire::Headers& in, std::string& text,
       continue;
     if (value.size() > kMaxRuleHeaderBytes || text.size() + name.size() + value.size() > 4096)
       continue;
-    const std::string_view n = keep(name, true);
-    out.push_back({n, keep(value, false)});
+    const std::string_view n = keep(name);
+    for (char& c : std::span(text).last(n.size()))
+      c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    out.push_back({n, keep(value)});
   }
 }
 

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "chat/error.h"
 
 namespace swy::gateway {
@@ -14,6 +16,39 @@ http::ServerOptions server_options(const Config& config) {
   o.limits.body_bytes = static_cast<std::uint64_t>(config.max_body_bytes);
   o.max_connections = static_cast<std::size_t>(config.max_connections);
   return o;
+}
+
+enum class Endpoint : std::uint8_t {
+  kChat,
+  kModels,
+  kRoute,
+  kFeedback,
+  kRecords,
+  kHealth,
+  kReady,
+  kMetrics
+};
+struct Route {
+  std::string_view path;  // one that ends with a slash takes a name behind it
+  bool post;              // otherwise GET and HEAD
+  Endpoint endpoint;
+};
+constexpr std::array<Route, 9> kRoutes = {{{"/v1/chat/completions", true, Endpoint::kChat},
+                                           {"/v1/models", false, Endpoint::kModels},
+                                           {"/v1/models/", false, Endpoint::kModels},
+                                           {"/v1/route", true, Endpoint::kRoute},
+                                           {"/v1/feedback", true, Endpoint::kFeedback},
+                                           {"/v1/records/", false, Endpoint::kRecords},
+                                           {"/healthz", false, Endpoint::kHealth},
+                                           {"/readyz", false, Endpoint::kReady},
+                                           {"/metrics", false, Endpoint::kMetrics}}};
+
+const Route* find_route(std::string_view path) {
+  for (const Route& r : kRoutes) {
+    const bool prefix = r.path.back() == '/';
+    if (prefix ? path.substr(0, r.path.size()) == r.path : path == r.path) return &r;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -47,9 +82,10 @@ Worker::Worker(net::Loop& loop, unsigned index, Shared& shared,
       ids_(shared.clock, index, salt),
       server_(loop, *this, server_options(*snapshot->config)) {
   adopt(std::move(snapshot));
+  if (log_) loop_.before_writes([this] { write_records(); });
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() { loop_.before_writes({}); }
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
   // Pools of upstreams that did not change keep their warm connections; calls in flight hold on to
@@ -80,33 +116,34 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot) {
 base::Task<void> Worker::handle(http::Request request, http::ServerConnection& connection) {
   std::string_view path = request.head.target;
   path = path.substr(0, path.find('?'));
-  const bool get = request.head.method == "GET" || request.head.method == "HEAD";
-  const bool post = request.head.method == "POST";
-  constexpr std::string_view kRecords = "/v1/records/";
-  constexpr std::string_view kModels = "/v1/models/";
-  if (path == "/v1/chat/completions" && post) return chat(std::move(request), connection);
-  if (path == "/v1/models" && get) return models(std::move(request), connection, "");
-  if (path.rfind(kModels, 0) == 0 && get) {
-    std::string name(path.substr(kModels.size()));
-    return models(std::move(request), connection, std::move(name));
+  const Route* route = find_route(path);
+  if (route == nullptr) return unknown_path(connection, path);
+  const std::string_view method = request.head.method;
+  if (route->post ? method != "POST" : method != "GET" && method != "HEAD")
+    return refuse_method(connection, method, path, route->post ? "POST" : "GET, HEAD");
+  std::string name(path.substr(route->path.size()));
+  switch (route->endpoint) {
+    case Endpoint::kChat:
+      return chat(std::move(request), connection);
+    case Endpoint::kModels:
+      return models(std::move(request), connection, std::move(name));
+    case Endpoint::kRoute:
+      return this->route(std::move(request), connection);
+    case Endpoint::kFeedback:
+      return feedback(std::move(request), connection);
+    case Endpoint::kRecords:
+      return records(std::move(request), connection, std::move(name));
+    case Endpoint::kHealth:
+      return reply(connection, 200, R"({"status":"ok"})");
+    case Endpoint::kReady:
+      return ready(connection);
+    case Endpoint::kMetrics:
+      return metrics_page(connection);
   }
-  if (path == "/v1/route" && post) return route(std::move(request), connection);
-  if (path == "/v1/feedback" && post) return feedback(std::move(request), connection);
-  if (path.rfind(kRecords, 0) == 0 && get) {
-    std::string id(path.substr(kRecords.size()));
-    return records(std::move(request), connection, std::move(id));
-  }
-  if (path == "/healthz" && get) return reply(connection, 200, R"({"status":"ok"})");
-  if (path == "/readyz" && get) return ready(connection);
-  if (path == "/metrics" && get) return metrics_page(connection);
-  for (const std::string_view known : {"/v1/chat/completions", "/v1/route", "/v1/feedback"}) {
-    if (path == known) return refuse_method(connection, request.head.method, path, "POST");
-  }
-  for (const std::string_view known : {"/v1/models", "/healthz", "/readyz", "/metrics"}) {
-    if (path == known) return refuse_method(connection, request.head.method, path, "GET, HEAD");
-  }
-  if (path.rfind(kModels, 0) == 0 || path.rfind(kRecords, 0) == 0)
-    return refuse_method(connection, request.head.method, path, "GET, HEAD");
+  return unknown_path(connection, path);
+}
+
+base::Task<void> Worker::unknown_path(http::ServerConnection& connection, std::string_view path) {
   return reply(connection, 404,
                chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, "
                                               "/v1/models, /v1/route, /v1/records/ID, /v1/feedback",

@@ -94,6 +94,7 @@ class Worker final : public http::Handler {
                                          bool begun, const Error& error);
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
   void finish(Exchange& x);
+  void write_records();
   void upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const;
   void answer_headers(Exchange& x, const wire::ResponseHead* upstream, wire::Headers& out);
 
@@ -117,6 +118,7 @@ class Worker final : public http::Handler {
   // (literals).
   base::Task<void> reply(http::ServerConnection& connection, int status, std::string body,
                          std::string_view allow = {});
+  base::Task<void> unknown_path(http::ServerConnection& connection, std::string_view path);
   base::Task<void> refuse_method(http::ServerConnection& connection, std::string_view method,
                                  std::string_view path, std::string_view allowed);
   base::Task<void> reply_error(http::ServerConnection& connection, ErrorCode code,
@@ -137,6 +139,8 @@ class Worker final : public http::Handler {
   record::RecordIds ids_;
   std::vector<std::unique_ptr<http::ClientPool>> pools_;    // by upstream
   std::vector<std::unique_ptr<http::ClientPool>> retired_;  // of upstreams that a reload changed
+  std::uint64_t told_written_ = 0;                          // of log_'s counts, told to the metrics
+  std::uint64_t told_dropped_ = 0;
   std::int64_t last_log_complaint_ns_ = 0;
 
   // Scratch of the synchronous part of a request: in use between two suspension points only.
@@ -149,6 +153,7 @@ class Worker final : public http::Handler {
   std::string header_text_;
   std::string decision_text_;
   std::optional<std::string> previous_model_;
+  wire::Headers out_headers_;  // of the next request or answer to leave
 
   http::Server server_;  // last: its tasks use everything above
 };

@@ -187,10 +187,8 @@ base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::
   if (!known) {
     out = reply_error(connection, known.error().code, known.error().message, "record");
   } else if (const auto written = log_->append(line); !written) {
-    shared_.records_dropped.add();
     out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
   } else {
-    shared_.records_written.add();
     out = reply(connection, 200, std::move(answer));
   }
   co_await std::move(out);

@@ -2,8 +2,9 @@
 // (docs/design/life_of_a_request.md).
 //
 // Order that matters: the record is on disk before the last byte of the answer leaves, so a client
-// that has its whole answer has its record too. Everything up to the call is synchronous and uses
-// the worker's scratch; after the first co_await only the Exchange is touched.
+// that has its whole answer has its record too. Records and answers of a turn of the loop go
+// together: first one write of the records, then the answers. Everything up to the call is
+// synchronous and uses the worker's scratch; after the first co_await only the Exchange is touched.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,14 +66,14 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
   const Upstream& upstream = x.snapshot->upstream(x.expert);
   http::Call call(*pools_[x.snapshot->config->upstream_of[x.expert]]);
   connection.on_gone([&call] { call.cancel(); });
-  wire::Headers headers;
-  upstream_headers(x, request, headers);
+  out_headers_.clear();
+  upstream_headers(x, request, out_headers_);
   const std::string target = upstream.base_path + "/chat/completions";
   x.live.start(x.snapshot->live, x.expert);
   x.sent_ns = shared_.clock.mono_ns();
   const auto head = co_await call.start(
       upstream.origin,
-      {.method = "POST", .target = target, .headers = &headers, .body = x.upstream_body});
+      {.method = "POST", .target = target, .headers = &out_headers_, .body = x.upstream_body});
   x.head_ns = shared_.clock.mono_ns();
   if (!head) {
     x.fail_with(upstream_error(x, head.error()));
@@ -188,7 +189,7 @@ bool Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t
   if (const auto* choice = std::get_if<route::Choice>(&d)) {
     x.snapshot->rule_sets[index].fired[choice->rule]->add();
     x.expert = choice->expert;
-    x.decision = fmt::format("{}/{}", set.name, set.rules[choice->rule].name);
+    x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
     x.reason = choice->why.view();
     return true;
   }
@@ -229,20 +230,21 @@ void Worker::answer_headers(Exchange& x, const wire::ResponseHead* upstream, wir
   const std::int64_t added_us = (x.answer_ns - x.start_ns - waited) / 1000;
   shared_.added.observe_us(added_us);
   if (upstream != nullptr) forward_response_headers(upstream->headers, out);
-  out.add("x-switchyard-record", x.id.view());
+  out.add_checked("x-switchyard-record", x.id.view());
   out.add("x-switchyard-model",
           x.expert == kNoExpert ? std::string_view("none") : std::string_view(x.card().name));
   out.add("x-switchyard-decision", x.decision);
-  out.add("x-switchyard-reason",
-          header_safe(x.error && x.expert == kNoExpert ? x.error->message : x.reason));
-  out.add("x-switchyard-added-us", fmt::format_int(added_us).c_str());
+  out.add_checked("x-switchyard-reason",
+                  header_safe(x.error && x.expert == kNoExpert ? x.error->message : x.reason));
+  const fmt::format_int added_text(added_us);
+  out.add_checked("x-switchyard-added-us", {added_text.data(), added_text.size()});
   const auto estimate = x.expert == kNoExpert || x.error
                             ? std::optional<NanoUsd>(0)
                             : cost_of(x.card().price, x.tokens_in, 0, x.expected_out);
   const auto cost = x.cost ? x.cost : estimate;
-  out.add("x-switchyard-cost-usd", cost ? usd_text(*cost) : "unknown");
+  out.add_checked("x-switchyard-cost-usd", cost ? usd_text(*cost) : "unknown");
   const bool stated = x.cost && x.usage && !x.usage->estimated;
-  out.add("x-switchyard-cost-basis", x.error ? "none" : stated ? "usage" : "estimate");
+  out.add_checked("x-switchyard-cost-basis", x.error ? "none" : stated ? "usage" : "estimate");
 }
 
 // Answers with an error before anything of an answer has left.
@@ -255,13 +257,13 @@ base::Task<void> Worker::refuse(Exchange& x, http::ServerConnection& connection)
     connection.abort();
     co_return;
   }
-  wire::Headers headers;
-  answer_headers(x, nullptr, headers);
-  headers.add("Content-Type", "application/json");
+  out_headers_.clear();
+  answer_headers(x, nullptr, out_headers_);
+  out_headers_.add_checked("Content-Type", "application/json");
   const std::string body =
       chat::openai_error(x.error->message, e.type, x.error_param,
                          x.error_code.empty() ? e.code : std::string_view(x.error_code));
-  (void)co_await connection.respond(e.status, headers, body);
+  (void)co_await connection.respond(e.status, out_headers_, body);
 }
 
 base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
@@ -313,10 +315,10 @@ base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::
   x.status = x.upstream_status;
   settle(x, usage);
   finish(x);
-  wire::Headers headers;
-  answer_headers(x, &head, headers);
-  headers.add("Content-Type", "application/json");
-  (void)co_await connection.respond(x.status, headers, body);
+  out_headers_.clear();
+  answer_headers(x, &head, out_headers_);
+  out_headers_.add_checked("Content-Type", "application/json");
+  (void)co_await connection.respond(x.status, out_headers_, body);
 }
 
 base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head,
@@ -335,12 +337,12 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
     if (x.first_ns == 0 && relay.scan().first_content()) x.first_ns = shared_.clock.mono_ns();
     if (ready.empty()) continue;
     if (!begun) {
-      wire::Headers headers;
-      answer_headers(x, &head, headers);
-      headers.add("Content-Type", "text/event-stream");
-      headers.add("Cache-Control", "no-cache");
+      out_headers_.clear();
+      answer_headers(x, &head, out_headers_);
+      out_headers_.add_checked("Content-Type", "text/event-stream");
+      out_headers_.add_checked("Cache-Control", "no-cache");
       x.status = 200;
-      connection.begin(200, headers);
+      connection.begin(200, out_headers_);
       begun = true;
     }
     if (relay.over() && (relay.ok() || relay.scan().error()))
@@ -439,18 +441,27 @@ void Worker::finish(Exchange& x) {
   }
   if (log_ == nullptr) return;
   append_record_end(x.record, x, now);
-  if (const auto written = log_->append(x.record)) {
-    shared_.records_written.add();
-  } else {
-    shared_.records_dropped.add();
-    constexpr std::int64_t kOncePerNs = 60'000'000'000;
-    if (last_log_complaint_ns_ == 0 || now - last_log_complaint_ns_ > kOncePerNs) {
-      last_log_complaint_ns_ = now;
-      base::log_error(fmt::format(
-          "record not written: {}; {} dropped so far by this worker, requests are still served",
-          written.error().message, log_->dropped()));
-    }
-  }
+  (void)log_->add(x.record);  // a drop is counted and told by write_records()
+}
+
+// In every turn of the loop before answers leave.
+void Worker::write_records() {
+  log_->flush();
+  const auto news = [](std::uint64_t& told, std::uint64_t now) {
+    return static_cast<std::int64_t>(now - std::exchange(told, now));
+  };
+  if (const auto n = news(told_written_, log_->appended()); n > 0) shared_.records_written.add(n);
+  const std::int64_t lost = news(told_dropped_, log_->dropped());
+  if (lost == 0) return;
+  shared_.records_dropped.add(lost);
+  constexpr std::int64_t kOncePerNs = 60'000'000'000;
+  const std::int64_t now = shared_.clock.mono_ns();
+  if (last_log_complaint_ns_ != 0 && now - last_log_complaint_ns_ <= kOncePerNs) return;
+  last_log_complaint_ns_ = now;
+  base::log_error(
+      fmt::format("record not written: {}; {} dropped so far by this worker, requests are still "
+                  "served",
+                  log_->last_error().message, log_->dropped()));
 }
 
 }  // namespace swy::gateway

@@ -244,6 +244,7 @@ void Call::release() {
 }
 
 void Call::write_head(const Origin& origin, const OutRequest& request) {
+  out_.reserve(1024);  // a head of ordinary size
   wire::append_request_line(out_, request.method, request.target);
   out_.append("host: ").append(origin.host);
   if (origin.port != (origin.tls ? 443 : 80)) out_.append(":").append(std::to_string(origin.port));

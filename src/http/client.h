@@ -55,8 +55,8 @@ struct ClientCounts {
   std::size_t idle = 0;
 };
 
-// Views that must live until start() returns. Host is added; Content-Length too when there is a
-// body or the method has one.
+// Views that must live until start() returns; the headers are read before it first waits. Host is
+// added; Content-Length too when there is a body or the method has one.
 struct OutRequest {
   std::string_view method = "GET";
   std::string_view target = "/";

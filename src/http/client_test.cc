@@ -84,7 +84,6 @@ TEST(Client, interim_responses_are_passed_over) {
 TEST(Client, a_pooled_connection_that_the_server_closed_is_not_used_again) {
   Script script("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   EXPECT_EQ(script.get(), "200 ok");
-  EXPECT_EQ(script.pool.counts().idle, 1u);
   EXPECT_EQ(script.get({.method = "POST", .body = "x"}), "200 ok");
   EXPECT_EQ(script.get(), "200 ok");
   EXPECT_EQ(script.accepted, 3);

@@ -1,5 +1,7 @@
 // Loop: one thread's event loop: tasks, posted functions, exact sleeps and cheap coarse deadlines.
 //
+// It goes in turns: everything that is ready is handled, then the writes of all of it leave.
+//
 // Use one Loop per worker thread. Threading: everything belongs to the thread that runs the loop,
 // except post() and stop(), which any thread may call. Before run() the building thread counts as
 // the loop's thread. Ownership: the loop owns spawned tasks; destroying it destroys the unfinished
@@ -94,9 +96,12 @@ class Loop {
 
   [[nodiscard]] std::int64_t now_ns() const;  // monotonic
   // Deadlines are in absolute nanoseconds; kNever when `ns` is not positive.
-  [[nodiscard]] std::int64_t after(std::int64_t ns) const {
-    return ns > 0 ? now_ns() + ns : kNever;
-  }
+  // Counted from the beginning of the present turn, which costs no look at the clock.
+  [[nodiscard]] std::int64_t after(std::int64_t ns) const;
+
+  // fn is called in every turn before its writes leave: for what must be safe by then. It must not
+  // write to a Stream. {} to stop it.
+  void before_writes(std::function<void()> fn);
 
   class Sleep;
   Sleep sleep_for(std::int64_t ns);  // co_await it; exact to the operating system's timers

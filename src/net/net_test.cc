@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -227,6 +229,162 @@ TEST(Tcp, bytes_larger_than_the_kernel_takes_arrive_whole_while_reading_at_the_s
   loop.spawn(pour_and_hear(loop, (*listener)->port(), big, heard));
   ASSERT_TRUE(loop.drain(20'000 * kMillisecond));
   EXPECT_EQ(std::count(heard.begin(), heard.end(), 'y'), static_cast<std::ptrdiff_t>(big.size()));
+}
+
+// A raw peer: what the other end does with its socket is the test's to say.
+class Peer {
+ public:
+  explicit Peer(std::uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  }
+  ~Peer() { close(fd_); }
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+  void say(std::string_view text, int flags = 0) {
+    EXPECT_EQ(send(fd_, text.data(), text.size(), flags), static_cast<ssize_t>(text.size()));
+  }
+  void end() { shutdown(fd_, SHUT_WR); }
+  // What has arrived by now.
+  std::string heard() {
+    std::array<char, 256> buffer;
+    const ssize_t n = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    return n > 0 ? std::string(buffer.data(), static_cast<std::size_t>(n)) : "";
+  }
+
+ private:
+  int fd_;
+};
+
+base::Task<void> collect(Listener& listener, std::size_t size, std::string& heard, bool& ended) {
+  auto accepted = co_await listener.accept();
+  if (!accepted) co_return;
+  std::vector<char> buffer(size);
+  for (;;) {
+    const auto n = co_await (*accepted)->read_some(buffer);
+    if (!n) co_return;
+    if (*n == 0) break;
+    heard.append(buffer.data(), *n);
+  }
+  ended = true;
+}
+
+TEST(Tcp, bytes_and_the_end_behind_them_arrive_with_every_size_of_buffer) {
+  for (const std::size_t size : {1U, 3U, 4U, 5U, 64U}) {
+    Loop loop;
+    auto listener = Listener::listen(loop, {});
+    ASSERT_TRUE(listener);
+    std::string heard;
+    bool ended = false;
+    loop.spawn(collect(**listener, size, heard, ended));
+    Peer peer((*listener)->port());
+    peer.say("abcd");
+    peer.end();
+    ASSERT_TRUE(loop.drain(2000 * kMillisecond)) << size;
+    EXPECT_EQ(heard, "abcd");
+    EXPECT_TRUE(ended);
+  }
+}
+
+TEST(Tcp, urgent_data_does_not_hide_the_bytes_behind_it) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  std::string heard;
+  bool ended = false;
+  loop.spawn(collect(**listener, 64, heard, ended));
+  Peer peer((*listener)->port());
+  peer.say("ab");
+  peer.say("!", MSG_OOB);
+  peer.say("cd");
+  loop.run_for(100 * kMillisecond);
+  EXPECT_EQ(heard, "abcd");
+  peer.end();
+  EXPECT_TRUE(loop.drain(2000 * kMillisecond));
+}
+
+base::Task<void> accept_into(Listener& listener, std::unique_ptr<Stream>& stream) {
+  auto accepted = co_await listener.accept();
+  if (accepted) stream = std::move(*accepted);
+}
+
+base::Task<void> say(Stream& stream, std::string_view text, std::string& order) {
+  EXPECT_TRUE(co_await stream.write_all(text));
+  order += 'w';
+}
+
+TEST(Loop, what_must_be_safe_before_a_turns_writes_leave_comes_first) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  std::unique_ptr<Stream> stream;
+  loop.spawn(accept_into(**listener, stream));
+  Peer peer((*listener)->port());
+  ASSERT_TRUE(loop.drain(2000 * kMillisecond));
+  ASSERT_TRUE(stream);
+  std::string order;
+  loop.before_writes([&] {
+    if (!order.empty()) return;
+    EXPECT_EQ(peer.heard(), "") << "a write left before";
+    order += 'b';
+  });
+  loop.post([&] { loop.spawn(say(*stream, "x", order)); });
+  loop.run_for(20 * kMillisecond);
+  EXPECT_EQ(order, "bw");
+  loop.before_writes({});
+  EXPECT_EQ(peer.heard(), "x");
+}
+
+TEST(Tcp, a_stream_closed_in_the_turn_of_its_write_still_says_it) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  std::unique_ptr<Stream> stream;
+  loop.spawn(accept_into(**listener, stream));
+  Peer peer((*listener)->port());
+  ASSERT_TRUE(loop.drain(2000 * kMillisecond));
+  std::string order;
+  loop.spawn(say(*stream, "farewell", order));
+  stream->close();
+  EXPECT_TRUE(loop.drain(2000 * kMillisecond));
+  EXPECT_EQ(peer.heard(), "farewell");
+  EXPECT_EQ(order, "w");
+}
+
+base::Task<void> connect_by_name(Loop& loop, std::string name, std::uint16_t port, Error& error) {
+  auto stream = co_await connect_tcp(loop, name, port, loop.after(20'000 * kMillisecond));
+  if (!stream) error = stream.error();
+}
+
+TEST(Tcp, names_are_resolved_and_an_unknown_one_is_unavailable) {
+  Loop loop;
+  auto listener = Listener::listen(loop, {});
+  ASSERT_TRUE(listener);
+  Error known;
+  Error unknown;
+  loop.spawn(connect_by_name(loop, "localhost", (*listener)->port(), known));
+  loop.spawn(connect_by_name(loop, "no such name", 80, unknown));
+  ASSERT_TRUE(loop.drain(30'000 * kMillisecond));
+  EXPECT_EQ(known.message, "");
+  EXPECT_EQ(unknown.code, ErrorCode::kUnavailable);
+  EXPECT_NE(unknown.message.find("no such name"), std::string::npos);
+}
+
+base::Task<void> sleep_often(Loop& loop, int times) {
+  for (int i = 0; i < times; ++i) co_await loop.sleep_for(20'000);
+}
+
+TEST(Loop, is_awake_between_short_waits_and_asleep_when_nothing_comes) {
+  Loop loop;
+  loop.spawn(sleep_often(loop, 100));
+  ASSERT_TRUE(loop.drain(5000 * kMillisecond));
+  loop.run_for(5 * kMillisecond);
+  const std::int64_t cpu = cpu_ns();
+  loop.run_for(200 * kMillisecond);
+  EXPECT_LT(cpu_ns() - cpu, 20 * kMillisecond) << "it spins";
 }
 
 TEST(Tcp, a_closed_listener_ends_its_accept) {

@@ -57,7 +57,7 @@ class Stream {
 
   // The operations below the awaiters. start_*: true = op.result is set and done is not called;
   // false = done is called later, once, from the loop (never from inside a call to this Stream),
-  // unless withdrawn. Writes are tried at once.
+  // unless withdrawn. Writes may leave at the end of the loop's turn (loop.h).
   virtual bool start_read(ReadOp& op) = 0;
   virtual bool start_write(WriteOp& op) = 0;
   virtual void withdraw_read() noexcept = 0;

@@ -1,168 +1,221 @@
-// TCP on Asio. Reads go through async_read_some: Asio knows from its edge-triggered events when to
-// try recv at once, so a waiting read costs no system call. Writes are tried with one gathered
-// sendmsg first and wait only when the kernel is full.
+// TCP on the loop's epoll.
 //
-// An Asio operation cannot be unsaid, only cancelled, and its handler runs later. So the socket
-// lives in a Conn that outlives its Stream until the last handler has come back; a handler whose
-// operation was withdrawn (its generation is old) does nothing. Cancelling hits both directions of
-// a socket: the one that nobody meant starts again. Tests: net_test.cc.
+// Reads: the edge-triggered event says that there are bytes; a read then is one recv, and one that
+// did not fill its buffer has emptied the socket, so no recv is spent on hearing EAGAIN. (What
+// comes later is a new edge. Two things make a recv short without emptying the socket: the peer's
+// end behind the bytes, which the event told, and urgent data, after which every read goes on to
+// EAGAIN.) A read that is posted while more is known to wait is served in the next turn, so one
+// fast peer cannot keep the loop.
+//
+// Writes: one gathered sendmsg at the end of the turn; the rest waits for room. Tests: net_test.cc.
 #include "net/tcp.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
+#include "base/check.h"
 #include "net/private/loop_impl.h"
 #include "net/private/tcp_impl.h"
 
 namespace swy::net {
 namespace {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-using Executor = asio::io_context::executor_type;
-using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
+constexpr std::uint32_t kOver = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 void set_no_delay(int fd) {
   const int on = 1;
   (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // a failure costs latency only
 }
 
-class Conn {
- public:
-  explicit Conn(Loop& loop)
-      : socket_(context_of(loop)),
-        read_deadline_([](void* c) { static_cast<Conn*>(c)->expire_read(); }, this),
-        write_deadline_([](void* c) { static_cast<Conn*>(c)->expire_write(); }, this),
-        loop_(loop) {}
-
-  Socket& socket() { return socket_; }
-  Loop& loop() { return loop_; }
-  Deadline& read_deadline() { return read_deadline_; }
-  void set_write_stall(std::int64_t ns) { write_stall_ns_ = ns; }
-
-  bool start_read(ReadOp& op);
-  bool start_write(WriteOp& op);
-  void withdraw_read();
-  void withdraw_write();
-  void cancel(ErrorCode why);
-  void close();
-  // The Stream is gone: frees this as soon as no handler is under way.
-  void abandon();
-
-  // Connecting uses the write direction.
-  void start_connect(const SocketAddress& address, WriteOp& op, std::int64_t due_ns);
-
- private:
-  enum class Then : std::uint8_t { kSend, kConnected };
-  struct ReadHandler {
-    Conn* conn;
-    std::uint32_t generation;
-    void operator()(const error_code& ec, std::size_t n) const { conn->on_read(generation, ec, n); }
-  };
-  struct WriteHandler {
-    Conn* conn;
-    std::uint32_t generation;
-    void operator()(const error_code& ec) const { conn->on_writable(generation, ec); }
-  };
-
-  void read_more();
-  void wait_writable();
-  bool send_now(WriteOp& op);  // true: op is finished, well or badly
-  void on_read(std::uint32_t generation, const error_code& ec, std::size_t n);
-  void on_writable(std::uint32_t generation, const error_code& ec);
-  void expire_read();
-  void expire_write();
-  bool returned();  // a handler came back; false when this was the last and the Conn is freed
-
-  Socket socket_;
-  ReadOp* read_ = nullptr;
-  WriteOp* write_ = nullptr;
-  Deadline read_deadline_;
-  Deadline write_deadline_;
-  Loop& loop_;
-  std::uint32_t read_generation_ = 0;
-  std::uint32_t write_generation_ = 0;
-  std::uint32_t handlers_ = 0;
-  bool abandoned_ = false;
-  std::int64_t write_stall_ns_ = 0;
-  // Why the outstanding operation was cancelled; nullopt: it was not.
-  std::optional<ErrorCode> read_stop_;
-  std::optional<ErrorCode> write_stop_;
-  Then then_ = Then::kSend;
-};
-
 Error stopped(ErrorCode why) {
   return {why, why == ErrorCode::kTimeout ? "the deadline passed" : "the operation was cancelled"};
 }
 
-Error asio_error(const error_code& ec, std::string_view doing) {
-  return system_error(ec.value(), doing);
-}
+class TcpStream final : public Stream {
+ public:
+  explicit TcpStream(Loop& loop)
+      : watch_(
+            loop, [](void* c, std::uint32_t e) { static_cast<TcpStream*>(c)->ready(e); }, this),
+        read_job_([](void* c) { static_cast<TcpStream*>(c)->go_on_reading(); }, this),
+        write_job_([](void* c) { static_cast<TcpStream*>(c)->go_on_writing(); }, this),
+        read_deadline_([](void* c) { static_cast<TcpStream*>(c)->expire_read(); }, this),
+        write_deadline_([](void* c) { static_cast<TcpStream*>(c)->expire_write(); }, this) {}
+  ~TcpStream() override = default;
+  TcpStream(const TcpStream&) = delete;
+  TcpStream& operator=(const TcpStream&) = delete;
 
-bool Conn::start_read(ReadOp& op) {
+  int open(int fd) { return watch_.open(fd); }
+  // Connecting uses the write direction. The descriptor is this stream's from here on.
+  void start_connect(int fd, const SocketAddress& address, WriteOp& op, std::int64_t due_ns);
+
+  bool start_read(ReadOp& op) override;
+  bool start_write(WriteOp& op) override;
+  void withdraw_read() noexcept override;
+  void withdraw_write() noexcept override;
+  void set_read_deadline(std::int64_t due_ns) override { read_deadline_.arm(loop(), due_ns); }
+  void set_write_stall(std::int64_t ns) override { write_stall_ns_ = ns; }
+  void cancel() override;
+  void shutdown_write() override {
+    say_what_is_queued();
+    (void)shutdown(watch_.fd(), SHUT_WR);
+  }
+  void close() override;
+  void reset() override {
+    const linger discard{1, 0};
+    (void)setsockopt(watch_.fd(), SOL_SOCKET, SO_LINGER, &discard, sizeof discard);
+    close();
+  }
+  [[nodiscard]] std::string peer() const override { return name(getpeername); }
+  [[nodiscard]] std::string local() const override { return name(getsockname); }
+
+ private:
+  Loop& loop() { return watch_.loop(); }
+  void ready(std::uint32_t events);
+  bool receive_now(ReadOp& op);  // true: op is finished, well or badly
+  bool send_now(WriteOp& op);    // the same
+  void go_on_reading();
+  void go_on_writing();
+  void say_what_is_queued();
+  void end_read(Error why);
+  void end_write(Error why);
+  void finish_read() {
+    ReadOp& op = *std::exchange(read_, nullptr);
+    op.done(op.context);  // may destroy this
+  }
+  void finish_write() {
+    write_deadline_.disarm();
+    full_ = false;
+    WriteOp& op = *std::exchange(write_, nullptr);
+    op.done(op.context);  // may destroy this
+  }
+  void expire_read() {
+    if (read_ == nullptr) return;
+    read_job_.withdraw();
+    read_->result = tl::unexpected<Error>(stopped(ErrorCode::kTimeout));
+    finish_read();
+  }
+  void expire_write() {
+    if (write_ == nullptr) return;
+    write_job_.withdraw();
+    connecting_ = false;
+    write_->result = tl::unexpected<Error>(stopped(ErrorCode::kTimeout));
+    finish_write();
+  }
+  [[nodiscard]] std::string name(int (*get)(int, sockaddr*, socklen_t*)) const {
+    SocketAddress a;
+    a.size = sizeof a.storage;
+    if (!watch_.is_open()) return {};
+    auto* out = reinterpret_cast<sockaddr*>(&a.storage);
+    return get(watch_.fd(), out, &a.size) == 0 ? to_text(a) : std::string();
+  }
+
+  Watch watch_;
+  Job read_job_;
+  Job write_job_;
+  Deadline read_deadline_;
+  Deadline write_deadline_;
+  ReadOp* read_ = nullptr;
+  WriteOp* write_ = nullptr;
+  std::int64_t write_stall_ns_ = 0;
+  bool readable_ = false;    // a recv may find something
+  bool over_ = false;        // the peer's end or an error has come; it may lie behind bytes
+  bool urgent_ = false;      // urgent data has come
+  bool read_ended_ = false;  // cancelled or closed: the operation's result is set, done() is due
+  bool write_ended_ = false;
+  bool full_ = false;  // the kernel took less than all; an event tells when to go on
+  bool connecting_ = false;
+};
+
+bool TcpStream::start_read(ReadOp& op) {
   SWY_ASSERT(read_ == nullptr && !op.buffer.empty());
-  if (!socket_.is_open()) {
+  if (!watch_.is_open()) {
     op.result = fail(ErrorCode::kClosed, "the connection is closed");
     return true;
   }
   read_ = &op;
-  read_stop_.reset();
-  read_more();
+  read_ended_ = false;
+  if (readable_) run_soon(loop(), read_job_);
   return false;
 }
 
-void Conn::read_more() {
-  ++handlers_;
-  socket_.async_read_some(asio::buffer(read_->buffer.data(), read_->buffer.size()),
-                          ReadHandler{this, read_generation_});
+void TcpStream::ready(std::uint32_t events) {
+  if ((events & (EPOLLIN | EPOLLPRI | kOver)) != 0) readable_ = true;
+  if ((events & kOver) != 0) over_ = true;
+  if ((events & EPOLLPRI) != 0) urgent_ = true;
+  if (full_ && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) run_last(loop(), write_job_);
+  if (read_ != nullptr) go_on_reading();  // the last, as it may destroy this
 }
 
-void Conn::on_read(std::uint32_t generation, const error_code& ec, std::size_t n) {
-  if (!returned() || generation != read_generation_ || read_ == nullptr) return;
-  if (ec == asio::error::operation_aborted) {
-    if (!read_stop_) return read_more();
-    read_->result = tl::unexpected<Error>(stopped(*read_stop_));
-  } else if (ec && ec != asio::error::eof) {
-    read_->result = tl::unexpected<Error>(asio_error(ec, "reading"));
-  } else {
-    read_->result = n;
-  }
-  ReadOp& op = *std::exchange(read_, nullptr);
-  op.done(op.context);
-}
-
-void Conn::withdraw_read() {
+void TcpStream::go_on_reading() {
   if (read_ == nullptr) return;
-  read_ = nullptr;
-  ++read_generation_;
-  error_code ec;
-  socket_.cancel(ec);
+  read_job_.withdraw();
+  if (read_ended_ || receive_now(*read_)) finish_read();
 }
 
-bool Conn::start_write(WriteOp& op) {
+bool TcpStream::receive_now(ReadOp& op) {
+  if (!readable_) return false;
+  for (;;) {
+    const ssize_t n = recv(watch_.fd(), op.buffer.data(), op.buffer.size(), MSG_DONTWAIT);
+    if (n >= 0) {
+      const bool emptied = static_cast<std::size_t>(n) < op.buffer.size() && !over_ && !urgent_;
+      readable_ = !emptied;
+      op.result = static_cast<std::size_t>(n);
+      return true;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      readable_ = false;
+      return false;
+    }
+    if (errno != EINTR) {
+      op.result = tl::unexpected<Error>(system_error(errno, "reading"));
+      return true;
+    }
+  }
+}
+
+void TcpStream::withdraw_read() noexcept {
+  read_ = nullptr;
+  read_job_.withdraw();
+}
+
+bool TcpStream::start_write(WriteOp& op) {
   SWY_ASSERT(write_ == nullptr);
-  if (!socket_.is_open()) {
+  if (!watch_.is_open()) {
     op.result = fail(ErrorCode::kClosed, "the connection is closed");
     return true;
   }
-  if (send_now(op)) return true;
+  if (op.empty()) return true;
   write_ = &op;
-  write_stop_.reset();
-  then_ = Then::kSend;
-  wait_writable();
+  write_ended_ = full_ = false;
+  run_last(loop(), write_job_);
   return false;
 }
 
-bool Conn::send_now(WriteOp& op) {
+void TcpStream::go_on_writing() {
+  if (write_ == nullptr) return;
+  if (write_ended_ || send_now(*write_)) return finish_write();
+  full_ = true;
+  write_deadline_.arm(loop(), loop().after(write_stall_ns_));
+}
+
+bool TcpStream::send_now(WriteOp& op) {
+  if (connecting_) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    (void)getsockopt(watch_.fd(), SOL_SOCKET, SO_ERROR, &error, &size);
+    connecting_ = false;
+    if (error != 0) op.result = tl::unexpected<Error>(system_error(error, "connecting"));
+    return true;
+  }
   while (!op.empty()) {
     std::array<iovec, WriteOp::kPieces> vectors;
     for (std::size_t i = 0; i < op.count; ++i) {
@@ -172,7 +225,7 @@ bool Conn::send_now(WriteOp& op) {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = op.count;
-    const ssize_t n = sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = sendmsg(watch_.fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n >= 0) {
       op.consume(static_cast<std::size_t>(n));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -185,138 +238,67 @@ bool Conn::send_now(WriteOp& op) {
   return true;
 }
 
-void Conn::wait_writable() {
-  write_deadline_.arm(loop_, loop_.after(write_stall_ns_));
-  ++handlers_;
-  socket_.async_wait(Socket::wait_write, WriteHandler{this, write_generation_});
-}
-
-void Conn::on_writable(std::uint32_t generation, const error_code& ec) {
-  if (!returned() || generation != write_generation_ || write_ == nullptr) return;
-  if (write_stop_) {
-    write_->result = tl::unexpected<Error>(stopped(*write_stop_));
-  } else if (then_ == Then::kConnected) {
-    if (ec) write_->result = tl::unexpected<Error>(asio_error(ec, "connecting"));
-  } else if (ec && ec != asio::error::operation_aborted) {
-    write_->result = tl::unexpected<Error>(asio_error(ec, "writing"));
-  } else if (!send_now(*write_)) {
-    return wait_writable();
-  }
-  WriteOp& op = *std::exchange(write_, nullptr);
-  op.done(op.context);
-}
-
-void Conn::withdraw_write() {
-  if (write_ == nullptr) return;
+void TcpStream::withdraw_write() noexcept {
   write_ = nullptr;
-  ++write_generation_;
-  error_code ec;
-  socket_.cancel(ec);
-}
-
-void Conn::cancel(ErrorCode why) {
-  if (read_ != nullptr) read_stop_ = why;
-  if (write_ != nullptr) write_stop_ = why;
-  error_code ec;
-  socket_.cancel(ec);
-}
-
-void Conn::expire_read() {
-  if (read_ == nullptr) return;
-  read_stop_ = ErrorCode::kTimeout;
-  error_code ec;
-  socket_.cancel(ec);
-}
-
-void Conn::expire_write() {
-  if (write_ == nullptr) return;
-  write_stop_ = ErrorCode::kTimeout;
-  error_code ec;
-  socket_.cancel(ec);
-}
-
-void Conn::close() {
-  if (read_ != nullptr) read_stop_ = ErrorCode::kCancelled;
-  if (write_ != nullptr) write_stop_ = ErrorCode::kCancelled;
-  error_code ec;
-  socket_.close(ec);
-}
-
-void Conn::abandon() {
-  read_ = nullptr;
-  write_ = nullptr;
-  read_deadline_.disarm();
+  write_job_.withdraw();
   write_deadline_.disarm();
-  error_code ec;
-  socket_.close(ec);
-  abandoned_ = true;
-  if (handlers_ == 0) delete this;
 }
 
-bool Conn::returned() {
-  if (--handlers_ == 0 && abandoned_) {
-    delete this;
-    return false;
-  }
-  return !abandoned_;
+// What was handed over in this turn leaves before the connection ends: a last alert, a farewell.
+void TcpStream::say_what_is_queued() {
+  if (write_ == nullptr || write_ended_ || connecting_ || full_) return;
+  write_ended_ = send_now(*write_);
 }
 
-void Conn::start_connect(const SocketAddress& address, WriteOp& op, std::int64_t due_ns) {
-  write_deadline_.arm(loop_, due_ns);
-  asio::generic::stream_protocol::endpoint endpoint(address.get(), address.size);
+void TcpStream::end_read(Error why) {
+  if (read_ == nullptr || read_ended_) return;
+  read_->result = tl::unexpected<Error>(std::move(why));
+  read_ended_ = true;
+  run_soon(loop(), read_job_);
+}
+
+void TcpStream::end_write(Error why) {
+  if (write_ == nullptr || write_ended_) return;
+  write_->result = tl::unexpected<Error>(std::move(why));
+  write_ended_ = true;
+  run_last(loop(), write_job_);
+}
+
+void TcpStream::cancel() {
+  end_read(stopped(ErrorCode::kCancelled));
+  end_write(stopped(ErrorCode::kCancelled));
+}
+
+void TcpStream::close() {
+  if (!watch_.is_open()) return;
+  say_what_is_queued();
+  cancel();
+  watch_.close();
+}
+
+void TcpStream::start_connect(int fd, const SocketAddress& address, WriteOp& op,
+                              std::int64_t due_ns) {
+  int error = connect(fd, address.get(), address.size) == 0 ? 0 : errno;
+  const bool under_way = error == EINPROGRESS;
+  // Watched only now: a socket that has not begun to connect counts as hung up.
+  if (error == 0 || under_way) error = open(fd);
+  if (!watch_.is_open()) ::close(fd);
   write_ = &op;
-  then_ = Then::kConnected;
-  ++handlers_;
-  socket_.async_connect(endpoint, WriteHandler{this, write_generation_});
+  write_deadline_.arm(loop(), due_ns);
+  connecting_ = full_ = under_way && error == 0;
+  if (full_) return;
+  write_ended_ = true;
+  if (error != 0) op.result = tl::unexpected<Error>(system_error(error, "connecting"));
+  run_last(loop(), write_job_);
 }
-
-class TcpStream final : public Stream {
- public:
-  explicit TcpStream(Conn* conn) : conn_(conn) {}
-  ~TcpStream() override { conn_->abandon(); }
-  TcpStream(const TcpStream&) = delete;
-  TcpStream& operator=(const TcpStream&) = delete;
-  bool start_read(ReadOp& op) override { return conn_->start_read(op); }
-  bool start_write(WriteOp& op) override { return conn_->start_write(op); }
-  void withdraw_read() noexcept override { conn_->withdraw_read(); }
-  void withdraw_write() noexcept override { conn_->withdraw_write(); }
-  void set_read_deadline(std::int64_t due_ns) override {
-    conn_->read_deadline().arm(conn_->loop(), due_ns);
-  }
-  void set_write_stall(std::int64_t ns) override { conn_->set_write_stall(ns); }
-  void cancel() override { conn_->cancel(ErrorCode::kCancelled); }
-  void shutdown_write() override {
-    error_code ec;
-    conn_->socket().shutdown(Socket::shutdown_send, ec);
-  }
-  void close() override { conn_->close(); }
-  void reset() override {
-    const linger discard{1, 0};
-    (void)setsockopt(conn_->socket().native_handle(), SOL_SOCKET, SO_LINGER, &discard,
-                     sizeof discard);
-    conn_->close();
-  }
-  [[nodiscard]] std::string peer() const override { return name(getpeername); }
-  [[nodiscard]] std::string local() const override { return name(getsockname); }
-
- private:
-  [[nodiscard]] std::string name(int (*get)(int, sockaddr*, socklen_t*)) const {
-    SocketAddress a;
-    a.size = sizeof a.storage;
-    if (!conn_->socket().is_open()) return {};
-    auto* out = reinterpret_cast<sockaddr*>(&a.storage);
-    return get(conn_->socket().native_handle(), out, &a.size) == 0 ? to_text(a) : std::string();
-  }
-  Conn* conn_;  // frees itself after abandon()
-};
 
 // Awaits one connection attempt.
 class Connecting {
  public:
-  Connecting(Conn& conn, const SocketAddress& address, std::int64_t due_ns)
-      : conn_(conn), address_(address), due_ns_(due_ns) {}
+  Connecting(TcpStream& stream, int fd, const SocketAddress& address, std::int64_t due_ns)
+      : stream_(stream), fd_(fd), address_(address), due_ns_(due_ns) {}
   ~Connecting() {
-    if (pending_) conn_.withdraw_write();
+    if (pending_) stream_.withdraw_write();
   }
   Connecting(const Connecting&) = delete;
   Connecting& operator=(const Connecting&) = delete;
@@ -326,7 +308,7 @@ class Connecting {
     pending_ = true;
     op_.context = this;
     op_.done = [](void* self) { static_cast<Connecting*>(self)->finish(); };
-    conn_.start_connect(address_, op_, due_ns_);
+    stream_.start_connect(fd_, address_, op_, due_ns_);
   }
   Status await_resume() { return std::move(op_.result); }
 
@@ -335,7 +317,8 @@ class Connecting {
     pending_ = false;
     handle_.resume();
   }
-  Conn& conn_;
+  TcpStream& stream_;
+  int fd_;
   const SocketAddress& address_;
   std::int64_t due_ns_;
   WriteOp op_;
@@ -377,19 +360,17 @@ Error system_error(int number, std::string_view doing) {
     default:
       break;
   }
-  return {code, std::string(doing) + ": " +
-                    error_code(number, boost::system::system_category()).message()};
+  return {code, std::string(doing) + ": " + std::generic_category().message(number)};
 }
 
 base::Task<Result<std::unique_ptr<Stream>>> connect_address(Loop& loop, SocketAddress address,
                                                             std::int64_t due_ns) {
-  Conn* conn = new Conn(loop);  // its Stream's from here on
-  auto stream = std::make_unique<TcpStream>(conn);
-  error_code ec;
-  conn->socket().open(asio::generic::stream_protocol(address.storage.ss_family, IPPROTO_TCP), ec);
-  if (ec) co_return tl::unexpected<Error>(asio_error(ec, "opening a socket"));
-  set_no_delay(conn->socket().native_handle());
-  const Status connected = co_await Connecting(*conn, address, due_ns);
+  const int fd =
+      socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) co_return tl::unexpected<Error>(system_error(errno, "opening a socket"));
+  set_no_delay(fd);
+  auto stream = std::make_unique<TcpStream>(loop);
+  const Status connected = co_await Connecting(*stream, fd, address, due_ns);
   if (!connected) co_return fail_in(to_text(address), connected.error());
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
@@ -397,118 +378,88 @@ base::Task<Result<std::unique_ptr<Stream>>> connect_address(Loop& loop, SocketAd
 // ---- Listener
 
 struct Listener::Core {
-  using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, Executor>;
-  explicit Core(Loop& l)
-      : loop(l),
-        acceptor(context_of(l)),
+  explicit Core(Loop& loop)
+      : watch(
+            loop, [](void* c, std::uint32_t) { static_cast<Core*>(c)->accept_more(); }, this),
+        job([](void* c) { static_cast<Core*>(c)->accept_more(); }, this),
         pause([](void* c) { static_cast<Core*>(c)->accept_more(); }, this) {}
 
-  Loop& loop;
-  Acceptor acceptor;
+  Watch watch;
+  Job job;
   Deadline pause;
   Accept* waiter = nullptr;
-  bool waiting = false;  // an Asio handler is under way
-  bool abandoned = false;
   std::uint64_t starved = 0;
 
   bool accept_now(Accept& accept);  // true: accept.result_ is set
-  void accept_more();
-  void wait();
-  void finish();
+  void accept_more() {
+    if (waiter != nullptr && accept_now(*waiter)) std::exchange(waiter, nullptr)->handle_.resume();
+  }
 };
 
 bool Listener::Core::accept_now(Accept& accept) {
   for (;;) {
-    if (!acceptor.is_open()) {
+    if (!watch.is_open()) {
       accept.result_ = fail(ErrorCode::kCancelled, "the listener is closed");
       return true;
     }
-    const int fd =
-        accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = accept4(watch.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       set_no_delay(fd);
-      Conn* conn = new Conn(loop);
-      accept.result_ = std::make_unique<TcpStream>(conn);
-      error_code ec;
-      conn->socket().assign(asio::generic::stream_protocol(AF_INET, IPPROTO_TCP), fd, ec);
-      if (!ec) return true;
-      ::close(fd);  // the reactor would not take it: out of memory or epoll watches
-      errno = ENOMEM;
+      auto stream = std::make_unique<TcpStream>(watch.loop());
+      errno = stream->open(fd);
+      if (errno == 0) {
+        accept.result_ = std::move(stream);
+        return true;
+      }
+      const int error = errno;  // out of memory or epoll watches
+      ::close(fd);
+      errno = error == ENOSPC ? ENOMEM : error;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
       ++starved;
-      pause.arm(loop, loop.after(100 * kMillisecond));
+      pause.arm(watch.loop(), watch.loop().after(100 * kMillisecond));
       return false;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      wait();
-      return false;
-    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;  // an event tells of the next one
     // Anything else is a connection that failed before it was accepted: take the next one.
   }
 }
 
-void Listener::Core::wait() {
-  if (waiting) return;
-  waiting = true;
-  acceptor.async_wait(Acceptor::wait_read, [this](const error_code&) {
-    waiting = false;
-    if (abandoned) {
-      delete this;
-    } else {
-      accept_more();
-    }
-  });
-}
-
-void Listener::Core::accept_more() {
-  if (waiter != nullptr && accept_now(*waiter)) finish();
-}
-
-void Listener::Core::finish() { std::exchange(waiter, nullptr)->handle_.resume(); }
-
 Result<std::unique_ptr<Listener>> Listener::listen(Loop& loop, const ListenOptions& options) {
-  error_code ec;
-  const auto address = asio::ip::make_address(options.address, ec);
-  if (ec) return fail(ErrorCode::kInvalidArgument, options.address + " is not a numeric address");
-  const asio::ip::tcp::endpoint endpoint(address, options.port);
+  SocketAddress address;
+  if (!numeric_address(options.address, options.port, address))
+    return fail(ErrorCode::kInvalidArgument, options.address + " is not a numeric address");
   std::unique_ptr<Listener> listener(new Listener(new Core(loop)));
-  auto& acceptor = listener->core_->acceptor;
-  acceptor.open(asio::generic::stream_protocol(endpoint.protocol().family(), IPPROTO_TCP), ec);
-  if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
-  if (!ec && options.share_port) {
-    const int on = 1;
-    (void)setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-  }
-  if (!ec) acceptor.native_non_blocking(true, ec);
-  if (!ec) acceptor.bind(asio::generic::stream_protocol::endpoint(endpoint), ec);
-  if (!ec) acceptor.listen(options.backlog, ec);
-  if (ec) {
-    return tl::unexpected<Error>(
-        asio_error(ec, "listening on " + options.address + ":" + std::to_string(options.port)));
-  }
-  return listener;
+  const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int error = fd >= 0 ? 0 : errno;
+  const int on = 1;
+  if (error == 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (error == 0 && options.share_port)
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (error == 0 &&
+      (bind(fd, address.get(), address.size) < 0 || ::listen(fd, options.backlog) < 0))
+    error = errno;
+  if (error == 0) error = listener->core_->watch.open(fd);
+  if (error == 0) return listener;
+  if (fd >= 0) ::close(fd);
+  return tl::unexpected<Error>(
+      system_error(error, "listening on " + options.address + ":" + std::to_string(options.port)));
 }
 
-Listener::~Listener() {
-  close();
-  core_->waiter = nullptr;
-  core_->abandoned = true;
-  if (!core_->waiting) delete core_;
-}
+Listener::~Listener() { delete core_; }
 
 void Listener::close() {
-  error_code ec;
-  core_->acceptor.close(ec);  // a waiting accept() hears of it through its handler
-  if (core_->pause.due_ns() != kNever) core_->pause.arm(core_->loop, core_->loop.now_ns());
+  core_->watch.close();
+  run_soon(core_->watch.loop(), core_->job);  // a waiting accept() hears of it
 }
 
 std::uint16_t Listener::port() const {
-  error_code ec;
-  const auto endpoint = core_->acceptor.local_endpoint(ec);
-  if (ec) return 0;
-  const auto* a = reinterpret_cast<const sockaddr_in*>(endpoint.data());
-  return ntohs(a->sin_port);  // the port is at the same place in sockaddr_in6
+  SocketAddress a;
+  a.size = sizeof a.storage;
+  auto* out = reinterpret_cast<sockaddr*>(&a.storage);
+  if (getsockname(core_->watch.fd(), out, &a.size) != 0) return 0;
+  // The port is at the same place in sockaddr_in6.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(out)->sin_port);
 }
 
 std::uint64_t Listener::starved() const { return core_->starved; }

@@ -18,8 +18,9 @@
 namespace swy::net {
 namespace {
 
-constexpr std::size_t kRecord = 16 * 1024;       // TLS's largest plaintext
-constexpr std::size_t kCipherBuffer = 4 * 1024;  // of one read; larger records take several
+constexpr std::size_t kRecord = 16 * 1024;        // TLS's largest plaintext
+constexpr std::size_t kWriteBatch = 4 * kRecord;  // encrypted before it is handed on
+constexpr std::size_t kCipherBuffer = 4 * 1024;   // of one read; larger records take several
 constexpr std::size_t kMaxSessions = 256;
 
 template <auto kFree>
@@ -135,8 +136,9 @@ class TlsStream final : public Stream {
   WriteOp inner_write_;
   ReadOp* read_ = nullptr;
   WriteOp* write_ = nullptr;
-  bool reading_ = false;  // inner_read_ is outstanding
-  bool writing_ = false;  // inner_write_ is outstanding
+  bool reading_ = false;     // inner_read_ is outstanding
+  bool writing_ = false;     // inner_write_ is outstanding
+  bool shut_after_ = false;  // shutdown_write() once everything has left
   std::optional<Error> read_error_;
   std::optional<Error> write_error_;
 };
@@ -266,6 +268,9 @@ bool TlsStream::start_write(WriteOp& op) {
 
 bool TlsStream::pump() {
   while (!writing_ && !write_error_) {
+    while (write_ != nullptr && !write_->empty() && !write_error_ &&
+           BIO_ctrl_pending(out_bio_) < kWriteBatch)
+      encrypt_some();
     if (take_records()) {
       inner_write_.count = 0;
       inner_write_.result = {};
@@ -274,8 +279,6 @@ bool TlsStream::pump() {
       if (!inner_->start_write(inner_write_)) return false;
       writing_ = false;
       if (!inner_write_.result) write_error_ = inner_write_.result.error();
-    } else if (write_ != nullptr && !write_->empty()) {
-      encrypt_some();
     } else {
       return true;
     }
@@ -303,7 +306,9 @@ void TlsStream::encrypt_some() {
 void TlsStream::inner_write_done() {
   writing_ = false;
   if (!inner_write_.result) write_error_ = inner_write_.result.error();
-  if (!pump() || write_ == nullptr) return;
+  if (!pump()) return;
+  if (shut_after_) inner_->shutdown_write();
+  if (write_ == nullptr) return;
   WriteOp& op = *std::exchange(write_, nullptr);
   if (write_error_) op.result = tl::unexpected<Error>(*write_error_);
   op.done(op.context);
@@ -312,7 +317,8 @@ void TlsStream::inner_write_done() {
 void TlsStream::shutdown_write() {
   if (SSL_in_init(ssl_.get()) == 0) SSL_shutdown(ssl_.get());
   ERR_clear_error();
-  if (pump()) inner_->shutdown_write();  // otherwise the goodbye is still queued behind a slow peer
+  shut_after_ = !pump();  // the goodbye has to leave first
+  if (!shut_after_) inner_->shutdown_write();
 }
 
 void TlsStream::close() {

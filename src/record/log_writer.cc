@@ -1,11 +1,12 @@
-// Append with one write(2) per line; see log.h for the contract.
+// Append with one write(2) per group of lines; see log.h for the contract.
 //
 // Why a half line never stays in the middle: the writer knows the file's size after the last whole
-// line. A short write is taken back with ftruncate(2); if even that fails, the file is given up and
-// the next line opens a new one, so the half line is the last thing in its file: a torn tail. Why a
-// deleted file is noticed: writes to a file without a name succeed and lose the line. Each append
-// asks for the link count (fstat, a small part of the write's price) after writing, and writes the
-// line again into a new file. Tests: log_writer_test.cc (injected faults, RLIMIT_FSIZE, kill -9).
+// line. The half line of a short write is taken back with ftruncate(2); if even that fails, the
+// file is given up and the next line opens a new one, so the half line is the last thing in its
+// file: a torn tail. Why a deleted file is noticed: writes to a file without a name succeed and
+// lose the line. Each write is followed by a look at the link count (fstat, a small part of the
+// write's price), and what it wrote is written again into a new file. Tests: log_writer_test.cc
+// (injected faults, RLIMIT_FSIZE, kill -9).
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ constexpr mode_t kFileMode = 0600;
 constexpr int kNameTries = 100;  // names taken by an earlier process with our pid and millisecond
 constexpr std::size_t kMaxRetired =
     8;  // full files held open for sync(); older ones are closed unsynced
+constexpr std::size_t kLargeGroup = 256U << 10U;  // lines kept are written at the latest then
 constexpr std::size_t kKeepBuffer = 1U << 20U;
 
 ErrorCode code_of(int error) {
@@ -58,6 +60,7 @@ LogWriter::LogWriter(LogOptions options, const Clock& clock, FileOps& files)
     : options_(std::move(options)), clock_(clock), files_(files) {}
 
 LogWriter::~LogWriter() {
+  flush();
   if (fd_ >= 0) ::close(fd_);
   for (const int fd : retired_) ::close(fd);
 }
@@ -77,36 +80,82 @@ Result<std::unique_ptr<LogWriter>> LogWriter::open(LogOptions options, const Clo
   return std::unique_ptr<LogWriter>(new LogWriter(std::move(options), clock, files));
 }
 
-Status LogWriter::append(std::string_view line) {
-  const auto attempt = [&]() -> Status {
+Status LogWriter::add(std::string_view line) {
+  Status usable = [&]() -> Status {
     if (line.size() >= kMaxLine) return fail(ErrorCode::kTooLarge, "a record of 64 MiB or more");
-    if (line.find('\n') != std::string_view::npos) {
-      return fail(ErrorCode::kInvalidArgument, "a record with a newline in it");
-    }
-    buffer_.assign(line);
-    buffer_ += '\n';
-    if (fd_ >= 0 && size_ > 0 && size_ + buffer_.size() > options_.rotate_bytes) retire_file();
-    if (fd_ < 0) SWY_DO(begin_file());
-    SWY_DO(write_line());
-    if (files_.links(fd_) > 0) return {};
-    retire_file();  // deleted under us: the line is in a file without a name
-    SWY_DO(begin_file());
-    return write_line();
-  };
-  Status done = attempt();
-  ++(done ? appended_ : dropped_);
-  if (buffer_.capacity() > kKeepBuffer) std::string().swap(buffer_);
-  return done;
+    if (line.find('\n') == std::string_view::npos) return {};
+    return fail(ErrorCode::kInvalidArgument, "a record with a newline in it");
+  }();
+  if (!usable) {
+    drop(usable.error());
+    return usable;
+  }
+  const std::uint64_t would_be = size_ + kept_.size() + line.size() + 1;
+  if (!kept_.empty() && (would_be > options_.rotate_bytes || kept_.size() > kLargeGroup)) flush();
+  kept_.append(line).push_back('\n');
+  ++kept_lines_;
+  return {};
 }
 
-Status LogWriter::write_line() {
-  const ssize_t n = files_.write_file(fd_, buffer_.data(), buffer_.size());
-  if (n == static_cast<ssize_t>(buffer_.size())) {
-    size_ += buffer_.size();
-    return {};
+Status LogWriter::append(std::string_view line) {
+  flush();
+  SWY_DO(add(line));
+  const std::uint64_t before = dropped_;
+  flush();
+  if (dropped_ != before) return tl::unexpected<Error>(last_error_);
+  return {};
+}
+
+void LogWriter::flush() {
+  if (kept_.empty()) return;
+  const std::uint64_t all = std::exchange(kept_lines_, 0);
+  std::string_view left = kept_;
+  const Status together = write_out(left);
+  const auto failed = static_cast<std::uint64_t>(std::count(left.begin(), left.end(), '\n'));
+  appended_ += all - failed;
+  if (all == 1 && failed == 1) {
+    drop(together.error());
+    left = {};
   }
+  while (!left.empty()) {
+    std::string_view line = left.substr(0, left.find('\n') + 1);
+    left.remove_prefix(line.size());
+    if (const Status alone = write_out(line); alone) {
+      ++appended_;
+    } else {
+      drop(alone.error());
+    }
+  }
+  kept_.clear();
+  if (kept_.capacity() > kKeepBuffer) std::string().swap(kept_);
+}
+
+void LogWriter::drop(Error why) {
+  ++dropped_;
+  last_error_ = std::move(why);
+}
+
+Status LogWriter::write_out(std::string_view& lines) {
+  const std::string_view all = lines;
+  if (fd_ >= 0 && size_ > 0 && size_ + all.size() > options_.rotate_bytes) retire_file();
+  if (fd_ < 0) SWY_DO(begin_file());
+  Status done = write_lines(lines);
+  if (fd_ < 0 || files_.links(fd_) > 0) return done;
+  retire_file();  // deleted under us: the lines are in a file without a name
+  lines = all;
+  SWY_DO(begin_file());
+  return write_lines(lines);
+}
+
+Status LogWriter::write_lines(std::string_view& lines) {
+  const ssize_t n = files_.write_file(fd_, lines.data(), lines.size());
+  const std::size_t wrote = n < 0 ? 0 : static_cast<std::size_t>(n);
+  const std::size_t whole = wrote == lines.size() ? wrote : lines.substr(0, wrote).rfind('\n') + 1;
+  size_ += whole;
+  lines.remove_prefix(whole);
+  if (lines.empty()) return {};
   // A short write means that the space ran out on the way.
-  return n < 0 ? undo(0, static_cast<int>(-n)) : undo(static_cast<std::size_t>(n), ENOSPC);
+  return undo(wrote - whole, n < 0 ? static_cast<int>(-n) : ENOSPC);
 }
 
 Status LogWriter::undo(std::size_t wrote, int error) {

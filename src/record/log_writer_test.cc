@@ -96,6 +96,74 @@ TEST_F(LogWriterTest, TakesAShortWriteBackAndGoesOnWhenThereIsSpace) {
   EXPECT_EQ(writer->appended(), 2U);
 }
 
+TEST_F(LogWriterTest, WritesTheLinesOfOneFlushTogether) {
+  const auto writer = open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer->add(line(i)));
+  EXPECT_EQ(files.writes, 0);
+  EXPECT_EQ(writer->appended(), 0U) << "nothing is acknowledged before the flush";
+  EXPECT_EQ(code(writer->add("a\nb")), ErrorCode::kInvalidArgument);
+  writer->flush();
+  writer->flush();
+  EXPECT_EQ(files.writes, 1);
+  EXPECT_EQ(writer->appended(), 3U);
+  EXPECT_EQ(writer->dropped(), 1U);
+  ASSERT_TRUE(writer->add(line(3)));
+  ASSERT_TRUE(writer->append(line(4)));
+  EXPECT_EQ(files.writes, 3) << "the answer of append() is about its own line";
+  EXPECT_EQ(all_lines(dir),
+            (std::vector<std::string>{line(0), line(1), line(2), line(3), line(4)}));
+}
+
+TEST_F(LogWriterTest, KeepsTheSizeLimitWithinOneFlush) {
+  const auto writer = open(3 * (line(0).size() + 1));
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(writer->add(line(i)));
+  writer->flush();
+  EXPECT_EQ(log_files(dir, "req")->size(), 3U);
+  EXPECT_EQ(all_lines(dir).size(), 7U);
+}
+
+TEST_F(LogWriterTest, LosesOfAGroupOnlyTheLinesThatDoNotFit) {
+  const auto writer = open();
+  const std::size_t size = line(0).size() + 1;
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(writer->add(line(i)));
+  files.short_write = size + 3;  // and space for single lines afterwards
+  writer->flush();
+  EXPECT_EQ(writer->appended(), 4U);
+  EXPECT_EQ(all_lines(dir), (std::vector<std::string>{line(0), line(1), line(2), line(3)}));
+
+  for (int i = 4; i < 8; ++i) ASSERT_TRUE(writer->add(line(i)));
+  files.write_error = ENOSPC;
+  writer->flush();
+  EXPECT_EQ(writer->dropped(), 4U);
+  EXPECT_EQ(writer->last_error().code, ErrorCode::kExhausted);
+  files.write_error = 0;
+  ASSERT_TRUE(writer->append(line(8)));
+  EXPECT_EQ(all_lines(dir).back(), line(8));
+  EXPECT_EQ(all_lines(dir).size(), 5U);
+}
+
+TEST_F(LogWriterTest, LeavesNoLineTwiceWhenAGroupIsCutAndCannotBeTakenBack) {
+  const auto writer = open();
+  const std::size_t size = line(0).size() + 1;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer->add(line(i)));
+  files.short_write = size + 3;
+  files.truncate_error = EIO;
+  writer->flush();
+  EXPECT_EQ(writer->appended(), 3U);
+  ScanReport report;
+  EXPECT_EQ(all_lines(dir, &report), (std::vector<std::string>{line(0), line(1), line(2)}));
+  EXPECT_EQ(report.torn, 1U);
+}
+
+TEST_F(LogWriterTest, WritesAGroupAgainWhenItsFileWasDeleted) {
+  const auto writer = open();
+  ASSERT_TRUE(writer->append(line(0)));
+  std::filesystem::remove(writer->path());
+  for (int i = 1; i < 4; ++i) ASSERT_TRUE(writer->add(line(i)));
+  writer->flush();
+  EXPECT_EQ(all_lines(dir), (std::vector<std::string>{line(1), line(2), line(3)}));
+}
+
 TEST_F(LogWriterTest, LeavesAHalfLineItCannotTakeBackAsATornTail) {
   const auto writer = open();
   ASSERT_TRUE(writer->append(line(0)));

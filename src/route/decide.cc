@@ -17,8 +17,45 @@
 namespace swy::route {
 namespace {
 
-// What an expression reads during a decision: memoised facts, computed here when the signal is
-// immediate.
+// Encodes one scope of the work on this thread.
+void encode_here(const Plan& plan, EncodingKey key, Reading& reading) {
+  const Encoder& encoder = *plan.encoders[key.encoder].encoder;
+  thread_local std::vector<float> values;
+  values.resize(encoder.dims());
+  const std::string_view text = reading.text(key.scope);
+  const bool ok = encoder.encode(std::span(&text, 1), values).has_value();
+  reading.provide(key, ok ? Encoding::State::kReady : Encoding::State::kFailed,
+                  ok ? std::span<const float>(values) : std::span<const float>());
+}
+
+// Makes a fact known, encoding with immediate encoders as it goes. False: other encodings are
+// wanted first; they stand in `need`, as does the fact.
+bool compute_fact(const Plan& plan, FactId id, Scratch& s, Need& need) {
+  Reading* reading = &s.reading;
+  for (;;) {
+    const std::size_t missing = reading->missed();
+    Fact fact;
+    plan.signals[id].signal->compute(std::span(&reading, 1), std::span(&fact, 1));
+    if (reading->missed() == missing) {
+      s.set_fact(id, fact);
+      return true;
+    }
+    bool encoded = false;
+    for (const EncodingKey key : reading->wanted()) {
+      if (!plan.encoders[key.encoder].encoder->immediate()) continue;
+      encode_here(plan, key, *reading);
+      encoded = true;
+    }
+    if (encoded) continue;
+    need.encodings = reading->wanted();
+    if (std::find(need.facts.begin(), need.facts.end(), id) == need.facts.end())
+      need.facts.push_back(id);
+    return false;
+  }
+}
+
+// What an expression reads during a decision: memoised facts, computed here unless an
+// encoding is missing.
 class FactSource {
  public:
   FactSource(const Plan& plan, Scratch& scratch, Need& need)
@@ -72,13 +109,8 @@ class FactSource {
  private:
   const Fact* fact(FactId id) {
     if (const Fact* known = scratch_.ask(id)) return known;
-    if (!plan_.signals[id].signal->immediate()) {
-      if (std::find(need_.facts.begin(), need_.facts.end(), id) == need_.facts.end())
-        need_.facts.push_back(id);
-      return nullptr;
-    }
-    compute_facts(plan_, std::span(&id, 1), scratch_);
-    return &scratch_.facts[id];
+    if (std::find(need_.facts.begin(), need_.facts.end(), id) != need_.facts.end()) return nullptr;
+    return compute_fact(plan_, id, scratch_, need_) ? &scratch_.facts[id] : nullptr;
   }
 
   static Answer truth_of(const Value& v) {
@@ -119,16 +151,10 @@ class FactSource {
   Need& need_;
 };
 
-// Facts that the rule's plug-ins read: immediate ones now, the others as Need. False when something
-// is missing.
+// Facts that the rule's plug-ins read. False when an encoding is missing for some.
 bool gather(const Plan& plan, const Rule& rule, Scratch& s, Need& need) {
   for (const FactId id : rule.needs) {
-    if (s.ask(id) != nullptr) continue;
-    if (plan.signals[id].signal->immediate()) {
-      compute_facts(plan, std::span(&id, 1), s);
-    } else {
-      need.facts.push_back(id);
-    }
+    if (s.ask(id) == nullptr) (void)compute_fact(plan, id, s, need);
   }
   return need.facts.empty();
 }
@@ -198,6 +224,7 @@ void repair(const Question& q, Distribution& d) {
 Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fleet::LiveView live,
                      base::Rng& rng, Scratch& s) {
   Need need;
+  need.deadline_ms = rule.deadline_ms;
   if (!gather(plan, rule, s, need)) return need;
   const Question q{plan.catalogue, s.reading, rule.candidates, live, s};
   const std::size_t n = rule.candidates.size();
@@ -274,11 +301,11 @@ const Fact* Scratch::ask(FactId id) {
 }
 
 void compute_facts(const Plan& plan, std::span<const FactId> ids, Scratch& s) {
-  Reading* reading = &s.reading;
   for (const FactId id : ids) {
-    Fact fact;
-    plan.signals[id].signal->compute(std::span(&reading, 1), std::span(&fact, 1));
-    s.set_fact(id, fact);
+    Need need;
+    while (!compute_fact(plan, id, s, need)) {
+      for (const EncodingKey key : need.encodings) encode_here(plan, key, s.reading);
+    }
   }
 }
 
@@ -289,8 +316,11 @@ Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, ba
   for (std::uint32_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
     const Answer a = rule.when.evaluate(source);
-    if (a == Answer::kPending) return need;
-    need.facts.clear();  // what was pending did not matter
+    if (a == Answer::kPending) {
+      need.deadline_ms = rule.deadline_ms;
+      return need;
+    }
+    need = {};  // what was pending did not matter
     if (a == Answer::kTrue) return decide_rule(plan, rule, i, live, rng, s);
   }
   return Refuse{ErrorCode::kNoCandidate,
@@ -301,14 +331,13 @@ Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, ba
 
 Decision decide_now(const Plan& plan, const RuleSet& rules, fleet::LiveView live, base::Rng rng,
                     Scratch& s) {
-  // Every Need computes at least one new fact, so this ends after at most one round per signal.
-  for (std::size_t round = 0; round <= plan.signals.size(); ++round) {
+  // Every Need provides at least one new encoding, so this ends.
+  for (;;) {
     Decision d = decide(plan, rules, live, rng, s);
     const auto* need = std::get_if<Need>(&d);
     if (need == nullptr) return d;
-    compute_facts(plan, need->facts.span(), s);
+    for (const EncodingKey key : need->encodings) encode_here(plan, key, s.reading);
   }
-  SWY_ASSERT(false);
 }
 
 }  // namespace swy::route

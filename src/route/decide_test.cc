@@ -59,11 +59,59 @@ TEST(Decide, NeverWaitsButSaysWhatItNeeds) {
   ASSERT_TRUE(std::holds_alternative<Need>(d));
   ASSERT_EQ(std::get<Need>(d).facts.size(), 1U);
   EXPECT_EQ(std::get<Need>(d).facts[0], *plan->find_signal("three"));
-  compute_facts(*plan, std::get<Need>(d).facts.span(), s);
+  ASSERT_EQ(std::get<Need>(d).encodings.size(), 1U);
+  EXPECT_EQ(std::get<Need>(d).deadline_ms, 50);
+  s.reading.provide(std::get<Need>(d).encodings[0], Encoding::State::kReady,
+                    std::vector<float>{1, 1});
   d = decide(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), s);
   ASSERT_TRUE(std::holds_alternative<Choice>(d));
   EXPECT_EQ(std::get<Choice>(d).rule, 1U);
   EXPECT_EQ(calls(*plan, "two"), 1) << "facts are kept between the two askings";
+}
+
+TEST(Decide, WhatIsNotReadyIsUnknownAndSaysWhy) {
+  const auto plan = plan_from(kYaml, fake_registry());
+  Prompt p("x");
+  p.request.metadata = {{"one", "false"}, {"two", "true"}, {"three", "true"}};
+  for (const auto state :
+       {Encoding::State::kLate, Encoding::State::kBusy, Encoding::State::kFailed}) {
+    Scratch s;
+    auto d = ask(*plan, p, s);
+    ASSERT_TRUE(std::holds_alternative<Need>(d));
+    s.reading.provide(std::get<Need>(d).encodings[0], state);
+    d = decide(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), s);
+    ASSERT_TRUE(std::holds_alternative<Choice>(d));
+    EXPECT_EQ(std::get<Choice>(d).rule, 2U);
+    EXPECT_EQ(s.facts[*plan->find_signal("three")].label.view(), to_string(state));
+  }
+}
+
+TEST(Decide, ImmediateEncodersAreAskedInPassingAndOnlyWhenAFactNeedsThem) {
+  std::string yaml(kYaml);
+  yaml.replace(yaml.find("type: slow"), 10, "type: slow, encoder: quick_encoder");
+  const auto plan = plan_from(yaml, fake_registry());
+  Prompt p("x");
+  p.request.metadata = {{"one", "false"}, {"two", "true"}, {"three", "true"}};
+  Scratch s;
+  ASSERT_TRUE(std::holds_alternative<Choice>(ask(*plan, p, s)));
+  const Encoding* e = s.reading.encoding({0, chat::Scope::kLastUser});
+  ASSERT_NE(e, nullptr);
+  EXPECT_EQ(e->values, (std::vector<float>{1, 1}));
+  p.request.metadata = {{"one", "true"}, {"two", "false"}};
+  ASSERT_TRUE(std::holds_alternative<Choice>(ask(*plan, p, s)));
+  EXPECT_EQ(s.reading.encoding({0, chat::Scope::kLastUser}), nullptr);
+}
+
+TEST(Decide, AnEncoderThatFailsLeavesItsFactsUnknown) {
+  const auto plan = plan_from(kYaml, fake_registry());
+  Prompt p("poison");
+  p.request.metadata = {{"one", "false"}, {"two", "true"}, {"three", "true"}};
+  Scratch s;
+  s.begin(p.work, 3);
+  const auto d = decide_now(*plan, *plan->find("auto"), {}, base::Rng(7, 1, 0), s);
+  ASSERT_TRUE(std::holds_alternative<Choice>(d));
+  EXPECT_EQ(std::get<Choice>(d).rule, 2U);
+  EXPECT_EQ(s.facts[*plan->find_signal("three")].label.view(), "failed");
 }
 
 TEST(Decide, AnUnknownFactMatchesNoRule) {

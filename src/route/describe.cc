@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/check.h"
+
 namespace swy::route {
 namespace {
 
@@ -17,6 +19,10 @@ class Lister final : public BuildContext {
   const std::string& directory() override { return directory_; }
   std::optional<FactId> signal(std::string_view) override { return std::nullopt; }
   std::vector<std::string> signal_names() override { return {}; }
+  std::optional<std::uint16_t> encoder(std::string_view, base::Mark) override {
+    return std::nullopt;
+  }
+  const Encoder& encoder(std::uint16_t) override { SWY_ASSERT(false); }
   std::shared_ptr<const Estimator> estimator(const base::Doc&) override { return nullptr; }
   std::unique_ptr<Policy> policy(const base::Doc&) override { return nullptr; }
   std::span<const ExpertId> candidates() override { return {}; }
@@ -46,6 +52,7 @@ void add(const Registry& registry, std::string_view kind, const Map& factories,
 
 std::vector<PluginInfo> describe(const Registry& registry) {
   std::vector<PluginInfo> out;
+  add(registry, "encoder", registry.encoders(), out);
   add(registry, "signal", registry.signals(), out);
   add(registry, "guard", registry.guards(), out);
   add(registry, "estimator", registry.estimators(), out);

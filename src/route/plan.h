@@ -15,6 +15,12 @@
 
 namespace swy::route {
 
+struct NamedEncoder {
+  std::string name;
+  std::string type;
+  std::shared_ptr<const Encoder> encoder;
+};
+
 struct NamedSignal {
   std::string name;
   std::string type;
@@ -41,6 +47,7 @@ struct Rule {
   std::string policy_name;
   std::vector<FactId> needs;  // facts of guards, estimator and policy, without repeats
   bool reads_live = false;
+  double deadline_ms = 0;  // for the encodings that its facts need
 };
 
 struct RuleSet {
@@ -51,7 +58,8 @@ struct RuleSet {
 class Plan {
  public:
   Catalogue catalogue;
-  std::vector<NamedSignal> signals;  // by FactId
+  std::vector<NamedEncoder> encoders;  // by EncodingKey::encoder
+  std::vector<NamedSignal> signals;    // by FactId
   std::vector<NamedGuard> guards;
   std::vector<RuleSet> rule_sets;
   std::string version;  // 16 hex digits: hash of the configuration's decision part
@@ -60,7 +68,7 @@ class Plan {
   [[nodiscard]] std::optional<FactId> find_signal(std::string_view name) const;
 };
 
-// The top-level keys compile() reads: models, signals, guards, estimators, routes.
+// The top-level keys compile() reads: models, encoders, signals, guards, estimators, routes.
 std::vector<std::string> plan_keys();
 
 // Compiles the decision part of a configuration. All findings go to diag, errors and warnings

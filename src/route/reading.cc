@@ -29,6 +29,24 @@ struct Reading::Memo {
   std::int64_t tokens = 0;
   text::Structure structure;
   text::Sketch sketch;
+  struct Slot {
+    EncodingKey key;
+    bool provided = false;
+    Encoding encoding;
+  };
+  std::vector<Slot> slots;  // the first `used` belong to this work
+  std::size_t used = 0;
+
+  Slot& slot(EncodingKey key) {
+    for (std::size_t i = 0; i < used; ++i) {
+      if (slots[i].key == key) return slots[i];
+    }
+    if (used == slots.size()) slots.emplace_back();
+    Slot& s = slots[used++];
+    s.key = key;
+    s.provided = false;
+    return s;
+  }
 };
 
 Reading::Reading() : memo_(std::make_unique<Memo>()) {}
@@ -40,6 +58,7 @@ void Reading::reset(const Work& work) {
   work_ = &work;
   memo_->have_text.fill(false);
   memo_->have_tokens = memo_->have_structure = memo_->have_sketch = false;
+  memo_->used = 0;
 }
 
 std::string_view Reading::text(chat::Scope scope) {
@@ -95,6 +114,42 @@ const text::Sketch& Reading::sketch() {
     memo_->have_sketch = true;
   }
   return memo_->sketch;
+}
+
+const Encoding* Reading::encoding(EncodingKey key) {
+  const Memo::Slot& s = memo_->slot(key);
+  if (s.provided) return &s.encoding;
+  ++missed_;
+  return nullptr;
+}
+
+void Reading::provide(EncodingKey key, Encoding::State state, std::span<const float> values) {
+  Memo::Slot& s = memo_->slot(key);
+  s.provided = true;
+  s.encoding.state = state;
+  s.encoding.values.assign(values.begin(), values.end());
+}
+
+base::SmallVec<EncodingKey, 4> Reading::wanted() const {
+  base::SmallVec<EncodingKey, 4> out;
+  for (std::size_t i = 0; i < memo_->used; ++i) {
+    if (!memo_->slots[i].provided) out.push_back(memo_->slots[i].key);
+  }
+  return out;
+}
+
+std::string_view to_string(Encoding::State state) {
+  switch (state) {
+    case Encoding::State::kReady:
+      return "ready";
+    case Encoding::State::kLate:
+      return "late";
+    case Encoding::State::kBusy:
+      return "queue full";
+    case Encoding::State::kFailed:
+      return "failed";
+  }
+  return "failed";
 }
 
 void Reading::preset_tokens(std::int64_t tokens) {

@@ -56,6 +56,8 @@ void write_fact(JsonWriter& w, const Plan& plan, FactId id, const Fact& f) {
     w.field("confidence", static_cast<double>(f.confidence));
     write_known(w, "value", f.value);
     write_texts(w, "label", f.label.view());
+  } else {
+    write_texts(w, "why", f.label.view());
   }
   w.field("cost_us", plan.signals[id].signal->cost_us()).end_object();
 }
@@ -227,20 +229,31 @@ void write_answer(JsonWriter& w, const Plan& plan, const RuleSet& rules, const S
   w.end_array().end_object();
 }
 
+std::string_view RecordedWork::keep(std::string_view s) { return strings_.emplace_back(s); }
+
 Status RecordedWork::read(const Json& work, const Plan& plan) {
   if (!work.is_object()) return fail(ErrorCode::kParse, "the record has no work");
   strings_.clear();
-  std::size_t members = 0;
   const auto size_of = [&](std::string_view key) {
     const auto j = work.find(key);
     return j ? j->size() : 0;
   };
-  members = 16 + size_of("tools") + 2 * (size_of("metadata") + size_of("headers"));
-  strings_.reserve(members);  // views into the strings must not move
-  const auto keep = [&](std::string_view s) -> std::string_view {
-    return strings_.emplace_back(s);
-  };
+  strings_.reserve(16 + size_of("tools") + 2 * (size_of("metadata") + size_of("headers")));
+  read_request(work);
+  read_fields(work);
+  work_ = Work{};
+  work_.request = &request_;
+  work_.headers = headers_;
+  work_.key_name = keep(work.string_or("key", ""));
+  work_.role = keep(work.string_or("role", ""));
+  work_.session = keep(work.string_or("session", ""));
+  if (const auto p = plan.catalogue.find(work.string_or("previous", ""))) work_.previous = *p;
+  tokens_ = work.integer_or("tokens", 0);
+  sketch_ = std::string(work.string_or("sketch", ""));
+  return {};
+}
 
+void RecordedWork::read_request(const Json& work) {
   request_.clear();
   request_.model = keep(work.string_or("model", ""));
   request_.stream = work.bool_or("stream", false);
@@ -268,6 +281,10 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
   request_.images = static_cast<std::uint32_t>(work.integer_or("images", 0));
   request_.audios = static_cast<std::uint32_t>(work.integer_or("audios", 0));
   request_.files = static_cast<std::uint32_t>(work.integer_or("files", 0));
+}
+
+// Metadata and headers.
+void RecordedWork::read_fields(const Json& work) {
   if (const auto meta = work.find("metadata")) {
     meta->each_member([&](std::string_view k, const Json& v) {
       request_.metadata.emplace_back(keep(k), keep(v.as_string().value_or("")));
@@ -279,16 +296,6 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
       headers_.push_back({keep(k), keep(v.as_string().value_or(""))});
     });
   }
-  work_ = Work{};
-  work_.request = &request_;
-  work_.headers = headers_;
-  work_.key_name = keep(work.string_or("key", ""));
-  work_.role = keep(work.string_or("role", ""));
-  work_.session = keep(work.string_or("session", ""));
-  if (const auto p = plan.catalogue.find(work.string_or("previous", ""))) work_.previous = *p;
-  tokens_ = work.integer_or("tokens", 0);
-  sketch_ = std::string(work.string_or("sketch", ""));
-  return {};
 }
 
 Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& scratch) const {
@@ -311,7 +318,7 @@ Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& sc
     f.truth = truth == "true" ? Truth::kTrue : truth == "false" ? Truth::kFalse : Truth::kUnknown;
     f.confidence = static_cast<float>(j.number_or("confidence", 1));
     f.value = j.number_or("value", kUnknownNumber);
-    f.label = ShortText(j.string_or("label", ""));
+    f.label = ShortText(j.string_or(f.truth == Truth::kUnknown ? "why" : "label", ""));
     scratch.preset_fact(*id, f);
   });
   return {};

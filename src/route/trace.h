@@ -44,9 +44,13 @@ class RecordedWork {
   [[nodiscard]] const Work& work() const { return work_; }
 
  private:
+  std::string_view keep(std::string_view s);
+  void read_request(const base::Json& work);
+  void read_fields(const base::Json& work);
+
   chat::Request request_;
   Work work_;
-  std::vector<std::string> strings_;
+  std::vector<std::string> strings_;  // reserved: views into them must not move
   std::vector<Header> headers_;
   std::int64_t tokens_ = 0;
   std::string sketch_;

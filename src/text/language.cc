@@ -7,17 +7,18 @@
 // a probability: percent is a share of the bytes of a mixed text, and reliable is a yes or no.
 // Confidence: reliable texts get 0.99 at length, unreliable ones 0.55, each shrunk for short texts
 // by letters / (letters + 4), times the share of the first language where the text is mixed. Text
-// of 16 words and more that is English beyond doubt does not go to CLD2 at all (plainly_english.h),
-// at a twentieth of the price. The constants were chosen by hand and then checked on the texts
-// below; language_test.cc checks order and bounds, not the constants. Cost: about 45 ns a byte, at
-// most kMaxBytes. CLD2 is stateless, writes no log, and its tables are constants. Measured: English
-// user queries (CLINC150, BANKING77, SNIPS) 0.97 to 0.999 right, the rest unknown, one of 4,500
-// wrong. Program messages of 30 letters and more in 42 languages, which quote much English: 0.94 of
-// those given a language are right; where the confidence was 0.8 to 0.9 (mean 0.87) 0.94, above
-// (mean 0.92) 0.96, below 0.4 (mean 0.3) 0.9: it is too low rather than too high. Worst: Croatian
-// (0.45 right, taken for Bosnian), Indonesian and Danish (0.66). When it loses: short texts (under
-// five words), names, transliterated and closely related languages (Danish and Norwegian, Serbian
-// and Croatian), mixed prompts whose instruction is shorter than the material it is about.
+// of 16 words and more that is in one of seven languages beyond doubt does not go to CLD2 at all
+// (plain_language.h), at a twentieth of the price. The constants were chosen by hand and then
+// checked on the texts below; language_test.cc checks order and bounds, not the constants. Cost:
+// about 45 ns a byte, at most kMaxBytes. CLD2 is stateless, writes no log, and its tables are
+// constants. Measured: English user queries (CLINC150, BANKING77, SNIPS) 0.97 to 0.999 right, the
+// rest unknown, one of 4,500 wrong. Program messages of 30 letters and more in 42 languages, which
+// quote much English: 0.94 of those given a language are right; where the confidence was 0.8 to 0.9
+// (mean 0.87) 0.94, above (mean 0.92) 0.96, below 0.4 (mean 0.3) 0.9: it is too low rather than too
+// high. Worst: Croatian (0.45 right, taken for Bosnian), Indonesian and Danish (0.66). When it
+// loses: short texts (under five words), names, transliterated and closely related languages
+// (Danish and Norwegian, Serbian and Croatian), mixed prompts whose instruction is shorter than the
+// material it is about.
 #include "text/language.h"
 
 #include <cld2/public/compact_lang_det.h>
@@ -26,8 +27,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstring>
 
-#include "text/plainly_english.h"
+#include "text/detail/code_span.h"
+#include "text/detail/masks.h"
+#include "text/plain_language.h"
 #include "text/utf8.h"
 
 namespace swy::text {
@@ -47,52 +51,54 @@ struct Cleaned {
   int code_symbols = 0;
 };
 
-bool is_code_symbol(char c) {
-  constexpr std::string_view kSymbols = "{}()[];=<>_\\|&^%$#@~+*/";
-  return kSymbols.find(c) != std::string_view::npos;
+// The beginning of a block up to the first character that needs a look of its own: beyond ASCII, a
+// control character, the beginning of a code span or a URL. Copies it and returns its size.
+std::size_t copy_plain(std::string_view text, std::size_t at, Cleaned& out) {
+  const Block b = block_at(text, at);
+  const std::uint64_t t = b.equal('t');
+  // "htt"; what lies beyond the block may be one.
+  const std::uint64_t url =
+      b.equal('h') & (t >> 1U | low_bits(kBlock) << 63U) & (t >> 2U | low_bits(kBlock) << 62U);
+  const std::uint64_t stop = b.high() | b.between('\0', '\x1F') | b.equal('`') | url;
+  const std::size_t n = stop == 0 ? kBlock : lowest(stop);  // the end of the text reads as NUL
+  if (n == kBlock) {
+    std::memcpy(out.bytes.data() + out.size, text.data() + at, kBlock);
+  } else {
+    std::memcpy(out.bytes.data() + out.size, text.data() + at, n);
+  }
+  out.size += n;
+  out.letters += static_cast<int>(count_bits(b.letters() & low_bits(n)));
+  out.code_symbols += static_cast<int>(count_bits(code_signs_of(b) & low_bits(n)));
+  return n;
 }
 
-// How many bytes at `pos` are code or a URL; 0 if none.
-std::size_t code_length(std::string_view s, std::size_t pos) {
-  const std::string_view rest = s.substr(pos);
-  if (rest.starts_with("```")) {
-    const std::size_t end = rest.find("```", 3);
-    return end == std::string_view::npos ? rest.size() : end + 3;
+// One character, whatever it is; returns its bytes.
+std::size_t copy_character(std::string_view text, std::size_t at, Cleaned& out) {
+  const Decoded d = decode_next(text, at);
+  if (!d.valid || d.cp < ' ') {
+    out.bytes[out.size++] = ' ';  // CLD2 wants interchange-valid text: no control characters
+    return d.size;
   }
-  if (rest.starts_with('`')) {
-    const std::size_t end = rest.find_first_of("`\n", 1);
-    return end == std::string_view::npos || rest[end] == '\n' ? 0 : end + 1;
+  for (std::size_t k = 0; k < d.size; ++k) out.bytes[out.size++] = text[at + k];
+  if (is_cjk(d.cp)) {
+    out.letters += 4;
+  } else if (d.cp < 0x80 ? is_ascii_alpha(d.cp) : is_word(d.cp)) {
+    ++out.letters;
+  } else if (d.cp < 0x80 && is_code_sign(text[at])) {
+    ++out.code_symbols;
   }
-  if (rest.starts_with("http://") || rest.starts_with("https://")) {
-    return std::min(rest.find_first_of(" \t\r\n"), rest.size());
-  }
-  return 0;
+  return d.size;
 }
 
 void clean(std::string_view text, Cleaned& out) {
-  const auto put = [&out](char c) { out.bytes[out.size++] = c; };
   for (std::size_t i = 0; i < text.size() && out.size + 4 <= kMaxBytes;) {
-    if (text[i] == '`' || text[i] == 'h') {
-      if (const std::size_t n = code_length(text, i); n > 0) {
-        put(' ');
-        i += n;
-        continue;
-      }
+    if (static_cast<unsigned char>(text[i]) < 0x80 && out.size + kBlock + 4 <= kMaxBytes) {
+      i += copy_plain(text, i, out);
+      if (i == text.size()) break;
     }
-    const Decoded d = decode_next(text, i);
-    if (!d.valid || d.cp < ' ') {
-      put(' ');  // CLD2 wants interchange-valid text: no control characters
-    } else {
-      for (std::size_t k = 0; k < d.size; ++k) put(text[i + k]);
-      if (is_cjk(d.cp)) {
-        out.letters += 4;
-      } else if (d.cp < 0x80 ? is_ascii_alpha(d.cp) : is_word(d.cp)) {
-        ++out.letters;
-      } else if (d.cp < 0x80 && is_code_symbol(text[i])) {
-        ++out.code_symbols;
-      }
-    }
-    i += d.size;
+    const std::size_t code = text[i] == '`' || text[i] == 'h' ? code_length(text, i) : 0;
+    if (code > 0) out.bytes[out.size++] = ' ';
+    i += code > 0 ? code : copy_character(text, i, out);
   }
 }
 
@@ -119,9 +125,9 @@ Verdict ask(std::string_view text) {
 }  // namespace
 
 Language detect_language(std::string_view text) {
-  if (const auto letters = plainly_english(text.substr(0, kMaxBytes))) {
-    const auto n = static_cast<float>(*letters);
-    return {"en", kReliable * n / (n + 4.0F) * kOneLanguageShare};
+  if (const auto plain = plain_language(text, kMaxBytes)) {
+    const auto n = static_cast<float>(plain->letters);
+    return {plain->code, kReliable * n / (n + 4.0F) * kOneLanguageShare};
   }
   Cleaned cleaned;
   clean(text.substr(0, 4 * kMaxBytes), cleaned);

@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "text/plainly_english.h"
+#include "text/plain_language.h"
 
 namespace swy::text {
 namespace {
@@ -76,28 +77,99 @@ TEST(DetectLanguage, IsLessSureOfMixedAndShortText) {
   EXPECT_LT(detect_language("explain the rules").confidence, alone.confidence);
 }
 
-// Plain English does not reach CLD2; everything that only looks like it must.
-TEST(DetectLanguage, TakesTheShortCutForEnglishOnly) {
+std::optional<PlainLanguage> plain(std::string_view text) { return plain_language(text, 4096); }
+
+// Plain text does not reach CLD2; everything that only looks like it must.
+TEST(PlainLanguage, SpeaksForTextBeyondDoubtOnly) {
   const std::string english =
       "Please tell me what the two of you have found in the report, because some of the numbers "
       "that they sent with it "
       "could not be right and I would like to know how that can happen before the meeting starts.";
-  EXPECT_TRUE(plainly_english(english).has_value());
+  ASSERT_TRUE(plain(english).has_value());
+  EXPECT_EQ(plain(english)->code, "en");
   EXPECT_EQ(detect_language(english).code, "en");
   for (const auto& [code, text] : samples()) {
     if (code == "en") continue;
-    EXPECT_FALSE(plainly_english(std::string(text) + " " + std::string(text)).has_value()) << text;
-    EXPECT_FALSE(
-        plainly_english(english + " " + std::string(text) + " " + std::string(text)).has_value())
+    const auto twice = plain(std::string(text) + " " + std::string(text));
+    EXPECT_TRUE(!twice || twice->code == code) << text;
+    EXPECT_FALSE(plain(english + " " + std::string(text) + " " + std::string(text)).has_value())
         << text;
   }
-  const std::string dutch =
-      "Of het widget de invoer kan accepteren of niet, of het venster actief is of dat we wachten, "
-      "of we het by de "
-      "gebruiker had of my dat in is was for at or do";
-  EXPECT_FALSE(plainly_english(dutch).has_value());
-  EXPECT_FALSE(plainly_english("the and that with you").has_value());
-  EXPECT_FALSE(plainly_english(english + " see https://example.com").has_value());
+  EXPECT_FALSE(plain("the and that with you").has_value());
+  EXPECT_FALSE(plain(english + " see https://example.com").has_value());
+  EXPECT_FALSE(plain(english + " \xFF").has_value());
+}
+
+TEST(PlainLanguage, KnowsSixMoreLanguagesAndNotTheirRelatives) {
+  const std::vector<std::pair<std::string_view, std::string_view>> texts = {
+      {"de",
+       "Können Sie mir bitte sagen, ob der Zug nach Hamburg heute noch fährt und wie lange ich "
+       "auf dem Bahnhof warten muss, wenn er wieder zu spät ist?"},
+      {"fr",
+       "Nous avons reçu votre lettre et nous sommes très contents, mais le prix est trop élevé "
+       "pour une petite maison comme celle-ci, surtout avec les travaux qu'il faut faire dans la "
+       "cuisine."},
+      {"es",
+       "Los vecinos están muy contentos porque las obras han terminado y ahora hay más espacio "
+       "para los niños, pero nadie quiere pagar el nuevo parque."},
+      {"it",
+       "Il nuovo direttore della scuola ha detto che gli studenti sono molto bravi, anche se "
+       "questo anno nella seconda classe non c'è ogni giorno la lezione di musica."},
+      {"pt",
+       "Você não precisa fazer isso hoje, ele já foi até a loja e comprou uma caixa para as "
+       "minhas coisas, que são muito grandes e também pesadas."},
+      {"nl",
+       "Het is niet de bedoeling dat wij voor deze vraag naar een ander kantoor worden gestuurd, "
+       "maar ik heb nog geen antwoord van uw collega gekregen en wil het graag weten."},
+      {"",
+       "Els nens han de saber que aquest llibre és dels seus pares, però també poden llegir-lo "
+       "amb els amics de l'escola quan són a casa dels avis els dies de festa."},
+      {"",
+       "Die kinders weet nie wat hulle vir die oumas wil gee nie, want hierdie boek is te duur "
+       "en hulle het nie geld om ander goed by die winkel te koop nie."},
+      {"",
+       "Jeg ved ikke, hvad der er sket med den cykel, som de fandt ved søen, men der var ikke "
+       "nogen, der så den, da de kom forbi, og ingen har spurgt efter den."},
+  };
+  for (const auto& [code, text] : texts) {
+    const auto got = plain(text);
+    EXPECT_EQ(got ? got->code : "", code) << text;
+    if (got) {
+      EXPECT_EQ(detect_language(text).code, code);
+    }
+  }
+}
+
+TEST(PlainLanguage, SkipsCodeAndCountsTheLettersOutsideIt) {
+  const std::string head = "Please tell me what is wrong with the code that they sent to you ";
+  const std::string tail = " and why it does not do what we would like it to do with the input.";
+  const auto whole = plain(head + tail);
+  ASSERT_TRUE(whole.has_value());
+  for (const std::string_view code :
+       {"```\nwhile (der = die && das) { nicht(); }\n```", "`und nicht`", "`` ` `"}) {
+    const auto got = plain(head + std::string(code) + tail);
+    ASSERT_TRUE(got.has_value()) << code;
+    EXPECT_EQ(got->letters, whole->letters) << code;
+  }
+}
+
+// Where the sixty-four bytes that are read at once begin must not matter: spaces in front move it.
+TEST(PlainLanguage, IsTheSameWhereverTheTextBegins) {
+  std::vector<std::string> texts;
+  for (const auto& [code, text] : samples())
+    texts.push_back(std::string(text) + " " + std::string(text));
+  texts.push_back("Please see that " + std::string(200, 'x') + " and " + std::string(64, 'y') +
+                  " are what you would have, but not this one, if they could be with the others");
+  for (const std::string& text : texts) {
+    const auto want = plain(text);
+    for (std::size_t n = 1; n < 130; ++n) {
+      const auto got = plain(std::string(n, ' ').append(text));
+      ASSERT_EQ(got.has_value(), want.has_value()) << n << text;
+      if (!want) continue;
+      EXPECT_EQ(got->code, want->code);
+      EXPECT_EQ(got->letters, want->letters) << n << text;
+    }
+  }
 }
 
 TEST(DetectLanguage, LooksAtAllOfATextWhoseBeginningIsMixed) {

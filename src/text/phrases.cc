@@ -14,12 +14,7 @@
 #include "text/phrases.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
-
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 #include "text/utf8.h"
 
@@ -126,7 +121,7 @@ Result<PhraseSet> PhraseSet::build(std::span<const std::string> phrases, PhraseO
     trie.states[end].phrase = static_cast<std::uint32_t>(i);
     set.phrases_.push_back(p);
   }
-  set.collect_starts(bytes);
+  set.filter_ = StartFilter::build(bytes, options.ignore_case);
   trie.complete();
   set.next_ = std::move(trie.next);
   set.states_ = std::move(trie.states);
@@ -136,45 +131,9 @@ Result<PhraseSet> PhraseSet::build(std::span<const std::string> phrases, PhraseO
   return set;
 }
 
-// Pairs are compared sixteen places at a time, which pays for a handful of them. Bit 5 is set on
-// both sides where case does not matter: that lets a few other characters through, never keeps a
-// match out. Where case does not matter a byte above ASCII may fold to anything and counts as a
-// start.
-void PhraseSet::collect_starts(std::span<const std::string> folded_phrases) {
-  constexpr std::size_t kMostPairs = 12;
-  const char bit = options_.ignore_case ? 0x20 : 0;
-  for (const std::string& p : folded_phrases) {
-    if (p.size() < 2) return starts_.clear();
-    const std::array<char, 2> pair{static_cast<char>(p[0] | bit), static_cast<char>(p[1] | bit)};
-    if (std::find(starts_.begin(), starts_.end(), pair) == starts_.end()) starts_.push_back(pair);
-    if (starts_.size() > kMostPairs) return starts_.clear();
-  }
-}
-
 // The first place at or after `from` where a phrase may begin; text.size() if there is none.
 std::size_t PhraseSet::next_start(std::string_view text, std::size_t from) const {
-  std::size_t i = from;
-#if defined(__SSE2__)
-  if (!starts_.empty()) {
-    const __m128i bit = _mm_set1_epi8(options_.ignore_case ? 0x20 : 0);
-    const bool high_too = options_.ignore_case;
-    for (; text.size() - i >= 17; i += 16) {
-      const __m128i here = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
-      const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i + 1));
-      const __m128i a = _mm_or_si128(here, bit);
-      const __m128i b = _mm_or_si128(next, bit);
-      __m128i hit = _mm_setzero_si128();
-      for (const auto& pair : starts_) {
-        hit = _mm_or_si128(hit, _mm_and_si128(_mm_cmpeq_epi8(a, _mm_set1_epi8(pair[0])),
-                                              _mm_cmpeq_epi8(b, _mm_set1_epi8(pair[1]))));
-      }
-      if (high_too)
-        hit = _mm_or_si128(hit, _mm_or_si128(here, next));  // the top bits of both bytes
-      const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(hit));
-      if (mask != 0) return i + static_cast<std::size_t>(std::countr_zero(mask));
-    }
-  }
-#endif
+  std::size_t i = filter_.next(text, from);
   while (i < text.size() && !begins_[static_cast<unsigned char>(text[i])]) ++i;
   return i;
 }

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "switchyard/result.h"
+#include "text/detail/start_filter.h"
 
 namespace swy::text {
 
@@ -85,7 +86,6 @@ class PhraseSet {
 
   void scan(std::string_view text, Visit visit, void* self) const;
   [[nodiscard]] std::size_t next_start(std::string_view text, std::size_t from) const;
-  void collect_starts(std::span<const std::string> folded_phrases);
   bool report(std::string_view text, std::size_t end, std::uint32_t state, Visit visit,
               void* self) const;
   [[nodiscard]] std::size_t begin_of(std::string_view text, std::size_t end,
@@ -95,8 +95,7 @@ class PhraseSet {
   std::array<std::uint8_t, 256>
       class_{};                     // byte -> column; 0 is "in no phrase". ASCII is folded here
   std::array<bool, 256> begins_{};  // a phrase may begin with this byte
-  std::vector<std::array<char, 2>>
-      starts_;  // the first two bytes of every phrase, without repeats; empty: too many to ask for
+  StartFilter filter_;
   std::uint32_t columns_ = 1;
   std::vector<std::uint32_t> next_;  // [row + column] -> the next state's row, state * columns_;
                                      // top bit: something ends there

@@ -1,9 +1,10 @@
 // Structure of a prompt.
 //
-// What: one walk over the code points (letters, words, sentences) and one over the lines (fences,
-// code, formulas, tables, lists). Each kind collects evidence e >= 0 and its confidence is e / (e +
-// 1): one decisive sign (e = 4) gives 0.8, half a sign 0.33. Code: a closed fence, or lines that
-// look like program text by their keywords ("def f(", "#include", "SELECT ... FROM"), line ends
+// What: one walk over the code points (letters, words, sentences: detail/characters.cc) and one
+// over the lines (fences, code, formulas, tables, lists). Each kind collects evidence e >= 0 and
+// its confidence is e / (e + 1): one decisive sign (e = 4) gives 0.8, half a sign 0.33. Code: a
+// closed fence, or lines that look like program text by their keywords ("def f(", "#include",
+// "SELECT ... FROM"), line ends
 // ("{", ");", "):") and operators. Mathematics: LaTeX commands, $...$, relations between numbers
 // and variables, and the words of mathematics problems. Tables: Markdown rows, or three lines with
 // the same number of commas, tabs or semicolons. Measured: see structure.h. Cost: O(bytes), no
@@ -15,6 +16,7 @@
 #include <array>
 #include <cstddef>
 
+#include "text/detail/characters.h"
 #include "text/utf8.h"
 
 namespace swy::text {
@@ -37,70 +39,19 @@ std::size_t count_of(std::string_view s, char c) {
   return static_cast<std::size_t>(std::count(s.begin(), s.end(), c));
 }
 
+// The first characters of a list of words.
+template <std::size_t N>
+constexpr std::array<bool, 256> firsts(const std::array<std::string_view, N>& list) {
+  std::array<bool, 256> t{};
+  for (const std::string_view w : list) t[static_cast<unsigned char>(w.front())] = true;
+  return t;
+}
+
 template <std::size_t N>
 bool starts_with_any(std::string_view s, const std::array<std::string_view, N>& list) {
   return std::any_of(list.begin(), list.end(),
                      [s](std::string_view p) { return s.starts_with(p); });
 }
-
-// Words that belong to mathematics problems. Sorted.
-constexpr std::array<std::string_view, 48> kMathWords = {
-    "abelian",     "algebra",   "angle",    "arithmetic",  "calculate",  "circle",
-    "coefficient", "compute",   "cosine",   "cyclic",      "degrees",    "derivative",
-    "deviation",   "dice",      "digit",    "digits",      "divided",    "divisible",
-    "equation",    "equations", "evaluate", "fraction",    "hexagon",    "homomorphism",
-    "integer",     "integers",  "integral", "matrix",      "maximum",    "median",
-    "minimum",     "modulo",    "percent",  "permutation", "polynomial", "prime",
-    "probability", "product",   "radius",   "remainder",   "roots",      "sequence",
-    "solve",       "square",    "sum",      "theorem",     "triangle",   "vertices"};
-
-// Which lengths occur among the math words with this first letter: spares most look-ups.
-constexpr std::array<std::uint32_t, 26> kMathLengths = [] {
-  std::array<std::uint32_t, 26> m{};
-  for (const std::string_view w : kMathWords)
-    m[static_cast<std::size_t>(w[0] - 'a')] |= 1U << w.size();
-  return m;
-}();
-
-// Which second letters occur after each first one.
-constexpr std::array<std::uint32_t, 26> kMathSeconds = [] {
-  std::array<std::uint32_t, 26> m{};
-  for (const std::string_view w : kMathWords)
-    m[static_cast<std::size_t>(w[0] - 'a')] |= 1U << static_cast<unsigned>(w[1] - 'a');
-  return m;
-}();
-
-bool is_math_word(std::string_view w) {
-  if (w.size() < 3 || w.size() > 12) return false;
-  const auto first = static_cast<std::size_t>(static_cast<unsigned char>(w[0]) | 0x20U) - 'a';
-  const auto second = static_cast<std::size_t>(static_cast<unsigned char>(w[1]) | 0x20U) - 'a';
-  if (first >= kMathLengths.size() || second >= 26 || (kMathLengths[first] >> w.size() & 1U) == 0 ||
-      (kMathSeconds[first] >> second & 1U) == 0) {
-    return false;
-  }
-  std::array<char, 12> low{};
-  for (std::size_t i = 0; i < w.size(); ++i)
-    low[i] = static_cast<char>(fold(static_cast<unsigned char>(w[i])));
-  return std::binary_search(kMathWords.begin(), kMathWords.end(),
-                            std::string_view(low.data(), w.size()));
-}
-
-// What an ASCII word character adds, in three fields of one number: a text has at most
-// kMaxStructureBytes of them. The top bit's field only keeps the underscore from being 0.
-constexpr unsigned kLetters = 0;
-constexpr unsigned kDigits = 20;
-constexpr unsigned kUpper = 40;
-constexpr std::uint64_t kCountMask = (1U << 20U) - 1;
-static_assert(kMaxStructureBytes < kCountMask);
-constexpr std::array<std::uint64_t, 256> kWordCounts = [] {
-  std::array<std::uint64_t, 256> t{};
-  for (std::size_t c = 'a'; c <= 'z'; ++c) t[c] = std::uint64_t{1} << kLetters;
-  for (std::size_t c = 'A'; c <= 'Z'; ++c)
-    t[c] = std::uint64_t{1} << kLetters | std::uint64_t{1} << kUpper;
-  for (std::size_t c = '0'; c <= '9'; ++c) t[c] = std::uint64_t{1} << kDigits;
-  t['_'] = std::uint64_t{1} << 60U;  // 16 of them overflow out of the number, unseen
-  return t;
-}();
 
 // Which characters of interest a line has: most lines have few, and each search below is for some
 // of them.
@@ -150,77 +101,31 @@ class Analysis {
   }
 
  private:
-  // Letters, words, sentences. Runs of ASCII word characters, most of most prompts, are counted by
-  // table.
   void characters() {
-    std::size_t word = kNoWord;
-    char32_t last = 0;  // last character that is no space
-    std::uint64_t counts = 0;
-    for (std::size_t i = 0; i < text_.size();) {
-      const std::size_t from = i;
-      while (i < text_.size() && kWordCounts[static_cast<unsigned char>(text_[i])] != 0)
-        counts += kWordCounts[static_cast<unsigned char>(text_[i++])];
-      if (i > from) {
-        out_.code_points += static_cast<std::uint32_t>(i - from);
-        if (word == kNoWord) {
-          ++out_.words;
-          word = from;
-        }
-        last = static_cast<unsigned char>(text_[i - 1]);
-        continue;
-      }
-      i += other(i, word, last);
-    }
-    end_word(word, text_.size());
-    out_.digits += static_cast<std::uint32_t>(counts >> kDigits & kCountMask);
-    out_.letters += static_cast<std::uint32_t>(counts >> kLetters & kCountMask);
-    out_.upper_case += static_cast<std::uint32_t>(counts >> kUpper & kCountMask);
-    if (is_word(last)) ++out_.sentences;  // the last one without a full stop
+    const Characters c = read_characters(text_, marks_);
+    out_.code_points = c.code_points;
+    out_.words = c.words;
+    out_.sentences = c.sentences;
+    out_.questions = c.questions;
+    out_.letters = c.letters;
+    out_.digits = c.digits;
+    out_.upper_case = c.upper_case;
+    out_.symbols = c.symbols;
+    numbers_ = c.numbers;
+    math_words_ = c.math_words;
+    asks_quantity_ = c.asks_quantity;
   }
 
-  // One code point that is not an ASCII word character; returns its bytes.
-  std::size_t other(std::size_t i, std::size_t& word, char32_t& last) {
-    const Decoded d = decode_next(text_, i);
-    ++out_.code_points;
-    if (d.cp >= 0x80 && is_word(d.cp)) {
-      if (word == kNoWord || is_cjk(d.cp)) ++out_.words;
-      if (word == kNoWord) word = i;
-      ++out_.letters;
-      if (fold(d.cp) != d.cp) ++out_.upper_case;
-      last = d.cp;
-      return d.size;
-    }
-    end_word(word, i);
-    word = kNoWord;
-    if (!is_space(d.cp)) {
-      ++out_.symbols;
-      if (d.cp >= 0x80 || d.cp == '.' || d.cp == '?' || d.cp == '!') mark(d.cp, i + d.size, last);
-      last = d.cp;
-    }
-    return d.size;
+  // The first mark of `s`, a part of the text, at or after `from`; its size if there is none.
+  [[nodiscard]] std::size_t mark_in(std::string_view s, std::size_t from) const {
+    const auto at = static_cast<std::size_t>(s.data() - text_.data());
+    return marks_.next(at + from, at + s.size()) - at;
   }
-
-  void end_word(std::size_t from, std::size_t to) {
-    if (from == kNoWord) return;
-    const std::string_view w = text_.substr(from, to - from);
-    if (is_digit(w.front())) ++numbers_;
-    if (is_math_word(w)) ++math_words_;
-    if (after_how_ && (w == "many" || w == "much")) asks_quantity_ = true;
-    after_how_ = w == "how" || w == "How";
-  }
-
-  void mark(char32_t c, std::size_t next, char32_t last) {
-    const bool closes = next >= text_.size() || is_space(decode_next(text_, next).cp);
-    if (c == '?' || c == 0xFF1F || c == 0x61F) {
-      if (last != '?' && (closes || c != '?' || text_[next] == '"' || text_[next] == ')'))
-        ++out_.questions;
-    }
-    const bool stop = (c == '.' || c == '!' || c == '?') && closes;
-    if ((stop || c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0x964) && is_sentence_end(last))
-      ++out_.sentences;
-  }
-  static bool is_sentence_end(char32_t last) {
-    return is_word(last) || last == ')' || last == '"' || last == '$';
+  // REQUIRES: c is neither letter, digit nor line end.
+  [[nodiscard]] std::size_t count_marks(std::string_view s, char c) const {
+    std::size_t n = 0;
+    for (std::size_t i = mark_in(s, 0); i < s.size(); i = mark_in(s, i + 1)) n += s[i] == c ? 1 : 0;
+    return n;
   }
 
   void line(std::string_view raw) {
@@ -234,7 +139,8 @@ class Analysis {
     }
     const std::size_t indent = static_cast<std::size_t>(s.data() - raw.data());
     std::uint32_t has = 0;
-    for (const char c : s) has |= kHas[static_cast<unsigned char>(c)];
+    for (std::size_t i = mark_in(s, 0); i < s.size(); i = mark_in(s, i + 1))
+      has |= kHas[static_cast<unsigned char>(s[i])];
     if ((has & kSpan) != 0) spans(s);
     const float code = code_evidence(s, indent, has);
     if (code >= 0.5F) {
@@ -259,7 +165,7 @@ class Analysis {
 
   // `code`, $formula$, \command, URLs.
   void spans(std::string_view s) {
-    for (std::size_t i = 0; i < s.size(); ++i) {
+    for (std::size_t i = mark_in(s, 0); i < s.size(); i = mark_in(s, i + 1)) {
       switch (s[i]) {
         case '`':
           i = inline_code(s, i);
@@ -318,7 +224,8 @@ class Analysis {
   }
 
   // 0 for prose, 0.5 or more for program text.
-  static float code_evidence(std::string_view s, std::size_t indent, std::uint32_t has) {
+  [[nodiscard]] float code_evidence(std::string_view s, std::size_t indent,
+                                    std::uint32_t has) const {
     static constexpr std::array<std::string_view, 30> kStarts = {
         "#include",       "#define",       "#!/",       "using namespace ",
         "public static ", "public class ", "private ",  "<?php",
@@ -328,12 +235,15 @@ class Analysis {
         "System.out",     "print(",        "printf(",   "std::",
         "@app.",          "async def ",    "export ",   "pub fn ",
         "CREATE TABLE",   "INSERT INTO"};
+    static constexpr std::array<bool, 256> kFirsts = firsts(kStarts);
     const bool ends_open = s.ends_with('{') || s.ends_with("};") || s.ends_with(");") || s == "}" ||
                            s == "});" || s.ends_with("):") || s.ends_with("] = {");
     float e = 0;
-    if (starts_with_any(s, kStarts) && s.find_first_of("({<;:.\"#/") != std::string_view::npos)
+    if (kFirsts[static_cast<unsigned char>(s.front())] && starts_with_any(s, kStarts) &&
+        s.find_first_of("({<;:.\"#/") != std::string_view::npos)
       e += 1;
-    if (definition(s)) e += 2;
+    if (std::string_view("dfcslvairSw").find(s.front()) != std::string_view::npos && definition(s))
+      e += 2;
     if (ends_open) e += 0.6F;
     if (s.ends_with(';') && s.find_first_of("=(") != std::string_view::npos) e += 0.6F;
     if ((has & kOperator) != 0) e += operators(s);
@@ -373,15 +283,34 @@ class Analysis {
            (s.ends_with(';') || s.find_first_of("([+=*") != std::string_view::npos);
   }
 
-  static float operators(std::string_view s) {
-    static constexpr std::array<std::string_view, 12> kPairs = {
-        "==", "!=", "->", "=>", "::", "&&", "||", "+=", "-=", "</", "/>", "();"};
+  static bool is_operator(char a, char b) {
+    switch (a) {
+      case '=':
+        return b == '=' || b == '>';
+      case '-':
+        return b == '>' || b == '=';
+      case '!':
+      case '+':
+        return b == '=';
+      case ':':
+      case '&':
+      case '|':
+        return b == a;
+      case '<':
+        return b == '/';
+      case '/':
+        return b == '>';
+      default:
+        return false;
+    }
+  }
+
+  [[nodiscard]] float operators(std::string_view s) const {
     float e = 0;
-    for (std::size_t i = 0; i + 1 < s.size(); ++i) {
+    for (std::size_t i = mark_in(s, 0); i + 1 < s.size(); i = mark_in(s, i + 1)) {
       const char c = s[i];
       if ((kHas[static_cast<unsigned char>(c)] & kOperator) == 0) continue;
-      const std::string_view two = s.substr(i, 2);
-      if (std::find(kPairs.begin(), kPairs.end(), two) != kPairs.end()) e += 0.35F;
+      if (is_operator(c, s[i + 1])) e += 0.35F;
       // a call or an index: name( or name[ without a space, with a name of two letters at least
       // (f(x) is mathematics)
       if ((c == '(' || c == '[') && i >= 2 && is_name(s[i - 1]) && is_name(s[i - 2]) &&
@@ -396,7 +325,7 @@ class Analysis {
 
   // Operators and relations with a number or a one-letter variable on both sides.
   void equations(std::string_view s) {
-    for (std::size_t i = 1; i + 1 < s.size(); ++i) {
+    for (std::size_t i = mark_in(s, 1); i + 1 < s.size(); i = mark_in(s, i + 1)) {
       const char c = s[i];
       if (c != '=' && c != '+' && c != '*' && c != '/' && c != '^' && c != '<' && c != '>')
         continue;
@@ -439,7 +368,7 @@ class Analysis {
   }
 
   void table_row(std::string_view s, bool code, std::uint32_t has) {
-    const std::size_t pipes = (has & kPipe) != 0 ? count_of(s, '|') : 0;
+    const std::size_t pipes = (has & kPipe) != 0 ? count_marks(s, '|') : 0;
     if (pipes >= 2 && (s.front() == '|' || s.find(" | ") != std::string_view::npos) && !code) {
       ++out_.table_rows;
       const bool rule = s.find_first_not_of("|-: ") == std::string_view::npos &&
@@ -452,9 +381,9 @@ class Analysis {
 
   // Lines with the same number of separators, one after the other.
   void separated(std::string_view s, bool code, std::uint32_t has) {
-    const std::size_t tabs = (has & kTab) != 0 ? count_of(s, '\t') : 0;
-    const std::size_t commas = std::max((has & kComma) != 0 ? count_of(s, ',') : 0,
-                                        (has & kSemicolon) != 0 ? count_of(s, ';') : 0);
+    const std::size_t tabs = (has & kTab) != 0 ? count_marks(s, '\t') : 0;
+    const std::size_t commas = std::max((has & kComma) != 0 ? count_marks(s, ',') : 0,
+                                        (has & kSemicolon) != 0 ? count_marks(s, ';') : 0);
     const std::size_t n = tabs > 0 ? tabs + 1000 : commas;
     const bool row =
         !code && n >= 2 && !s.ends_with('.') && !s.ends_with('?') && !s.ends_with(',') &&
@@ -515,15 +444,14 @@ class Analysis {
     out_.is_json = likely(e);
   }
 
-  static constexpr std::size_t kNoWord = static_cast<std::size_t>(-1);
   std::string_view text_;
+  MarkMap marks_;
   Structure out_;
   bool in_fence_ = false;
   bool ruled_ = false;
   float code_ = 0;
   std::uint32_t numbers_ = 0;
   std::uint32_t math_words_ = 0;
-  bool after_how_ = false;  // the word before was "how"
   bool asks_quantity_ = false;
   std::size_t run_width_ = 0;
   std::uint32_t run_rows_ = 0;

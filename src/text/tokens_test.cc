@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 
 #include "base/rng.h"
+#include "text/detail/tokens_reference.h"
 
 namespace swy::text {
 namespace {
@@ -77,6 +79,66 @@ TEST(EstimateTokens, GrowsLinearlyOnRepetitiveText) {
               1000.0);
   std::string spaces(1 << 20U, ' ');
   EXPECT_LE(estimate_tokens(spaces), (1 << 20U) / 32);
+}
+
+TEST(EstimateTokens, IsThatOfThePlainVersionOnRandomText) {
+  constexpr std::array<std::string_view, 44> kBits = {"a",
+                                                      "word",
+                                                      " ",
+                                                      " ",
+                                                      " ",
+                                                      "the ",
+                                                      "longer ",
+                                                      "HTTP",
+                                                      "HTTPServer",
+                                                      "getUserName",
+                                                      "A",
+                                                      "12",
+                                                      "3",
+                                                      "4567",
+                                                      "_",
+                                                      "  ",
+                                                      "\n",
+                                                      "\n\n",
+                                                      "\t",
+                                                      "\r\n",
+                                                      "\v",
+                                                      ".",
+                                                      ". ",
+                                                      "?",
+                                                      "...",
+                                                      "====",
+                                                      "(",
+                                                      ");",
+                                                      "\"",
+                                                      "$",
+                                                      "'s ",
+                                                      "{\n",
+                                                      "\xC3\xA9",
+                                                      "\xC3\x89",
+                                                      "\xC3",
+                                                      "\xE2\x80\x99",
+                                                      "\xE2\x80",
+                                                      "\xE4\xBD\xA0",
+                                                      "\xE1\xBA\xA4",
+                                                      "\xF0\x9F\x98\x80",
+                                                      "\xFF",
+                                                      "\xD0\xB6",
+                                                      "\x01",
+                                                      "x"};
+  base::Rng rng(21, 22, 23);
+  for (int round = 0; round < 60'000; ++round) {
+    std::string s;
+    for (std::size_t n = rng.below(round % 8 == 0 ? 100 : 30); n > 0; --n) {
+      if (round % 5 == 0 && rng.below(3) == 0) {
+        s += static_cast<char>(static_cast<unsigned char>(rng.below(256)));
+      } else {
+        s += kBits[rng.below(kBits.size())];
+      }
+    }
+    if (round % 50 == 0) s.insert(rng.below(s.size() + 1), std::string(rng.below(200), 'z'));
+    ASSERT_EQ(estimate_tokens(s), token_costs::TokensReference(s).run()) << s;
+  }
 }
 
 }  // namespace

@@ -1,12 +1,17 @@
 #include "wire/headers.h"
 
 #include <algorithm>
+#include <span>
 
 namespace swy::wire {
 namespace {
 
 // ASCII only: header names and tokens know nothing else, and the locale must not matter.
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+// What a message of ordinary size needs, so that it costs two allocations and not ten.
+constexpr std::size_t kUsualBytes = 480;
+constexpr std::size_t kUsualFields = 16;
 
 std::string_view trimmed(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
@@ -16,9 +21,8 @@ std::string_view trimmed(std::string_view s) {
 
 }  // namespace
 
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
+bool detail::same_letters(const char* a, const char* b, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
     if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
   }
   return true;
@@ -27,13 +31,14 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 void Headers::add(std::string_view name, std::string_view value) {
   const std::size_t from = bytes_.size();
   add_checked(name, value);
-  for (std::size_t i = from; i < bytes_.size(); ++i) {
-    const auto c = static_cast<unsigned char>(bytes_[i]);
-    if ((c < 0x20 && c != '\t') || c == 0x7f) bytes_[i] = ' ';
+  for (char& c : std::span(bytes_).subspan(from)) {
+    const auto u = static_cast<unsigned char>(c);
+    if ((u < 0x20 && c != '\t') || u == 0x7f) c = ' ';
   }
 }
 
 void Headers::add_checked(std::string_view name, std::string_view value) {
+  if (slots_.capacity() == 0) reserve(kUsualBytes, kUsualFields);
   slots_.push_back({static_cast<std::uint32_t>(bytes_.size()),
                     static_cast<std::uint32_t>(name.size()),
                     static_cast<std::uint32_t>(value.size())});

@@ -13,7 +13,12 @@
 
 namespace swy::wire {
 
-[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
+namespace detail {
+[[nodiscard]] bool same_letters(const char* a, const char* b, std::size_t size);
+}
+[[nodiscard]] inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && detail::same_letters(a.data(), b.data(), a.size());
+}
 
 class Headers {
  public:
@@ -25,7 +30,7 @@ class Headers {
   // Control characters other than tab become spaces: a value can never start a new line on the
   // wire.
   void add(std::string_view name, std::string_view value);
-  // For bytes that a parser has already checked.
+  // For bytes that a parser has already checked, or that hold no control characters anyway.
   void add_checked(std::string_view name, std::string_view value);
   void set(std::string_view name, std::string_view value) {
     remove(name);
@@ -36,6 +41,8 @@ class Headers {
   void reserve(std::size_t bytes, std::size_t fields);
 
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
+  // At least as many as all names and values together have.
+  [[nodiscard]] std::size_t bytes() const { return bytes_.size(); }
   [[nodiscard]] Field operator[](std::size_t i) const;
   [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;  // the first
   [[nodiscard]] std::size_t count(std::string_view name) const;

@@ -4,6 +4,7 @@
 // http_response.
 #include "wire/http.h"
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/status.hpp>
 #include <charconv>
@@ -238,7 +239,15 @@ void append_request_line(std::string& out, std::string_view method, std::string_
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
+  const std::size_t at = out.size();
+  out.resize(at + name.size() + value.size() + 4);
+  char* to = out.data() + at;
+  to = std::copy(name.begin(), name.end(), to);
+  *to++ = ':';
+  *to++ = ' ';
+  to = std::copy(value.begin(), value.end(), to);
+  *to++ = '\r';
+  *to++ = '\n';
 }
 
 void append_field(std::string& out, std::string_view name, std::uint64_t value) {
@@ -248,6 +257,8 @@ void append_field(std::string& out, std::string_view name, std::uint64_t value) 
 }
 
 void append_fields(std::string& out, const Headers& headers) {
+  constexpr std::size_t kOurOwn = 128;  // the line before and the fields behind
+  out.reserve(out.size() + headers.bytes() + 4 * headers.size() + kOurOwn);
   for (std::size_t i = 0; i < headers.size(); ++i)
     append_field(out, headers[i].name, headers[i].value);
 }

@@ -1,5 +1,5 @@
-// Makes Streams from descriptors and addresses, for the .cc files of net. Asio's types stay in .cc
-// files. Threading: the loop's thread.
+// Makes Streams from descriptors and addresses, for the .cc files of net. Threading: the loop's
+// thread.
 #pragma once
 
 #include <sys/socket.h>
@@ -21,16 +21,25 @@ struct SocketAddress {
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 
-// Resolved names of one loop; entries are forgotten at their time.
+// Resolved names of one loop; entries are forgotten at their time. The system's resolver blocks, so
+// it has a thread of its own, which begins with the first name.
+class Resolver;
 struct NameCache {
+  NameCache();
+  ~NameCache();
+  NameCache(const NameCache&) = delete;
+  NameCache& operator=(const NameCache&) = delete;
+  void end();  // waits for the lookup that is under way
   struct Entry {
     std::vector<SocketAddress> addresses;
     std::int64_t until_ns = 0;
   };
   std::map<std::string, Entry> entries;
+  std::unique_ptr<Resolver> resolver;
 };
 NameCache& names_of(Loop& loop);
 
+bool numeric_address(const std::string& host, std::uint16_t port, SocketAddress& out);
 std::string to_text(const SocketAddress& address);
 Error system_error(int number, std::string_view doing);  // maps errno to our closed list
 

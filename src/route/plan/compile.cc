@@ -125,6 +125,7 @@ class Compiler final : public BuildContext {
     } else {
       diag_.error({1, 1}, "no models: list at least one under `models`");
     }
+    read_encoders();
     read_signals();
     read_guards();
     read_routes();
@@ -144,6 +145,19 @@ class Compiler final : public BuildContext {
     for (const auto& s : plan_->signals) out.push_back(s.name);
     return out;
   }
+  std::optional<std::uint16_t> encoder(std::string_view name, Mark mark) override {
+    for (std::size_t i = 0; i < plan_->encoders.size(); ++i) {
+      if (plan_->encoders[i].name == name) return static_cast<std::uint16_t>(i);
+    }
+    if (registry_.encoders().count(name) != 0) {  // a type name stands for its defaults
+      return add_encoder(std::string(name), Doc::scalar(std::string(name), mark));
+    }
+    std::vector<std::string> known = keys_of(registry_.encoders());
+    for (const auto& e : plan_->encoders) known.push_back(e.name);
+    diag_.error(mark, fmt::format("unknown encoder '{}'{}", name, base::did_you_mean(name, known)));
+    return std::nullopt;
+  }
+  const Encoder& encoder(std::uint16_t id) override { return *plan_->encoders[id].encoder; }
   std::span<const ExpertId> candidates() override {
     return rule_ == nullptr ? std::span<const ExpertId>{} : rule_->candidates;
   }
@@ -242,6 +256,21 @@ class Compiler final : public BuildContext {
     return chain;
   }
 
+  void read_encoders() {
+    const Doc* section = config_.find("encoders");
+    if (section == nullptr || section->is_null()) return;
+    if (!section->is_map())
+      return diag_.error(section->mark(), "encoders must be a map of name: { type: ... }");
+    for (const auto& m : section->members()) (void)add_encoder(m.key, m.value);
+  }
+
+  std::optional<std::uint16_t> add_encoder(const std::string& name, const Doc& node) {
+    auto made = make<Encoder>(node, registry_.encoders(), "encoder type");
+    if (made == nullptr) return std::nullopt;
+    plan_->encoders.push_back({name, type_of(node, "encoder"), std::move(made)});
+    return static_cast<std::uint16_t>(plan_->encoders.size() - 1);
+  }
+
   void read_signals() {
     const Doc* section = config_.find("signals");
     if (section == nullptr || section->is_null()) return;
@@ -250,7 +279,7 @@ class Compiler final : public BuildContext {
     if (section->members().size() > 60'000)
       return diag_.error(section->mark(), "more than 60,000 signals");
     static const std::set<std::string, std::less<>> reserved{"request", "has",  "confidence",
-                                                              "in",      "true", "false"};
+                                                             "in",      "true", "false"};
     for (const auto& m : section->members()) {
       if (!is_identifier(m.key) || reserved.count(m.key) != 0) {
         diag_.error(
@@ -332,6 +361,7 @@ class Compiler final : public BuildContext {
   struct RuleOptions {
     std::string name, when;
     std::int64_t priority = 0;
+    double deadline_ms = 50;
     std::vector<std::string> models, guards;
     const Doc* estimator = nullptr;
     const Doc* policy = nullptr;
@@ -339,6 +369,9 @@ class Compiler final : public BuildContext {
       b.field("name", name, "for reasons and records");
       b.field("when", when, "condition; absent: always");
       b.field("priority", priority, {-1e9, 1e9}, "higher is asked first; equal ones in file order");
+      b.field("deadline_ms", deadline_ms, {0, 60'000},
+              "how long the rule's facts may wait for encoders, from the start of the decision; "
+              "what is not ready is unknown");
       b.field("models", models, "candidates, by name");
       b.field("guards", guards, "guards beyond context_fits and capabilities");
       b.node("estimator", estimator,
@@ -362,6 +395,7 @@ class Compiler final : public BuildContext {
     binder.finish();
     if (!o.name.empty()) rule.name = o.name;
     rule.priority = o.priority;
+    rule.deadline_ms = o.deadline_ms;
     rule.when_text = o.when;
     if (const Doc* when = node.find("when")) read_when(*when, rule);
     read_candidates(node, o.models, rule);
@@ -561,7 +595,7 @@ std::optional<FactId> Plan::find_signal(std::string_view name) const {
 }
 
 std::vector<std::string> plan_keys() {
-  return {"models", "signals", "guards", "estimators", "routes"};
+  return {"models", "encoders", "signals", "guards", "estimators", "routes"};
 }
 
 std::shared_ptr<const Plan> compile(const Doc& config, const std::string& directory,

@@ -61,8 +61,10 @@ inline std::string lab_models(const std::string& quality = "") {
   std::string yaml = "models:\n";
   for (std::size_t i = 0; i < kLabModels; ++i) {
     const std::string price = std::to_string(1U << i);
-    yaml += "  - { name: m" + std::to_string(i) + ", price: { input: " + price +
-            ", output: " + std::to_string(4U << i) + " }" + quality + " }\n";
+    yaml.append("  - { name: m").append(std::to_string(i));
+    yaml.append(", price: { input: ").append(price);
+    yaml.append(", output: ").append(std::to_string(4U << i)).append(" }");
+    yaml.append(quality).append(" }\n");
   }
   return yaml;
 }

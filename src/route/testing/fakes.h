@@ -50,11 +50,20 @@ class Prompt {
 
 // A signal that answers from the request's metadata: {NAME: "true" | "false"}; anything else is
 // unknown. Counts its calls.
+// With an encoder: unknown, with the reason, unless that has made its vector.
 struct CountedSignal final : Signal {
-  explicit CountedSignal(std::string key, bool immediate)
-      : key_(std::move(key)), immediate_(immediate) {}
+  explicit CountedSignal(std::string key, std::optional<EncodingKey> wants)
+      : key_(std::move(key)), wants_(wants) {}
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     for (std::size_t i = 0; i < readings.size(); ++i) {
+      if (wants_) {
+        const Encoding* e = readings[i]->encoding(*wants_);
+        if (e == nullptr) continue;
+        if (e->state != Encoding::State::kReady) {
+          facts[i].label = ShortText(to_string(e->state));
+          continue;
+        }
+      }
       ++calls;
       for (const auto& [k, v] : readings[i]->request().metadata) {
         if (k != key_) continue;
@@ -68,27 +77,58 @@ struct CountedSignal final : Signal {
     }
   }
   [[nodiscard]] double cost_us() const override { return 1; }
-  [[nodiscard]] bool immediate() const override { return immediate_; }
   mutable int calls = 0;
 
  private:
   std::string key_;
-  bool immediate_;
+  std::optional<EncodingKey> wants_;
 };
+
+// The text's length and one.
+struct FakeEncoder final : Encoder {
+  explicit FakeEncoder(bool immediate) : immediate_(immediate) {}
+  [[nodiscard]] std::size_t dims() const override { return 2; }
+  [[nodiscard]] const std::string& content_hash() const override { return hash_; }
+  [[nodiscard]] bool immediate() const override { return immediate_; }
+  Status encode(std::span<const std::string_view> texts, std::span<float> out) const override {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (texts[i] == "poison") return fail(ErrorCode::kInternal, "poison");
+      out[2 * i] = static_cast<float>(texts[i].size());
+      out[2 * i + 1] = 1;
+    }
+    return {};
+  }
+
+ private:
+  bool immediate_;
+  std::string hash_ = "fake";
+};
+inline std::unique_ptr<Encoder> make_slow_encoder(const base::Doc&, BuildContext&) {
+  return std::make_unique<FakeEncoder>(false);
+}
+inline std::unique_ptr<Encoder> make_quick_encoder(const base::Doc&, BuildContext&) {
+  return std::make_unique<FakeEncoder>(true);
+}
 
 struct FakeOptions {
   std::string key;
-  void bind(base::OptionBinder& b) { b.field("key", key, "metadata key to answer from"); }
+  std::string encoder = "slow_encoder";
+  void bind(base::OptionBinder& b) {
+    b.field("key", key, "metadata key to answer from");
+    b.field("encoder", encoder, "encoder that must have been asked");
+  }
 };
 inline std::unique_ptr<Signal> make_counted(const base::Doc& node, BuildContext& ctx) {
   FakeOptions o;
   if (!ctx.bind(node, o)) return nullptr;
-  return std::make_unique<CountedSignal>(o.key, true);
+  return std::make_unique<CountedSignal>(o.key, std::nullopt);
 }
 inline std::unique_ptr<Signal> make_slow(const base::Doc& node, BuildContext& ctx) {
   FakeOptions o;
   if (!ctx.bind(node, o)) return nullptr;
-  return std::make_unique<CountedSignal>(o.key, false);
+  const auto encoder = ctx.encoder(o.encoder, node.mark());
+  if (!encoder) return nullptr;
+  return std::make_unique<CountedSignal>(o.key, EncodingKey{*encoder, chat::Scope::kLastUser});
 }
 
 // Believes the card's default quality and a cost of its input price.
@@ -135,6 +175,8 @@ inline std::unique_ptr<Policy> make_uniform(const base::Doc&, BuildContext&) {
 
 inline Registry fake_registry() {
   Registry r;
+  r.add_encoder("slow_encoder", make_slow_encoder);
+  r.add_encoder("quick_encoder", make_quick_encoder);
   r.add_signal("counted", make_counted);
   r.add_signal("slow", make_slow);
   r.add_estimator("card", make_card);

@@ -150,6 +150,28 @@ class PluginLab final : public BuildContext {
     Asked asked(user_text);
     return ask(signal, asked);
   }
+  // The same for a signal of this lab that may want encodings.
+  Fact ask_encoded(const Signal& signal, Asked& asked) const {
+    Scratch scratch;
+    asked.begin(scratch);
+    Reading* reading = &scratch.reading;
+    for (;;) {
+      Fact fact;
+      signal.compute({&reading, 1}, {&fact, 1});
+      const auto wanted = reading->wanted();
+      if (wanted.empty()) return fact;
+      for (const EncodingKey key : wanted) {
+        std::vector<float> values(encoders_[key.encoder].second->dims());
+        const std::string_view text = reading->text(key.scope);
+        const bool ok = encoders_[key.encoder].second->encode({&text, 1}, values).has_value();
+        reading->provide(key, ok ? Encoding::State::kReady : Encoding::State::kFailed, values);
+      }
+    }
+  }
+  Fact ask_encoded(const Signal& signal, std::string_view user_text) const {
+    Asked asked(user_text);
+    return ask_encoded(signal, asked);
+  }
   Verdict check(const Guard& guard, Asked& asked, ExpertId expert = 0) const {
     Scratch scratch;
     asked.begin(scratch);
@@ -163,6 +185,22 @@ class PluginLab final : public BuildContext {
   const std::string& directory() override { return directory_; }
   std::optional<FactId> signal(std::string_view /*name*/) override { return std::nullopt; }
   std::vector<std::string> signal_names() override { return {}; }
+  // By type name: an encoder with its default options.
+  std::optional<std::uint16_t> encoder(std::string_view name, base::Mark mark) override {
+    for (std::size_t i = 0; i < encoders_.size(); ++i) {
+      if (encoders_[i].first == name) return static_cast<std::uint16_t>(i);
+    }
+    const auto found = registry_.encoders().find(name);
+    if (found == registry_.encoders().end()) {
+      diag_.error(mark, "unknown encoder '" + std::string(name) + "'");
+      return std::nullopt;
+    }
+    auto made = found->second(base::Doc::scalar(std::string(name), mark), *this);
+    if (made == nullptr) return std::nullopt;
+    encoders_.emplace_back(name, std::move(made));
+    return static_cast<std::uint16_t>(encoders_.size() - 1);
+  }
+  const Encoder& encoder(std::uint16_t id) override { return *encoders_[id].second; }
   std::shared_ptr<const Estimator> estimator(const base::Doc& /*node*/) override { return nullptr; }
   std::unique_ptr<Policy> policy(const base::Doc& /*node*/) override { return nullptr; }
   std::span<const ExpertId> candidates() override { return {}; }
@@ -187,6 +225,7 @@ class PluginLab final : public BuildContext {
     return made;
   }
 
+  std::vector<std::pair<std::string, std::unique_ptr<Encoder>>> encoders_;
   base::Diagnostics diag_;
   Catalogue catalogue_;
   Registry registry_;
