@@ -3,6 +3,7 @@
 // is still busy the request opens another.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <memory>
 
 #include "load/load.h"
@@ -55,12 +56,17 @@ base::Task<void> one(Run& run, std::size_t k, std::int64_t due_ns, bool counted)
 
 base::Task<void> dispatch(Run& run, net::TaskSet& tasks) {
   const double gap_ns = 1e9 / run.load.rate;
-  const auto warm = static_cast<std::size_t>(run.load.warmup_s * run.load.rate);
+  // The warm-up rises from nothing to the rate, so that connections are opened one after the other
+  // and not all at once into a queue that then never empties.
+  const double ramp_ns = run.load.warmup_s * 1e9;
+  const auto warm = static_cast<std::size_t>(run.load.warmup_s * run.load.rate / 2);
   const auto all = warm + static_cast<std::size_t>(run.load.seconds * run.load.rate);
   const std::int64_t start_ns = run.loop.now_ns() + net::kMillisecond;
   for (std::size_t k = 0; k < all; ++k) {
-    const std::int64_t due_ns =
-        start_ns + static_cast<std::int64_t>(static_cast<double>(k) * gap_ns);
+    const double at = k < warm
+                          ? ramp_ns * std::sqrt(static_cast<double>(k) / static_cast<double>(warm))
+                          : ramp_ns + static_cast<double>(k - warm) * gap_ns;
+    const std::int64_t due_ns = start_ns + static_cast<std::int64_t>(at);
     co_await run.loop.sleep_for(due_ns - run.loop.now_ns());
     if (k >= warm) run.late.add(run.loop.now_ns() - due_ns);
     tasks.spawn(one(run, k, due_ns, k >= warm));

@@ -20,12 +20,14 @@ using base::DocBinder;
 using base::OptionBinder;
 
 struct TopOptions {
-  std::int64_t version = 0, workers = 1, seed = 0;
+  std::int64_t version = 0, workers = 1, seed = 0, busy_poll_us = 0;
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
             *limits = nullptr;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
+    b.field("busy_poll_us", busy_poll_us, {0, 1000},
+            "how long a busy worker looks for events before it sleeps: less latency, more CPU");
     b.field("seed", seed, {0, 9e15}, "of all random choices");
     b.node("listen", listen, "address");
     b.node("keys", keys, "who may call");
@@ -115,6 +117,7 @@ class Reader {
     top.bind(binder);
     binder.finish();
     out_->workers = top.workers;
+    out_->busy_poll_us = top.busy_poll_us;
     out_->seed = static_cast<std::uint64_t>(top.seed);
     if (top.keys != nullptr) read_keys(*top.keys);
     if (top.listen != nullptr) read_listen(*top.listen);

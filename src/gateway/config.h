@@ -48,6 +48,7 @@ struct Config {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;
   std::int64_t workers = 1;
+  std::int64_t busy_poll_us = 0;  // see net::Loop::busy_poll
   std::int64_t max_body_bytes = std::int64_t{32} << 20U;
   std::int64_t max_connections = 20'000;  // per worker
   std::uint64_t seed = 0;

@@ -97,6 +97,7 @@ Status Gateway::start_worker(unsigned index, std::uint64_t salt) {
     SWY_TRY(log, record::LogWriter::open(std::move(options), clock_));
   }
   auto t = std::make_unique<Thread>();
+  t->loop.busy_poll(c.busy_poll_us * 1000);
   t->worker = std::make_shared<Worker>(t->loop, index, shared_, snapshot_, std::move(log), salt);
   SWY_DO(t->worker->listen({.address = c.address, .port = port_, .share_port = c.workers > 1}));
   port_ = t->worker->port();
@@ -176,9 +177,10 @@ void Gateway::reload() {
 void Gateway::warn_of_fixed_settings(const Config& next) const {
   const Config& now = *snapshot_->config;
   if (next.address != now.address || next.port != now.port || next.workers != now.workers ||
-      next.records.path != now.records.path || next.max_body_bytes != now.max_body_bytes ||
-      next.max_connections != now.max_connections) {
-    base::log_warning("listen, workers, limits and records.path take effect after a restart");
+      next.busy_poll_us != now.busy_poll_us || next.records.path != now.records.path ||
+      next.max_body_bytes != now.max_body_bytes || next.max_connections != now.max_connections) {
+    base::log_warning(
+        "listen, workers, busy_poll_us, limits and records.path take effect after a restart");
   }
 }
 

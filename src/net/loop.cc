@@ -6,14 +6,10 @@
 // process, the others find it awake, which is cheaper than waking it for each. Loses when a turn is
 // long: its first answer waits for its last; kMaxEvents bounds it.
 //
-// Waiting: while the waits of late were shorter than kSpinNs, the loop looks for events without
-// sleeping for that long before it sleeps: an event finds it awake, which saves the wake-up. A
-// loop with longer waits sleeps at once. Cost: a busy but not saturated loop keeps its core awake
-// (138 to 180 us of CPU per request at 8000 requests a second, a third of saturation); at
-// saturation and when idle nothing. Measured there: added latency p50 falls from 125 to 74 us and
-// from 204 to 103 us in two runs on a busy machine; at 3000 a second by 6 to 10 %. Its p99 was
-// worse in all of these runs and has still to be measured on an idle machine; kSpinNs = 0 turns the
-// waiting off. (Idea: Karlin et al., competitive spinning, 1991.)
+// Waiting: sleeping and being woken costs some 30 us on a virtual machine. With busy_poll(ns) a
+// loop whose waits of late were shorter than that looks for events for so long before it sleeps
+// (the idea: Karlin et al., competitive spinning, 1991). A loop with longer waits sleeps at once.
+// It keeps a busy but not saturated loop's core awake, so it is off unless asked for.
 //
 // Coarse deadlines are a hashed wheel: 256 slots of one 64 ms tick; a deadline sits in the slot of
 // its due tick (modulo the wheel). Re-arming later does not move the node: when its slot comes up
@@ -50,8 +46,6 @@ namespace {
 constexpr std::int64_t kTickNs = 64 * kMillisecond;
 constexpr std::size_t kSlots = 256;
 constexpr std::size_t kMaxEvents = 64;  // handled before the writes leave
-// About what sleeping and being woken costs: waiting awake for so long at most doubles it.
-constexpr std::int64_t kSpinNs = 50'000;
 constexpr std::uint32_t kEverything = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
 
 std::int64_t tick_of(std::int64_t ns) { return ns / kTickNs + 1; }  // the first tick at or after ns
@@ -109,6 +103,7 @@ struct Loop::Impl {
   std::atomic<bool> stopping = false;  // so that a stop() just before run() is not lost
   std::int64_t turn_ns = 0;            // when the present turn began
   bool turning = false;
+  std::int64_t busy_poll_ns = 0;
   std::int64_t usual_wait_ns = kMillisecond;  // moving average over about eight waits
 
   std::array<epoll_event, kMaxEvents> events;
@@ -255,6 +250,8 @@ std::int64_t Loop::after(std::int64_t ns) const {
   return (impl_->turning ? impl_->turn_ns : now_ns()) + ns;
 }
 
+void Loop::busy_poll(std::int64_t ns) { impl_->busy_poll_ns = ns; }
+
 void Loop::before_writes(std::function<void()> fn) { impl_->before_writes = std::move(fn); }
 
 // ---- turns
@@ -283,8 +280,8 @@ int Loop::Impl::wait(std::int64_t until_ns) {
   const std::int64_t begin = turn_ns = system_clock().mono_ns();
   if (!soon.empty() || !last.empty() || until_ns <= begin) return poll(0);
   int n = 0;
-  if (usual_wait_ns < kSpinNs) {
-    const std::int64_t end = std::min(begin + kSpinNs, until_ns);
+  if (usual_wait_ns < busy_poll_ns) {
+    const std::int64_t end = std::min(begin + busy_poll_ns, until_ns);
     while (n == 0 && turn_ns < end) {
       n = poll(0);
       turn_ns = system_clock().mono_ns();

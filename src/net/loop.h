@@ -99,6 +99,10 @@ class Loop {
   // Counted from the beginning of the present turn, which costs no look at the clock.
   [[nodiscard]] std::int64_t after(std::int64_t ns) const;
 
+  // How long to look for events before sleeping, while events come at shorter distances than that;
+  // 0, the default: sleep at once. Trades CPU below saturation for latency.
+  void busy_poll(std::int64_t ns);
+
   // fn is called in every turn before its writes leave: for what must be safe by then. It must not
   // write to a Stream. {} to stop it.
   void before_writes(std::function<void()> fn);

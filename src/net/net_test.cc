@@ -417,5 +417,33 @@ TEST(Tcp, running_out_of_descriptors_pauses_accepting_and_is_counted) {
   EXPECT_EQ(heard, "<hello");
 }
 
+TEST(Loop, AnIdleLoopSleepsEvenWhenItPolls) {
+  Loop loop;
+  loop.busy_poll(50'000);
+  const std::clock_t before = std::clock();
+  EXPECT_FALSE(loop.run_for(300 * kMillisecond));
+  EXPECT_LT(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC, 0.1);
+}
+
+TEST(Loop, ABusyLoopThatPollsHandlesEverythingAndKeepsItsTimers) {
+  Loop loop;
+  loop.busy_poll(200'000);
+  int posted = 0;
+  std::int64_t woke = 0;
+  const std::int64_t start = loop.now_ns();
+  std::function<void()> again = [&] {
+    if (++posted < 1000) loop.post(again);
+  };
+  loop.post(again);
+  loop.spawn([](Loop& l, std::int64_t& at) -> base::Task<void> {
+    co_await l.sleep_for(20 * kMillisecond);
+    at = l.now_ns();
+    l.stop();
+  }(loop, woke));
+  EXPECT_TRUE(loop.run_for(5000 * kMillisecond));
+  EXPECT_EQ(posted, 1000);
+  EXPECT_GE(woke - start, 20 * kMillisecond);
+}
+
 }  // namespace
 }  // namespace swy::net
