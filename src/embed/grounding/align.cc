@@ -2,7 +2,8 @@
 //
 // For a word at place i of the answer and a place j of the context, let N(i) be the content words
 // and values within four content words of i in its sentence, weighted by rarity over distance; then
-//   agreement(i, j) = weight of those that stand within eight items of j / weight of N(i).
+//   agreement(i, j) = weight of those that stand within eight items of j / weight of N(i),
+// where one that stands there in another sentence than j counts half.
 // The word's `place` is the occurrence of its form with the highest agreement; its `rival` is the
 // value of the same kind (number with number, name with name) in the best sentences that is not in
 // the answer's sentence and has the highest agreement. A word that is there, but elsewhere, is what
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::size_t kMaxOccurrences = 16;
 constexpr std::uint32_t kReach = 8;       // items to each side in the context
+constexpr float kOtherSentence = 0.5F;  // what a neighbour counts that stands in the next sentence
 constexpr std::size_t kNeighbours = 4;    // content items to each side in the answer
 constexpr std::uint32_t kNegationReach = 4;
 
@@ -108,11 +110,12 @@ float Aligner::agreement(const Neighbours& n, std::uint32_t place) const {
   const auto to = std::min<std::size_t>(place + kReach + 1, context_.size());
   float sum = 0;
   for (std::size_t k = 0; k < n.count; ++k) {
+    float near = 0;
     for (std::size_t c = from; c < to; ++c) {
       if (context_[c].loose != n.list[k].loose || c == place) continue;
-      sum += n.list[k].weight;
-      break;
+      near = std::max(near, context_[c].sentence == context_[place].sentence ? 1 : kOtherSentence);
     }
+    sum += near * n.list[k].weight;
   }
   return sum / n.weight;
 }

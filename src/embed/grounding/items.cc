@@ -318,7 +318,7 @@ bool join(std::string_view text, Item& a, const Item& b) {
   const std::string_view w = word_of(text, b, buffer);
   if (w == "am" || w == "pm" || w == "a" || w == "p") {
     if (w.size() == 1 && text.substr(b.end, 3) != ".m.") return false;
-    if (a.dimension == Dimension::kClock && a.base >= 720) return false;
+    if (a.dimension == Dimension::kClock && a.base >= 780) return false;
     if (a.kind == Kind::kNumber && (a.value > 12 || std::floor(a.value) != a.value)) return false;
     const double minutes = a.dimension == Dimension::kClock ? a.base : a.value * 60;
     set_clock(a, std::fmod(minutes, 720) + (w[0] == 'p' ? 720 : 0));
@@ -376,7 +376,8 @@ void qualify_numbers(std::string_view text, std::vector<Item>& items) {
 
 void find_names(Items& out) {
   auto& items = out.items;
-  std::vector<std::uint64_t> inside;  // names that stand inside sentences
+  auto& inside = out.inside;
+  inside.clear();
   for (const Item& item : items) {
     if (item.kind == Kind::kWord && item.capital && !item.opens) inside.push_back(item.key);
   }

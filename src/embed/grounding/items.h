@@ -63,6 +63,7 @@ inline constexpr std::size_t kMaxSentenceItems = 48;
 struct Items {
   std::vector<Item> items;
   std::vector<Sentence> sentences;
+  std::vector<std::uint64_t> inside;  // working memory: names that stand inside sentences
 };
 
 // Total: any bytes. A sentence of more than kMaxSentenceItems items is cut.
