@@ -420,8 +420,8 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
   if (!trouble && !relay.ok()) trouble = relay.why();
   if (trouble) {
     const bool blocked = x.filter && x.filter->blocked() != nullptr;
-    co_return co_await end_stream_with_error(x, connection, begun,
-                                             blocked ? *trouble : broken_stream(x, *trouble));
+    if (!blocked) trouble = broken_stream(x, *trouble);
+    co_return co_await end_stream_with_error(x, connection, begun, *trouble);
   }
   finish(x);
   (void)co_await connection.finish();

@@ -1,5 +1,7 @@
 // What the AVX-512 translation units share: the vector type and the GEMM tile. Private to src/math;
 // everything is in an unnamed namespace (versions.h says why).
+// Compiled with -O2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma
+// -Wno-uninitialized
 #pragma once
 
 #include <immintrin.h>
