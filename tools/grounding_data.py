@@ -196,8 +196,47 @@ CLOSERS = ['Let me know if you need anything else.', 'I hope this helps.', 'Is t
            'Would you like to know more?']
 
 
+def resolve(sents, rng):
+    """"It was built ..." after a sentence on the tower: "The tower was built ..."."""
+    out = [sents[0]]
+    for before, s in zip(sents, sents[1:]):
+        m = re.match(r'(It|He|She|They|This)(?= (?:is|was|has|had|were|are|will|can|could|would|did|'
+                     r'does|also|became|began|took|made|gave)\b)', s)
+        names = [n for _, _, n in names_in(before)]
+        if m and rng.random() < .7:
+            first = re.match(r'(?:The|A|An|His|Her|My|Our) (?:[a-z]+ ){0,2}?[a-z]{4,}(?= (?:is|was|has|had|were|are) )',
+                             before)
+            if names:
+                s = names[0] + s[m.end():]
+            elif first:
+                s = first.group() + s[m.end():]
+        out.append(s)
+    return out
+
+
+def merge(sents, rng):
+    """Two sentences in one."""
+    out = []
+    for s in sents:
+        if out and rng.random() < .2 and out[-1].endswith('.') and len(out[-1].split()) < 25:
+            low = s[0].lower() + s[1:] if s.split()[0] in STOP and s.split()[0] != 'I' else s
+            out[-1] = out[-1][:-1] + rng.choice([', and ', '; ', ', while ']) + low
+        else:
+            out.append(s)
+    return out
+
+
+def fragment(sents, rng):
+    """Nothing but a name or a number with its word."""
+    found = [n for s in sents for _, _, n in names_in(s) if ' ' in n]
+    found += [m.group() for s in sents for m in re.finditer(r'\b(?:in|In|about|for) \d[\d,.]*\d(?: [a-z]{3,})?', s)]
+    return [rng.choice(found).strip() + '.'] if found else sents
+
+
 def paraphrase(sents, rng, side):
     out = []
+    if rng.random() < .06:
+        sents = fragment(sents, rng)
     for s in sents:
         s = spell_numbers(synonyms(shorten(s, rng), rng, side), rng).strip()
         if not s:
@@ -209,6 +248,7 @@ def paraphrase(sents, rng, side):
         out.append(s)
     if rng.random() < .3:
         rng.shuffle(out)
+    out = merge(out, rng)
     if rng.random() < .15:
         out.append(rng.choice(CLOSERS[::2] if side == 'train' else CLOSERS[1::2]))
     return out
@@ -500,8 +540,9 @@ def make(doc, rng, side):
             break
         n = min(len(sents), rng.randint(1, 4))
         first = rng.randint(0, len(sents) - n)
-        chosen = sents[first:first + n] if rng.random() < .5 else \
-            [sents[i] for i in sorted(rng.sample(range(len(sents)), n))]
+        all_of = resolve(sents, rng)
+        chosen = all_of[first:first + n] if rng.random() < .5 else \
+            [all_of[i] for i in sorted(rng.sample(range(len(sents)), n))]
         made.append((doc['context'], paraphrase(chosen, rng, side)))
     for k, (context, answer) in enumerate(made):
         if not answer:

@@ -264,7 +264,10 @@ Status Grounding::explain(GroundingScratch& scratch, GroundingReport& out) const
 Status Grounding::check(const GroundingText& text, GroundingScratch& scratch,
                         GroundingReport& out) const {
   GroundingScratch::Impl& s = scratch.impl();
+  auto verdicts = std::move(out.verdicts);  // keeps its memory
+  verdicts.clear();
   out = GroundingReport{};
+  out.verdicts = std::move(verdicts);
   SWY_DO(read_grounding(text,
                         {options_.encoder.get(), options_.detector.get(), options_.detector_prompt},
                         scratch));

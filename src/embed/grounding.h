@@ -56,13 +56,13 @@ struct GroundingReport {
 
 struct GroundingOptions {
   std::string model;                          // file of `switchyard train grounding`
-  std::shared_ptr<const Encoder> encoder;     // sentence encoder: token states
+  std::shared_ptr<const Encoder> encoder = nullptr;     // sentence encoder: token states
   // Token classification checkpoint over pairs (LettuceDetect and its like). Its label for words
   // without support is the one named like "hallucinated" or "unsupported", else the second.
-  std::shared_ptr<const Encoder> detector;
+  std::shared_ptr<const Encoder> detector = nullptr;
   // Sequence classification checkpoint over pairs with labels named like "entailment" and
   // "contradiction".
-  std::shared_ptr<const Encoder> entailment;
+  std::shared_ptr<const Encoder> entailment = nullptr;
   // First text of the detector's pair; {context} and {question} are replaced. What the checkpoint
   // was trained with, as its card tells.
   std::string detector_prompt = "{question}\n{context}";

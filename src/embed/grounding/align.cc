@@ -2,7 +2,9 @@
 //
 // For a word at place i of the answer and a place j of the context, let N(i) be the content words
 // and values within four content words of i in its sentence, weighted by rarity over distance; then
-//   agreement(i, j) = weight of those that stand within eight items of j / weight of N(i).
+//   agreement(i, j) = weight of those that stand within eight items of j / weight of N(i),
+// where one that stands there in another sentence than j counts half, unless the later of two
+// neighbouring sentences begins with a word such as "it" and so speaks of the earlier one.
 // The word's `place` is the occurrence of its form with the highest agreement; its `rival` is the
 // value of the same kind (number with number, name with name) in the best sentences that is not in
 // the answer's sentence and has the highest agreement. A word that is there, but elsewhere, is what
@@ -21,6 +23,7 @@ namespace {
 
 constexpr std::size_t kMaxOccurrences = 16;
 constexpr std::uint32_t kReach = 8;       // items to each side in the context
+constexpr float kOtherSentence = 0.5F;  // what a neighbour counts that stands in the next sentence
 constexpr std::size_t kNeighbours = 4;    // content items to each side in the answer
 constexpr std::uint32_t kNegationReach = 4;
 
@@ -47,6 +50,8 @@ class Aligner {
   void item(std::uint32_t i, const Sentence& in, const Index::Top& top);
   [[nodiscard]] Neighbours around(std::uint32_t i, const Sentence& in) const;
   [[nodiscard]] float agreement(const Neighbours& n, std::uint32_t place) const;
+  // What a neighbour in sentence b counts for a word in sentence a.
+  [[nodiscard]] float closeness(std::uint32_t a, std::uint32_t b) const;
   void find_place(std::uint32_t i, const Neighbours& n, const Index::Top& top, Alignment& a) const;
   void consider(std::uint32_t i, const Neighbours& n, std::uint32_t place, Alignment& a) const;
   void find_rival(std::uint32_t i, const Neighbours& n, const Sentence& in, const Index::Top& top,
@@ -102,17 +107,25 @@ Neighbours Aligner::around(std::uint32_t i, const Sentence& in) const {
   return n;
 }
 
+float Aligner::closeness(std::uint32_t a, std::uint32_t b) const {
+  if (a == b) return 1;
+  const std::uint32_t later = std::max(a, b);
+  const bool told = later - std::min(a, b) == 1 && s_.context_items.sentences[later].refers;
+  return told ? 1 : kOtherSentence;
+}
+
 float Aligner::agreement(const Neighbours& n, std::uint32_t place) const {
   if (n.weight <= 0) return 0.5F;  // a word alone: nothing speaks for or against the place
   const std::uint32_t from = place < kReach ? 0 : place - kReach;
   const auto to = std::min<std::size_t>(place + kReach + 1, context_.size());
   float sum = 0;
   for (std::size_t k = 0; k < n.count; ++k) {
+    float near = 0;
     for (std::size_t c = from; c < to; ++c) {
       if (context_[c].loose != n.list[k].loose || c == place) continue;
-      sum += n.list[k].weight;
-      break;
+      near = std::max(near, closeness(context_[c].sentence, context_[place].sentence));
     }
+    sum += near * n.list[k].weight;
   }
   return sum / n.weight;
 }

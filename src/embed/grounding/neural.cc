@@ -260,7 +260,9 @@ Status add_detector(const Encoder& detector, std::string_view prompt, GroundingS
   const auto& sentences = s.answer_items.sentences;
   Status status;
   const auto all = static_cast<std::uint32_t>(sentences.size());
-  in_pieces(sentences, 0, all, kAnswerPieceBytes, [&](std::uint32_t first, std::uint32_t last) {
+  // Half the window at three bytes a token: the other half is the context's.
+  const std::size_t bytes = std::min(kAnswerPieceBytes, detector.info().max_tokens * 3 / 2);
+  in_pieces(sentences, 0, all, bytes, [&](std::uint32_t first, std::uint32_t last) {
     if (status) status = detect_piece(detector, prompt, first, last, s);
   });
   return status;
