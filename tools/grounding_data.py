@@ -237,7 +237,6 @@ def paraphrase(sents, rng, side):
     out = []
     if rng.random() < .06:
         sents = fragment(sents, rng)
-    sents = resolve(sents, rng)
     for s in sents:
         s = spell_numbers(synonyms(shorten(s, rng), rng, side), rng).strip()
         if not s:
@@ -541,8 +540,9 @@ def make(doc, rng, side):
             break
         n = min(len(sents), rng.randint(1, 4))
         first = rng.randint(0, len(sents) - n)
-        chosen = sents[first:first + n] if rng.random() < .5 else \
-            [sents[i] for i in sorted(rng.sample(range(len(sents)), n))]
+        all_of = resolve(sents, rng)
+        chosen = all_of[first:first + n] if rng.random() < .5 else \
+            [all_of[i] for i in sorted(rng.sample(range(len(sents)), n))]
         made.append((doc['context'], paraphrase(chosen, rng, side)))
     for k, (context, answer) in enumerate(made):
         if not answer:

@@ -3,7 +3,8 @@
 // For a word at place i of the answer and a place j of the context, let N(i) be the content words
 // and values within four content words of i in its sentence, weighted by rarity over distance; then
 //   agreement(i, j) = weight of those that stand within eight items of j / weight of N(i),
-// where one that stands there in another sentence than j counts half.
+// where one that stands there in another sentence than j counts half, unless the later of two
+// neighbouring sentences begins with a word such as "it" and so speaks of the earlier one.
 // The word's `place` is the occurrence of its form with the highest agreement; its `rival` is the
 // value of the same kind (number with number, name with name) in the best sentences that is not in
 // the answer's sentence and has the highest agreement. A word that is there, but elsewhere, is what
@@ -49,6 +50,8 @@ class Aligner {
   void item(std::uint32_t i, const Sentence& in, const Index::Top& top);
   [[nodiscard]] Neighbours around(std::uint32_t i, const Sentence& in) const;
   [[nodiscard]] float agreement(const Neighbours& n, std::uint32_t place) const;
+  // What a neighbour in sentence b counts for a word in sentence a.
+  [[nodiscard]] float closeness(std::uint32_t a, std::uint32_t b) const;
   void find_place(std::uint32_t i, const Neighbours& n, const Index::Top& top, Alignment& a) const;
   void consider(std::uint32_t i, const Neighbours& n, std::uint32_t place, Alignment& a) const;
   void find_rival(std::uint32_t i, const Neighbours& n, const Sentence& in, const Index::Top& top,
@@ -104,6 +107,13 @@ Neighbours Aligner::around(std::uint32_t i, const Sentence& in) const {
   return n;
 }
 
+float Aligner::closeness(std::uint32_t a, std::uint32_t b) const {
+  if (a == b) return 1;
+  const std::uint32_t later = std::max(a, b);
+  const bool told = later - std::min(a, b) == 1 && s_.context_items.sentences[later].refers;
+  return told ? 1 : kOtherSentence;
+}
+
 float Aligner::agreement(const Neighbours& n, std::uint32_t place) const {
   if (n.weight <= 0) return 0.5F;  // a word alone: nothing speaks for or against the place
   const std::uint32_t from = place < kReach ? 0 : place - kReach;
@@ -113,7 +123,7 @@ float Aligner::agreement(const Neighbours& n, std::uint32_t place) const {
     float near = 0;
     for (std::size_t c = from; c < to; ++c) {
       if (context_[c].loose != n.list[k].loose || c == place) continue;
-      near = std::max(near, context_[c].sentence == context_[place].sentence ? 1 : kOtherSentence);
+      near = std::max(near, closeness(context_[c].sentence, context_[place].sentence));
     }
     sum += near * n.list[k].weight;
   }

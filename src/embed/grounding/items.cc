@@ -57,7 +57,7 @@ void Reader::push(std::size_t begin, std::size_t end, Item item) {
   const auto n = static_cast<std::uint32_t>(out.items.size());
   if (sentence_ended || n - sentences.back().first >= kMaxSentenceItems) {
     item.opens = sentence_ended;
-    sentences.push_back({item.begin, item.end, n, n});
+    sentences.push_back({item.begin, item.end, n, n, false});
     sentence_ended = false;
   }
   sentences.back().end = item.end;
@@ -374,6 +374,17 @@ void qualify_numbers(std::string_view text, std::vector<Item>& items) {
   }
 }
 
+void find_references(std::string_view text, Items& out) {
+  constexpr std::array<std::string_view, 11> kWords = {
+      "he", "her", "his", "it", "its", "she", "that", "their", "these", "they", "this"};
+  std::array<char, 16> buffer{};
+  for (Sentence& s : out.sentences) {
+    if (s.first == s.last) continue;
+    const std::string_view word = word_of(text, out.items[s.first], buffer);
+    s.refers = std::find(kWords.begin(), kWords.end(), word) != kWords.end();
+  }
+}
+
 void find_names(Items& out) {
   auto& items = out.items;
   auto& inside = out.inside;
@@ -403,6 +414,7 @@ void read_items(std::string_view text, Items& out) {
   join_numbers(text, out);
   qualify_numbers(text, out.items);
   find_names(out);
+  find_references(text, out);
 }
 
 }  // namespace swy::embed::grounding

@@ -56,6 +56,7 @@ struct Sentence {
   std::uint32_t end = 0;
   std::uint32_t first = 0;  // items[first .. last)
   std::uint32_t last = 0;
+  bool refers = false;  // begins with "it", "she", "this" ...: goes on about the one before
 };
 
 inline constexpr std::size_t kMaxSentenceItems = 48;
