@@ -30,6 +30,12 @@ TEST(Hash, KnownAnswers) {
   EXPECT_FALSE(equal_constant_time("ab", "ac"));
 }
 
+TEST(Hash, OfPiecesIsTheHashOfTheWhole) {
+  Sha256 hash;
+  for (const std::string_view piece : {"a", "", "bc"}) hash.update(piece);
+  EXPECT_EQ(hash.hex(), sha256_hex("abc"));
+}
+
 TEST(InlineText, CutsAtItsCapacity) {
   InlineText<8> t("abc");
   t.append_number(1.25, 2);

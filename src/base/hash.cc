@@ -14,7 +14,7 @@
 namespace swy::base {
 namespace {
 constexpr std::string_view kHex = "0123456789abcdef";
-constexpr std::size_t kSha256Bytes = 32;
+using Digest = std::array<unsigned char, 32>;
 
 // SHA256() looks the algorithm up by name every time, which takes longer than hashing a key.
 void sha256(std::string_view bytes, unsigned char* digest) {
@@ -26,6 +26,15 @@ void sha256(std::string_view bytes, unsigned char* digest) {
   SWY_ASSERT(EVP_DigestFinal_ex(state.get(), digest, nullptr) == 1);
 }
 
+std::string hex(const Digest& digest) {
+  std::string out(digest.size() * 2, '0');
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    out[2 * i] = kHex[digest[i] >> 4U];
+    out[2 * i + 1] = kHex[digest[i] & 15U];
+  }
+  return out;
+}
+
 }  // namespace
 
 std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
@@ -33,14 +42,29 @@ std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, kSha256Bytes> digest{};
+  Digest digest{};
   sha256(bytes, digest.data());
-  std::string out(digest.size() * 2, '0');
-  for (std::size_t i = 0; i < digest.size(); ++i) {
-    out[2 * i] = kHex[digest[i] >> 4U];
-    out[2 * i + 1] = kHex[digest[i] & 15U];
-  }
-  return out;
+  return hex(digest);
+}
+
+struct Sha256::State {
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                  &EVP_MD_CTX_free};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  SWY_ASSERT(EVP_DigestInit_ex2(state_->context.get(), EVP_sha256(), nullptr) == 1);
+}
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::string_view bytes) {
+  SWY_ASSERT(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1);
+}
+
+std::string Sha256::hex() {
+  Digest digest{};
+  SWY_ASSERT(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) == 1);
+  return base::hex(digest);
 }
 
 std::string hex64(std::uint64_t value) {
