@@ -266,12 +266,12 @@ Result<std::string> Staging::read(std::string_view file, std::uint64_t most) con
 
 Result<Manifest> Staging::commit(std::string_view commit) {
   const StagingOptions& o = impl_->options;
-  const Manifest manifest{.name = o.name,
-                          .source = o.source,
-                          .revision = o.revision,
-                          .commit = std::string(commit),
-                          .time = utc_now(),
-                          .files = impl_->done};
+  Manifest manifest{.name = o.name,
+                    .source = o.source,
+                    .revision = o.revision,
+                    .commit = std::string(commit),
+                    .time = utc_now(),
+                    .files = impl_->done};
   for (const auto& [file, hash] : impl_->options.expected) {
     if (manifest.find(file) == nullptr)
       return fail(ErrorCode::kInvalidArgument,

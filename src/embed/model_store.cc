@@ -159,8 +159,8 @@ Result<Manifest> ModelStore::manifest(std::string_view name) const {
                                    ? "switchyard models pull --from FOLDER --name {0}"
                                    : "switchyard models pull {0}";
   return fail(ErrorCode::kNotFound,
-              fmt::format("no model {} in {}{}; get it with: {}", name, root_,
-                          base::did_you_mean(name, known), fmt::format(fmt::runtime(how), name)));
+              fmt::format("no model {} in {} ({} gets it){}", name, root_,
+                          fmt::format(fmt::runtime(how), name), base::did_you_mean(name, known)));
 }
 
 Result<std::vector<FileFinding>> ModelStore::verify(std::string_view name) const {

@@ -60,7 +60,7 @@ class ModelStore {
 // anything else a path relative to `directory`. Errors as of ModelStore::find().
 Result<std::string> resolve_model_path(std::string_view path, std::string_view directory);
 
-// Of a plain file (a symbolic link is none), with `path` as given in the result. kNotFound, kIo.
+// Of a plain file (a symbolic link is none), with `path` as given in the result. kIo.
 Result<ModelFile> hash_file(const std::string& path);
 
 }  // namespace swy::embed

@@ -35,12 +35,10 @@ class Fd {
 };
 
 inline tl::unexpected<Error> sys_fail(std::string_view doing, std::string_view path, int error) {
-  ErrorCode code = ErrorCode::kIo;
-  if (error == ENOENT || error == ENOTDIR) code = ErrorCode::kNotFound;
-  if (error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE)
-    code = ErrorCode::kExhausted;
-  return fail(code, "cannot " + std::string(doing) + " " + std::string(path) + ": " +
-                        std::generic_category().message(error));
+  const bool used_up = error == ENOSPC || error == EDQUOT || error == EMFILE || error == ENFILE;
+  return fail(used_up ? ErrorCode::kExhausted : ErrorCode::kIo,
+              "cannot " + std::string(doing) + " " + std::string(path) + ": " +
+                  std::generic_category().message(error));
 }
 
 }  // namespace swy::embed::detail
