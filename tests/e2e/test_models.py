@@ -362,11 +362,11 @@ class Models(Case):
     def test_silence_ends_a_connection_and_slowness_does_not(self):
         self.hub.cuts.append(100_000)
         self.hub.stalls = 1
-        self.pull("--silence", "1")
+        self.pull("--silence", "3")
         self.assert_installed()
         shutil.rmtree(self.store)
-        self.hub.pace = 0.1  # 1.6 s in all
-        self.pull("--silence", "1")
+        self.hub.pace = 0.25  # 4 s in all
+        self.pull("--silence", "3")
         self.assert_installed()
 
     def test_trouble_at_the_hub_that_passes(self):
