@@ -4,7 +4,7 @@
 // the hub still states the same version (hash, else a strong ETag); what the hub states to be
 // complete here already is not fetched. Once the hub has named the commit, the rest is asked of
 // that commit: a branch that moves meanwhile cannot mix two versions. Tests:
-// tests/e2e/test_models.py.
+// tests/e2e/test_models*.py.
 #include "model_hub.h"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 // Every step leaves something that the next run can use or throw away: bytes go to a part, a
 // complete part is made durable before it gets its name, and the folder of all files appears by one
 // rename (an exchange, where there was one before). Tests: model_store_test.cc,
-// tests/e2e/test_models.py.
+// tests/e2e/test_models*.py.
 #include "embed/model_staging.h"
 
 #include <fcntl.h>
