@@ -1,0 +1,282 @@
+// Character table and normalization over ICU's data.
+//
+// The reference library mixes Unicode versions (its parts bring their own tables): punctuation and
+// BERT's accents are those of Unicode 8, which u_charAge tells from later ones; letters and numbers
+// are those of its regular-expression engine, which is newer than the distribution's ICU, so that
+// the few ranges assigned in between are written down here.
+//
+// Normalization (UAX 15): decompose each code point, sort runs of marks by combining class, and for
+// the composed forms join each mark or letter with the last starter where a primary composite
+// exists. ICU is asked for one code point at a time because its own normalizer does not say which
+// original character a result came from; each result here keeps the place of its first source.
+// Cost: linear (runs of marks are sorted in n log n). Test: unicode_test.cc, tests/parity.
+#include "text/tokenizer/unicode.h"
+
+#include <unicode/uchar.h>
+#include <unicode/unorm2.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "base/check.h"
+#include "text/utf8.h"
+
+namespace swy::text::tok {
+namespace {
+
+const UNormalizer2* icu(Form form) {
+  UErrorCode error = U_ZERO_ERROR;
+  const bool compat = form == Form::kNfkc || form == Form::kNfkd;
+  const UNormalizer2* n = compat ? unorm2_getNFKCInstance(&error) : unorm2_getNFCInstance(&error);
+  SWY_ASSERT(U_SUCCESS(error) != 0);
+  return n;
+}
+
+// Unicode 8.0 or older; what it says of a code point is otherwise taken from the current data.
+bool in_unicode8(UChar32 c) {
+  UVersionInfo age;
+  u_charAge(c, age);
+  return age[0] != 0 && age[0] <= 8;
+}
+
+bool is_ascii_punct(UChar32 c) {
+  return c < 0x80 && c > 0x20 && c != 0x7F && !is_ascii_alpha(static_cast<char32_t>(c)) &&
+         !is_ascii_digit(static_cast<char32_t>(c));
+}
+
+bool is_cjk_ideograph(UChar32 c) {
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B81F) ||
+         (c >= 0x2B920 && c <= 0x2CEAF) || (c >= 0xF900 && c <= 0xFAFF) ||
+         (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
+bool is_punct8(UChar32 c) {
+  if (is_ascii_punct(c)) return true;
+  if (c == 0x166D || c == 0x111C9) return true;  // punctuation until Unicode 11 and 10
+  return (U_GET_GC_MASK(c) & U_GC_P_MASK) != 0 && in_unicode8(c);
+}
+
+std::uint16_t categories(UChar32 c) {
+  const std::uint32_t gc = U_GET_GC_MASK(c);
+  unsigned flags = 0;
+  if (u_isUWhiteSpace(c) != 0) flags |= kSpace;
+  if ((gc & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0) flags |= kControl;
+  if (is_punct8(c)) flags |= kPunct;
+  if ((gc & U_GC_L_MASK) != 0) flags |= kLetter;
+  if ((gc & U_GC_N_MASK) != 0) flags |= kNumber;
+  if ((gc & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+      u_hasBinaryProperty(c, UCHAR_ALPHABETIC) != 0 ||
+      u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL) != 0) {
+    flags |= kWord;
+  }
+  if ((gc & U_GC_MN_MASK) != 0 && in_unicode8(c)) flags |= kMark8;
+  if ((gc & U_GC_M_MASK) != 0) flags |= kCombining;
+  if (is_cjk_ideograph(c)) flags |= kCjk;
+  if (u_tolower(c) != c || c == 0x130) flags |= kCased;
+  return static_cast<std::uint16_t>(flags);
+}
+
+std::uint16_t normal_forms(UChar32 c) {
+  std::array<UChar, 32> buffer{};
+  UErrorCode error = U_ZERO_ERROR;
+  unsigned flags = 0;
+  const auto changes = [&](const UNormalizer2* n) {
+    return unorm2_getDecomposition(n, c, buffer.data(), static_cast<std::int32_t>(buffer.size()),
+                                   &error) >= 0;
+  };
+  const bool marks = u_getCombiningClass(c) != 0;
+  if (marks || changes(icu(Form::kNfd))) flags |= kDecomposes;
+  if (marks || changes(icu(Form::kNfkd))) flags |= kCompat;
+  if (unorm2_hasBoundaryBefore(icu(Form::kNfc), c) == 0) flags |= kJoins;
+  return static_cast<std::uint16_t>(flags);
+}
+
+}  // namespace
+
+CharTable::CharTable() {
+  std::map<std::vector<std::uint16_t>, std::uint16_t> seen;
+  std::vector<std::uint16_t> block(256);
+  for (std::uint32_t b = 0; b < blocks_.size(); ++b) {
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      const auto c = static_cast<UChar32>(b * 256 + i);
+      block[i] = static_cast<std::uint16_t>(categories(c) | normal_forms(c));
+    }
+    const auto [it, fresh] = seen.emplace(block, static_cast<std::uint16_t>(seen.size()));
+    if (fresh) data_.insert(data_.end(), block.begin(), block.end());
+    blocks_[b] = it->second;
+  }
+}
+
+const CharTable& CharTable::get() {
+  static const CharTable table;
+  return table;
+}
+
+namespace {
+
+struct Marked {
+  Char c;
+  std::uint8_t ccc = 0;
+};
+
+void decompose(const Chars& in, const UNormalizer2* n, std::uint16_t flag, Chars& out) {
+  const CharTable& table = CharTable::get();
+  std::array<UChar, 32> buffer{};
+  for (const Char& c : in) {
+    if ((table[c.cp] & flag) == 0) {
+      out.push_back(c);
+      continue;
+    }
+    UErrorCode error = U_ZERO_ERROR;
+    const std::int32_t size =
+        unorm2_getDecomposition(n, static_cast<UChar32>(c.cp), buffer.data(),
+                                static_cast<std::int32_t>(buffer.size()), &error);
+    if (size < 0) {
+      out.push_back(c);
+      continue;
+    }
+    for (std::int32_t i = 0; i < size;) {
+      UChar32 cp = 0;
+      U16_NEXT(buffer.data(), i, size, cp);
+      out.push_back({static_cast<char32_t>(cp), c.begin, c.end});
+    }
+  }
+}
+
+// Canonical ordering: runs of code points with a combining class, sorted stably by it.
+void reorder(Chars& chars) {
+  const CharTable& table = CharTable::get();
+  const auto ccc = [&](const Char& c) {
+    return (table[c.cp] & kDecomposes) == 0 ? std::uint8_t{0}
+                                            : u_getCombiningClass(static_cast<UChar32>(c.cp));
+  };
+  for (std::size_t i = 0; i < chars.size(); ++i) {
+    if (ccc(chars[i]) == 0) continue;
+    std::size_t end = i + 1;
+    while (end < chars.size() && ccc(chars[end]) != 0) ++end;
+    std::stable_sort(chars.begin() + static_cast<std::ptrdiff_t>(i),
+                     chars.begin() + static_cast<std::ptrdiff_t>(end),
+                     [&](const Char& a, const Char& b) { return ccc(a) < ccc(b); });
+    i = end - 1;
+  }
+}
+
+void compose(Chars& chars) {
+  const CharTable& table = CharTable::get();
+  const UNormalizer2* n = icu(Form::kNfc);
+  std::size_t out = 0;
+  std::size_t starter = chars.size();  // none yet
+  std::uint8_t last = 0;               // combining class of the character kept last
+  for (const Char c : chars) {
+    const bool plain = (table[c.cp] & (kDecomposes | kJoins)) == 0;
+    const std::uint8_t ccc = plain ? 0 : u_getCombiningClass(static_cast<UChar32>(c.cp));
+    if (!plain && starter < out && (out == starter + 1 || (last != 0 && last < ccc))) {
+      const UChar32 joined = unorm2_composePair(n, static_cast<UChar32>(chars[starter].cp),
+                                                static_cast<UChar32>(c.cp));
+      if (joined >= 0) {
+        chars[starter].cp = static_cast<char32_t>(joined);
+        continue;
+      }
+    }
+    if (ccc == 0) starter = out;
+    last = ccc;
+    chars[out++] = c;
+  }
+  chars.resize(out);
+}
+
+}  // namespace
+
+void normalize(Chars& chars, Form form, Chars& spare) {
+  const bool compat = form == Form::kNfkc || form == Form::kNfkd;
+  spare.clear();
+  decompose(chars, icu(form), compat ? kCompat : kDecomposes, spare);
+  reorder(spare);
+  if (form == Form::kNfc || form == Form::kNfkc) compose(spare);
+  chars.swap(spare);
+}
+
+void lowercase(Chars& chars, Chars& spare) {
+  const CharTable& table = CharTable::get();
+  bool dotted = false;  // U+0130 becomes two code points
+  for (Char& c : chars) {
+    if ((table[c.cp] & kCased) == 0) continue;
+    dotted = dotted || c.cp == 0x130;
+    if (c.cp != 0x130) c.cp = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c.cp)));
+  }
+  if (!dotted) return;
+  spare.clear();
+  for (const Char& c : chars) {
+    if (c.cp != 0x130) {
+      spare.push_back(c);
+      continue;
+    }
+    spare.push_back({'i', c.begin, c.end});
+    spare.push_back({0x307, c.begin, c.end});
+  }
+  chars.swap(spare);
+}
+
+bool is_ascii(std::string_view s) {
+  std::size_t i = 0;
+  for (; i + 8 <= s.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, s.data() + i, 8);
+    if ((word & 0x8080808080808080ULL) != 0) return false;
+  }
+  for (; i < s.size(); ++i)
+    if (static_cast<unsigned char>(s[i]) >= 0x80) return false;
+  return true;
+}
+
+namespace {
+
+// Bytes of the maximal subpart of an ill-formed sequence at `pos` (Unicode standard, table 3-8):
+// the longest prefix of some well-formed sequence, at least one byte.
+std::size_t malformed_size(std::string_view s, std::size_t pos) {
+  const auto at = [&](std::size_t i) {
+    return pos + i < s.size() ? static_cast<unsigned char>(s[pos + i]) : 0U;
+  };
+  const unsigned b0 = at(0);
+  const unsigned b1 = at(1);
+  if (b0 < 0xE0 || b0 > 0xF4) return 1;
+  const unsigned low = b0 == 0xE0 ? 0xA0 : b0 == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = b0 == 0xED ? 0x9F : b0 == 0xF4 ? 0x8F : 0xBF;
+  if (b1 < low || b1 > high) return 1;
+  if (b0 < 0xF0) return 2;  // a third byte would have made it well-formed
+  return (at(2) & 0xC0U) == 0x80 ? 3 : 2;
+}
+
+}  // namespace
+
+bool repair(std::string_view s, std::string& clean, std::vector<Gap>& gaps) {
+  if (is_valid_utf8(s)) return false;
+  clean.clear();
+  gaps.clear();
+  for (std::size_t i = 0; i < s.size();) {
+    const Decoded d = decode_next(s, i);
+    if (d.valid) {
+      clean.append(s.substr(i, d.size));
+      i += d.size;
+      continue;
+    }
+    i += malformed_size(s, i);
+    clean.append("\xEF\xBF\xBD");
+    gaps.push_back({static_cast<std::uint32_t>(clean.size()), static_cast<std::uint32_t>(i)});
+  }
+  return true;
+}
+
+std::uint32_t original_place(const std::vector<Gap>& gaps, std::uint32_t clean_place) {
+  const auto after =
+      std::upper_bound(gaps.begin(), gaps.end(), clean_place,
+                       [](std::uint32_t place, const Gap& gap) { return place < gap.clean_end; });
+  if (after == gaps.begin()) return clean_place;
+  const Gap& gap = *(after - 1);
+  return gap.original_end + (clean_place - gap.clean_end);
+}
+
+}  // namespace swy::text::tok
