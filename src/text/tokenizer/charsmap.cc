@@ -1,9 +1,8 @@
 // A look-up costs one step a byte. The trie comes from a file: every index is checked, so a broken
 // one gives no replacement instead of a read outside. Grapheme clusters are told by the break
 // property of each character (rules GB3 to GB13 of UAX 29; GB9c joins only clusters of nine bytes
-// and more, which have no rule). Deviation: where rules delete characters at the very start of a
-// text the reference places the following characters one too early; here they keep their own
-// place. Test: charsmap_test.cc, tests/parity.
+// and more, which have no rule). Places are those of the reference: characters deleted at the very
+// start of a text make all that follow one place too early. Test: charsmap_test.cc, tests/parity.
 #include "text/tokenizer/charsmap.h"
 
 #include <unicode/uchar.h>
@@ -54,16 +53,15 @@ std::optional<std::string_view> Charsmap::replacement(std::string_view chunk) co
 
 namespace {
 
-// The replacement's characters take the places of the replaced ones, the last of them for the rest.
-void put(std::string_view replacement, const Char* old, std::size_t count, Chars& out) {
-  std::size_t k = 0;
-  for (std::size_t i = 0; i < replacement.size(); ++k) {
+void put(std::string_view replacement, std::size_t replaced, Chars& out) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < replacement.size(); ++count) {
     std::size_t size = 0;
     const char32_t cp = decode(replacement, i, size);
-    const Char& from = old[k < count ? k : count - 1];
-    out.push_back({cp, from.begin, from.end});
+    out.push_back({cp, 0, 0, count < replaced ? 0 : 1});
     i += size;
   }
+  if (count < replaced && !out.empty()) out.back().change -= static_cast<int>(replaced - count);
 }
 
 std::string bytes_of(const Char* chars, std::size_t count) {
@@ -120,19 +118,20 @@ void Charsmap::apply(Chars& chars, Chars& spare) const {
     if (end - at > 1 && end - at < 6) {
       const std::string whole = bytes_of(&chars[at], end - at);
       if (const auto text = whole.size() < 6 ? replacement(whole) : std::nullopt) {
-        put(*text, &chars[at], end - at, spare);
+        put(*text, end - at, spare);
         at = end;
         continue;
       }
     }
     for (; at < end; ++at) {
       if (const auto text = replacement(bytes_of(&chars[at], 1))) {
-        put(*text, &chars[at], 1, spare);
+        put(*text, 1, spare);
       } else {
         spare.push_back(chars[at]);
       }
     }
   }
+  place_by_order(chars, spare);
   chars.swap(spare);
 }
 

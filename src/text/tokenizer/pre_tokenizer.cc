@@ -44,7 +44,7 @@ class Cutter {
       case Kind::kPunctuation:
         return classes(text, piece, kPunct, step.behavior);
       case Kind::kDigits:
-        return classes(text, piece, kNumber, step.behavior);
+        return classes(text, piece, kNumeric, step.behavior);
       case Kind::kMetaspace:
       case Kind::kByteLevel:
         if (!step.cut) return emit(piece);

@@ -1,14 +1,15 @@
 // Character table and normalization over ICU's data.
 //
-// The reference library mixes Unicode versions (its parts bring their own tables): punctuation and
-// BERT's accents are those of Unicode 8, which u_charAge tells from later ones; letters and numbers
-// are those of its regular-expression engine, which is newer than the distribution's ICU, so that
-// the few ranges assigned in between are written down here.
+// The reference library mixes Unicode versions (its parts bring their own tables): control
+// characters, punctuation and BERT's accents are those of Unicode 8, combining marks those of
+// Unicode 9, which u_charAge tells from later ones; letters, numbers and case are those of Unicode
+// 16 and 17, newer than the distribution's ICU, so that what was assigned in between is written
+// down here. tests/parity compares every code point.
 //
 // Normalization (UAX 15): decompose each code point, sort runs of marks by combining class, and for
 // the composed forms join each mark or letter with the last starter where a primary composite
 // exists. ICU is asked for one code point at a time because its own normalizer does not say which
-// original character a result came from; each result here keeps the place of its first source.
+// original character a result came from.
 // Cost: linear (runs of marks are sorted in n log n). Test: unicode_test.cc, tests/parity.
 #include "text/tokenizer/unicode.h"
 
@@ -34,11 +35,67 @@ const UNormalizer2* icu(Form form) {
   return n;
 }
 
-// Unicode 8.0 or older; what it says of a code point is otherwise taken from the current data.
-bool in_unicode8(UChar32 c) {
+struct Range {
+  UChar32 first, last;
+};
+
+// Assigned after Unicode 15: letters, numbers, and the other characters that \w matches.
+constexpr std::array kLaterLetters = {
+    Range{0x1C89, 0x1C8A},   Range{0xA7CB, 0xA7CD},   Range{0xA7DA, 0xA7DC},
+    Range{0x105C0, 0x105F3}, Range{0x10D4A, 0x10D65}, Range{0x10D6F, 0x10D85},
+    Range{0x10EC2, 0x10EC4}, Range{0x11380, 0x11389}, Range{0x1138B, 0x1138B},
+    Range{0x1138E, 0x1138E}, Range{0x11390, 0x113B5}, Range{0x113B7, 0x113B7},
+    Range{0x113D1, 0x113D1}, Range{0x113D3, 0x113D3}, Range{0x11BC0, 0x11BE0},
+    Range{0x13460, 0x143FA}, Range{0x16100, 0x1611D}, Range{0x16D40, 0x16D6C},
+    Range{0x18CFF, 0x18CFF}, Range{0x1E5D0, 0x1E5ED}, Range{0x1E5F0, 0x1E5F0},
+    Range{0x2EBF0, 0x2EE5D},
+};
+constexpr std::array kLaterNumbers = {
+    Range{0x10D40, 0x10D49}, Range{0x116D0, 0x116E3}, Range{0x11BF0, 0x11BF9},
+    Range{0x16130, 0x16139}, Range{0x16D70, 0x16D79}, Range{0x1CCF0, 0x1CCF9},
+    Range{0x1E5F1, 0x1E5FA},
+};
+constexpr std::array kUnicode17Numbers = {Range{0x11DE0, 0x11DE9}, Range{0x16FF4, 0x16FF6}};
+constexpr std::array kLaterWord = {
+    Range{0x897, 0x897},     Range{0x10D69, 0x10D6D}, Range{0x10EFC, 0x10EFC},
+    Range{0x113B8, 0x113C0}, Range{0x113C2, 0x113C2}, Range{0x113C5, 0x113C5},
+    Range{0x113C7, 0x113CA}, Range{0x113CC, 0x113D0}, Range{0x113D2, 0x113D2},
+    Range{0x113E1, 0x113E2}, Range{0x11F5A, 0x11F5A}, Range{0x1611E, 0x1612F},
+    Range{0x1E5EE, 0x1E5EF},
+};
+
+template <std::size_t N>
+bool within(const std::array<Range, N>& ranges, UChar32 c) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const Range& r) { return c >= r.first && c <= r.last; });
+}
+
+UChar32 to_lower(UChar32 c) {
+  if (c == 0x1C89 || c == 0xA7CC || c == 0xA7CE || c == 0xA7D2 || c == 0xA7D4 || c == 0xA7DA)
+    return c + 1;
+  if (c == 0xA7CB) return 0x264;
+  if (c == 0xA7DC) return 0x19B;
+  if (c >= 0x10D50 && c <= 0x10D65) return c + 0x20;
+  if (c >= 0x16EA0 && c <= 0x16EB8) return c + 0x1B;
+  return u_tolower(c);
+}
+
+// Assigned in Unicode `version` or before.
+bool in_unicode(UChar32 c, std::uint8_t version) {
   UVersionInfo age;
   u_charAge(c, age);
-  return age[0] != 0 && age[0] <= 8;
+  return age[0] != 0 && age[0] <= version;
+}
+
+// Category Mn and category M as they were then; a few characters changed category later.
+bool is_mark8(UChar32 c, std::uint32_t gc) {
+  if (c == 0x1734) return true;
+  if (c == 0x1885 || c == 0x1886 || c == 0xA9BD || c == 0x111C9) return false;
+  return (gc & U_GC_MN_MASK) != 0 && in_unicode(c, 8);
+}
+bool is_combining9(UChar32 c, std::uint32_t gc) {
+  if (c == 0x1CF2 || c == 0x1CF3) return true;
+  return c != 0x111C9 && (gc & U_GC_M_MASK) != 0 && in_unicode(c, 9);
 }
 
 bool is_ascii_punct(UChar32 c) {
@@ -56,26 +113,31 @@ bool is_cjk_ideograph(UChar32 c) {
 bool is_punct8(UChar32 c) {
   if (is_ascii_punct(c)) return true;
   if (c == 0x166D || c == 0x111C9) return true;  // punctuation until Unicode 11 and 10
-  return (U_GET_GC_MASK(c) & U_GC_P_MASK) != 0 && in_unicode8(c);
+  return (U_GET_GC_MASK(c) & U_GC_P_MASK) != 0 && in_unicode(c, 8);
 }
 
 std::uint16_t categories(UChar32 c) {
   const std::uint32_t gc = U_GET_GC_MASK(c);
   unsigned flags = 0;
   if (u_isUWhiteSpace(c) != 0) flags |= kSpace;
-  if ((gc & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0) flags |= kControl;
+  if ((gc & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0 && in_unicode(c, 8))
+    flags |= kControl;
   if (is_punct8(c)) flags |= kPunct;
-  if ((gc & U_GC_L_MASK) != 0) flags |= kLetter;
-  if ((gc & U_GC_N_MASK) != 0) flags |= kNumber;
-  if ((gc & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
+  const bool letter = (gc & U_GC_L_MASK) != 0 || within(kLaterLetters, c);
+  const bool number = (gc & U_GC_N_MASK) != 0 || within(kLaterNumbers, c);
+  if (letter) flags |= kLetter;
+  if (number) flags |= kNumber;
+  if (number || within(kUnicode17Numbers, c)) flags |= kNumeric;
+  if (within(kLaterLetters, c) || within(kLaterNumbers, c) || within(kLaterWord, c) ||
+      (gc & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0 ||
       u_hasBinaryProperty(c, UCHAR_ALPHABETIC) != 0 ||
       u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL) != 0) {
     flags |= kWord;
   }
-  if ((gc & U_GC_MN_MASK) != 0 && in_unicode8(c)) flags |= kMark8;
-  if ((gc & U_GC_M_MASK) != 0) flags |= kCombining;
+  if (is_mark8(c, gc)) flags |= kMark8;
+  if (is_combining9(c, gc)) flags |= kCombining;
   if (is_cjk_ideograph(c)) flags |= kCjk;
-  if (u_tolower(c) != c || c == 0x130) flags |= kCased;
+  if (to_lower(c) != c || c == 0x130) flags |= kCased;
   return static_cast<std::uint16_t>(flags);
 }
 
@@ -117,11 +179,6 @@ const CharTable& CharTable::get() {
 
 namespace {
 
-struct Marked {
-  Char c;
-  std::uint8_t ccc = 0;
-};
-
 void decompose(const Chars& in, const UNormalizer2* n, std::uint16_t flag, Chars& out) {
   const CharTable& table = CharTable::get();
   std::array<UChar, 32> buffer{};
@@ -138,10 +195,11 @@ void decompose(const Chars& in, const UNormalizer2* n, std::uint16_t flag, Chars
       out.push_back(c);
       continue;
     }
+    const std::size_t first = out.size();
     for (std::int32_t i = 0; i < size;) {
       UChar32 cp = 0;
       U16_NEXT(buffer.data(), i, size, cp);
-      out.push_back({static_cast<char32_t>(cp), c.begin, c.end});
+      out.push_back({static_cast<char32_t>(cp), c.begin, c.end, out.size() > first ? 1 : 0});
     }
   }
 }
@@ -178,6 +236,7 @@ void compose(Chars& chars) {
                                                 static_cast<UChar32>(c.cp));
       if (joined >= 0) {
         chars[starter].cp = static_cast<char32_t>(joined);
+        chars[starter].change += c.change - 1;
         continue;
       }
     }
@@ -190,12 +249,24 @@ void compose(Chars& chars) {
 
 }  // namespace
 
+void place_by_order(const Chars& old, Chars& result) {
+  std::size_t next = 0;
+  for (Char& c : result) {
+    const std::size_t from = c.change > 0 && next > 0 ? next - 1 : std::min(next, old.size() - 1);
+    if (c.change <= 0) next += 1 + static_cast<std::size_t>(-c.change);
+    c.change = 0;
+    c.begin = old[from].begin;
+    c.end = old[from].end;
+  }
+}
+
 void normalize(Chars& chars, Form form, Chars& spare) {
   const bool compat = form == Form::kNfkc || form == Form::kNfkd;
   spare.clear();
   decompose(chars, icu(form), compat ? kCompat : kDecomposes, spare);
   reorder(spare);
   if (form == Form::kNfc || form == Form::kNfkc) compose(spare);
+  place_by_order(chars, spare);
   chars.swap(spare);
 }
 
@@ -205,7 +276,7 @@ void lowercase(Chars& chars, Chars& spare) {
   for (Char& c : chars) {
     if ((table[c.cp] & kCased) == 0) continue;
     dotted = dotted || c.cp == 0x130;
-    if (c.cp != 0x130) c.cp = static_cast<char32_t>(u_tolower(static_cast<UChar32>(c.cp)));
+    if (c.cp != 0x130) c.cp = static_cast<char32_t>(to_lower(static_cast<UChar32>(c.cp)));
   }
   if (!dotted) return;
   spare.clear();

@@ -17,18 +17,19 @@ namespace swy::text::tok {
 
 enum CharClass : std::uint16_t {
   kSpace = 1U << 0U,       // White_Space
-  kControl = 1U << 1U,     // categories Cc, Cf, Co
+  kControl = 1U << 1U,     // categories Cc, Cf, Co of Unicode 8
   kPunct = 1U << 2U,       // ASCII punctuation and category P of Unicode 8
   kLetter = 1U << 3U,      // \p{L}
   kNumber = 1U << 4U,      // \p{N}
   kWord = 1U << 5U,        // \w
   kMark8 = 1U << 6U,       // category Mn of Unicode 8
-  kCombining = 1U << 7U,   // category M
+  kCombining = 1U << 7U,   // category M of Unicode 9
   kCjk = 1U << 8U,         // what BERT calls a Chinese character
   kDecomposes = 1U << 9U,  // NFD changes it, or its combining class is not 0
   kCompat = 1U << 10U,     // NFKD changes it, or its combining class is not 0
   kCased = 1U << 11U,      // lower case differs
   kJoins = 1U << 12U,      // may be the second half of a composition
+  kNumeric = 1U << 13U,    // category N of Unicode 17
 };
 
 class CharTable {
@@ -49,8 +50,16 @@ struct Char {
   char32_t cp = 0;
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
+  // While a step writes its result: 1 for a character that was put in, -n for one that stands for
+  // itself and the n characters after it. place_by_order makes places of it.
+  std::int32_t change = 0;
 };
 using Chars = std::vector<Char>;
+
+// Gives the characters of a step's result the places of its input `old`, in order: each character
+// that was not put in takes the next one. The reference does the same, so that after reordering
+// marks a place may be that of a neighbour.
+void place_by_order(const Chars& old, Chars& result);
 
 enum class Form : std::uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 void normalize(Chars& chars, Form form, Chars& spare);
