@@ -205,7 +205,7 @@ def charsmap(texts):
     import sentencepiece
     model = io.BytesIO()
     lines = [t.replace("\n", " ")[:2000] for t in texts if "\0" not in t and t.strip()]
-    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, vocab_size=1200, normalization_rule_name="nmt_nfkc", hard_vocab_limit=False,
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, vocab_size=4000, normalization_rule_name="nmt_nfkc", hard_vocab_limit=False,
                                              minloglevel=2, character_coverage=0.98)
     loaded = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     # ModelProto.normalizer_spec (3) . precompiled_charsmap (2)
@@ -238,6 +238,7 @@ def protobuf_field(data, wanted):
 
 
 def trained_unigram(texts, charmap, pieces):
+    training = [x[:500] for x in texts if max(map(ord, x), default=0) < 0x250] + corpus.SCRIPTS[:5]
     meta = pre_tokenizers.Metaspace
     for name, parts, size in (
             ("metaspace", {"pre_tokenizer": meta(prepend_scheme="always"), "normalizer": normalizers.NFKC()}, 1200),
@@ -248,7 +249,7 @@ def trained_unigram(texts, charmap, pieces):
         t = Tokenizer(models.Unigram())
         for key, value in parts.items():
             setattr(t, key, value)
-        t.train_from_iterator([x[:500] for x in texts], trainers.UnigramTrainer(vocab_size=size, unk_token="<unk>", special_tokens=["<unk>", "<s>", "</s>"], show_progress=False))
+        t.train_from_iterator(training, trainers.UnigramTrainer(vocab_size=size, unk_token="<unk>", special_tokens=["<unk>", "<s>", "</s>"], show_progress=False))
         t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> $B:1 </s>:1", special_tokens=[("<s>", 1), ("</s>", 2)])
         check(f"Unigram {name}", saved(f"unigram_{name}", t), t, texts)
         check(f"Unigram {name}, pairs", DIR / "trained" / f"unigram_{name}" / "tokenizer.json", t, texts[:300], pair=True, limit=17)

@@ -16,8 +16,8 @@
 
 namespace {
 
-using swy::text::Encoding;
 using swy::text::EncodeOptions;
+using swy::text::Encoding;
 using swy::text::Tokenizer;
 
 std::vector<std::string> read_texts(std::istream& in) {
@@ -50,9 +50,8 @@ void print(const Encoding& e) {
   line += '\t';
   join(line, e.special, number);
   line += '\t';
-  join(line, e.offsets, [](swy::text::ByteSpan s) {
-    return std::to_string(s.begin) + "-" + std::to_string(s.end);
-  });
+  join(line, e.offsets,
+       [](swy::text::ByteSpan s) { return std::to_string(s.begin) + "-" + std::to_string(s.end); });
   std::puts(line.c_str());
 }
 

@@ -1,6 +1,7 @@
 // tokenizer.json, member by member. Every `type` is looked up by its name; members that change the
 // result and are not done here are refused by name and place. The ids of added tokens follow the
-// reference: the model's id of the same text, else the next free one. Test: load_test.cc.
+// reference: the model's id of the same text, else the next free one. Test: tokenizer_test.cc,
+// tests/parity.
 #include "text/tokenizer/load.h"
 
 #include <algorithm>

@@ -1,10 +1,10 @@
 // Character table and normalization over ICU's data.
 //
 // The reference library mixes Unicode versions (its parts bring their own tables): control
-// characters, punctuation and BERT's accents are those of Unicode 8, combining marks those of
-// Unicode 9, which u_charAge tells from later ones; letters, numbers and case are those of Unicode
-// 16 and 17, newer than the distribution's ICU, so that what was assigned in between is written
-// down here. tests/parity compares every code point.
+// characters, punctuation and BERT's accents are those of Unicode 8, combining marks and normal
+// forms those of Unicode 9, which u_charAge tells from later ones; letters, numbers and case are
+// those of Unicode 16 and 17, newer than the distribution's ICU, so that what was assigned in
+// between is written down here. tests/parity compares every code point.
 //
 // Normalization (UAX 15): decompose each code point, sort runs of marks by combining class, and for
 // the composed forms join each mark or letter with the last starter where a primary composite
@@ -142,6 +142,7 @@ std::uint16_t categories(UChar32 c) {
 }
 
 std::uint16_t normal_forms(UChar32 c) {
+  if (!in_unicode(c, 9)) return 0;
   std::array<UChar, 32> buffer{};
   UErrorCode error = U_ZERO_ERROR;
   unsigned flags = 0;
@@ -164,7 +165,9 @@ CharTable::CharTable() {
   for (std::uint32_t b = 0; b < blocks_.size(); ++b) {
     for (std::uint32_t i = 0; i < 256; ++i) {
       const auto c = static_cast<UChar32>(b * 256 + i);
-      block[i] = static_cast<std::uint16_t>(categories(c) | normal_forms(c));
+      const bool unused = c >= 0x32400 && (c < 0xE0000 || (c >= 0xE0200 && c < 0xF0000));
+      block[i] =
+          unused ? std::uint16_t{0} : static_cast<std::uint16_t>(categories(c) | normal_forms(c));
     }
     const auto [it, fresh] = seen.emplace(block, static_cast<std::uint16_t>(seen.size()));
     if (fresh) data_.insert(data_.end(), block.begin(), block.end());
