@@ -5,14 +5,16 @@
 // Short words: the lowest rank is found by scanning (n x n, n <= 24). Long ones: a heap of
 // candidates, stale ones dropped when they come up: n log n whatever the text repeats. Most words
 // of real text are entries of the vocabulary that their own merges lead to; which entries those are
-// is worked out when the model is built, so that such a word costs one look-up. It loses on text
-// without word boundaries, where everything goes through the heap.
+// is worked out when the model is built, so that such a word costs one look-up. Models without a
+// pre-tokenizer (Llama 2, Gemma) get a whole text as one word: it is cut before every U+2581 that
+// no merge can join to the character before it, which changes nothing, and the parts are done as
+// words. It loses on text without word boundaries, where everything goes through the heap.
 // Follows the reference also in its corners: a pending unknown token is not flushed before byte
 // fallback, a character without entry and without unknown token vanishes and later places move up.
 // Test: models_test.cc (scan = heap), tokenizer_test.cc, tests/parity.
 #include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <unordered_set>
 
 #include "text/tokenizer/model.h"
 #include "text/tokenizer/trie.h"
@@ -23,6 +25,7 @@ namespace {
 
 constexpr std::size_t kScanLimit = 24;  // above it the heap is faster (measured)
 constexpr TokenId kNone = Trie::kNone;
+constexpr std::string_view kMark = "\u2581";  // what SentencePiece models write for a space
 
 // Pairs of tokens to rank and result: open addressing, a power of two of slots, at most half full.
 class MergeTable {
@@ -67,25 +70,17 @@ class Bpe final : public Model {
       fallback_[b] = trie_.find(std::string("<0x") + kHex[b >> 4U] + kHex[b & 15U] + ">");
     }
     find_direct(vocab);
+    find_cuts(vocab);
   }
 
   void tokenize(std::string_view text, const std::vector<ByteSpan>& words, ModelScratch& scratch,
                 std::size_t most, std::vector<Piece>& out) const override {
     for (const ByteSpan word : words) {
-      if (out.size() >= most) return;
-      const std::string_view w = text.substr(word.begin, word.end - word.begin);
-      const TokenId id = trie_.find(w);
-      if (id != kNone && direct_[id]) {
-        out.push_back({id, word.begin, word.end});
-        continue;
-      }
-      merge_word(w, scratch);
-      std::uint32_t at = word.begin;
-      for (std::int32_t i = scratch.symbols.empty() ? -1 : 0; i >= 0;) {
-        const ModelScratch::Symbol& s = scratch.symbols[static_cast<std::size_t>(i)];
-        out.push_back({s.id, at, at + s.size});
-        at += s.size;
-        i = s.next;
+      for (std::uint32_t at = word.begin; at < word.end;) {
+        if (out.size() >= most) return;
+        const std::uint32_t end = cuts_ ? next_cut(text, at, word.end) : word.end;
+        tokenize_word(text.substr(at, end - at), at, scratch, out);
+        at = end;
       }
     }
   }
@@ -94,6 +89,55 @@ class Bpe final : public Model {
  private:
   using Symbol = ModelScratch::Symbol;
   using Symbols = std::vector<Symbol>;
+
+  void tokenize_word(std::string_view word, std::uint32_t at, ModelScratch& scratch,
+                     std::vector<Piece>& out) const {
+    const TokenId id = trie_.find(word);
+    if (id != kNone && direct_[id]) {
+      out.push_back({id, at, at + static_cast<std::uint32_t>(word.size())});
+      return;
+    }
+    merge_word(word, scratch);
+    for (std::int32_t i = scratch.symbols.empty() ? -1 : 0; i >= 0;) {
+      const Symbol& s = scratch.symbols[static_cast<std::size_t>(i)];
+      out.push_back({s.id, at, at + s.size});
+      at += s.size;
+      i = s.next;
+    }
+  }
+
+  // Which characters stand before U+2581 inside some entry: a merge may join those two. Byte tokens
+  // and the unknown token spell something else than they stand for, so both sides of a cut must be
+  // entries of their own.
+  void find_cuts(const std::vector<VocabEntry>& vocab) {
+    cuts_ =
+        !affixes_ && !options_.byte_level && !options_.ignore_merges && trie_.find(kMark) != kNone;
+    for (const VocabEntry& e : vocab) {
+      for (std::size_t at = e.text.find(kMark, 1); at != std::string::npos;
+           at = e.text.find(kMark, at + 1)) {
+        joins_mark_.insert(character_before(e.text, at));
+      }
+    }
+  }
+
+  [[nodiscard]] std::uint32_t next_cut(std::string_view text, std::uint32_t from,
+                                       std::uint32_t end) const {
+    const std::string_view word = text.substr(0, end);
+    for (std::size_t at = word.find(kMark, from + 1); at != std::string_view::npos;
+         at = word.find(kMark, at + 1)) {
+      const std::string before = character_before(word, at);
+      if (!joins_mark_.contains(before) && trie_.find(before) != kNone)
+        return static_cast<std::uint32_t>(at);
+    }
+    return end;
+  }
+
+  // REQUIRES: at > 0, and a character starts there.
+  static std::string character_before(std::string_view text, std::size_t at) {
+    std::size_t begin = at - 1;
+    while (begin > 0 && is_continuation(text[begin])) --begin;
+    return std::string(text.substr(begin, at - begin));
+  }
 
   // The entries of the vocabulary that a word of the same text becomes.
   void find_direct(const std::vector<VocabEntry>& vocab) {
@@ -233,6 +277,8 @@ class Bpe final : public Model {
   MergeTable merges_;
   BpeOptions options_;
   bool affixes_ = false;
+  bool cuts_ = false;
+  std::unordered_set<std::string> joins_mark_;
   std::array<TokenId, 256> byte_{}, fallback_{};
   std::vector<bool> direct_;  // by id
 };
