@@ -276,7 +276,7 @@ def all_normalizers(texts, charmap):
     steps = {
         "NFC": normalizers.NFC(), "NFD": normalizers.NFD(), "NFKC": normalizers.NFKC(), "NFKD": normalizers.NFKD(), "Lowercase": normalizers.Lowercase(),
         "StripAccents": normalizers.StripAccents(), "Nmt": normalizers.Nmt(), "Strip": normalizers.Strip(), "Strip left": normalizers.Strip(right=False),
-        "Prepend": normalizers.Prepend("▁x"), "Replace": normalizers.Replace(" ", "▁▁"), "Replace pattern": normalizers.Replace(Regex(r"\s+|x(?=y)|\d{2,}"), "-"),
+        "Prepend": normalizers.Prepend("▁x"), "Replace": normalizers.Replace(" ", "▁▁"), "Replace pattern": normalizers.Replace(Regex(r"\s+|x(?=y)|[0-9]{2,}"), "-"),
         "Replace long": normalizers.Replace("th", ""), "Bert": normalizers.BertNormalizer(), "Bert bare": normalizers.BertNormalizer(False, False, False, False),
         "Bert accents": normalizers.BertNormalizer(True, True, True, False), "Charsmap": normalizers.Precompiled(charmap),
         "Sequence": normalizers.Sequence([normalizers.Prepend(" "), normalizers.Replace(" ", "▁"), normalizers.NFKD(), normalizers.Lowercase(), normalizers.Replace("a", "bb")]),

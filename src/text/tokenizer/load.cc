@@ -126,9 +126,9 @@ Status parse_charsmap(const Json& j, const std::string& place, NormalizerStep& s
 Status parse_normalizer_step(const Json& j, const std::string& place, const std::string& type,
                              NormalizerStep& step) {
   using Kind = NormalizerStep::Kind;
-  static const std::array<std::pair<std::string_view, Form>, 4> kForms{
+  static const std::array<std::pair<std::string_view, Form>, 4> forms{
       {{"NFC", Form::kNfc}, {"NFD", Form::kNfd}, {"NFKC", Form::kNfkc}, {"NFKD", Form::kNfkd}}};
-  for (const auto& [name, form] : kForms) {
+  for (const auto& [name, form] : forms) {
     if (type != name) continue;
     step.kind = Kind::kForm;
     step.form = form;
@@ -186,7 +186,7 @@ Status parse_normalizer(const Json& j, const std::string& place, Normalizer& out
 // ---- Pre-tokenizers
 
 Result<Behavior> parse_behavior(const Json& j, const std::string& place) {
-  static const std::array<std::pair<std::string_view, Behavior>, 5> kNames{
+  static const std::array<std::pair<std::string_view, Behavior>, 5> known_names{
       {{"Removed", Behavior::kRemoved},
        {"Isolated", Behavior::kIsolated},
        {"Contiguous", Behavior::kContiguous},
@@ -194,7 +194,7 @@ Result<Behavior> parse_behavior(const Json& j, const std::string& place) {
        {"MergedWithNext", Behavior::kMergedWithNext}}};
   const auto v = j.find("behavior");
   const std::string_view name = v ? v->as_string().value_or("") : "Isolated";
-  for (const auto& [known, behavior] : kNames)
+  for (const auto& [known, behavior] : known_names)
     if (name == known) return behavior;
   return wrong(member(place, "behavior"), quoted(name) + " is no behaviour");
 }
