@@ -4,6 +4,7 @@ import gzip
 import json
 import pathlib
 import random
+import unicodedata
 
 ENGLISH = """The quick brown fox jumps over the lazy dog. I've been told that they're coming; we'll see! "Isn't it
 odd," she said -- 'twas 3:45 p.m., about $12.50 (or 1,234,567.89 EUR), e-mail: a.b+c@example.org. What's the cause of the
@@ -109,7 +110,12 @@ def malformed(count, seed=2):
     return out
 
 
-def all_code_points(step):
+def is_old(text):
+    """Every character was assigned in Unicode 3.2, so that every Unicode table knows it."""
+    return all(unicodedata.ucd_3_2_0.category(c) != "Cn" for c in text)
+
+
+def all_code_points(step, wanted=lambda c: True):
     """Every code point of the planes in use, `step` to a text."""
-    cps = [c for c in list(range(0x32400)) + list(range(0xE0000, 0xE0200)) if not 0xD800 <= c <= 0xDFFF]
+    cps = [c for c in list(range(0x32400)) + list(range(0xE0000, 0xE0200)) if not 0xD800 <= c <= 0xDFFF and wanted(chr(c))]
     return ["".join("x" + chr(c) + "y " for c in cps[i:i + step]) for i in range(0, len(cps), step)]
