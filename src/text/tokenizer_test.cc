@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -184,7 +184,7 @@ TEST(Tokenizer, AdversarialTextsTakeBoundedTime) {
   const std::size_t size = std::size_t{1} << 20U;
   std::string mixed;
   while (mixed.size() < size) mixed += "a \n'\xFF\xE2\x82[SEP";
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // processor time: other load does not count
   for (const std::string& text :
        {std::string(size, 'a'), std::string(size, ' '), std::string(size, '['), mixed}) {
     for (const auto& t : {bert, bpe, unigram, split}) {
@@ -193,7 +193,7 @@ TEST(Tokenizer, AdversarialTextsTakeBoundedTime) {
       EXPECT_EQ(e.ids.size(), e.offsets.size());
     }
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+  EXPECT_LT((std::clock() - begin) / CLOCKS_PER_SEC, 60);
 }
 
 }  // namespace
