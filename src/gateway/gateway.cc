@@ -1,10 +1,14 @@
 #include "gateway/gateway.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 
 #include "base/log.h"
 #include "gateway/record_line.h"
@@ -38,6 +42,21 @@ void raise_descriptor_limit() {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Linux doubles a process's table of descriptors as they are opened, and once there are threads
+// each doubling waits for an RCU grace period inside accept() or socket(): 10 to 20 ms in which a
+// worker serves nobody. The table never shrinks, so it is made large while there is only one
+// thread.
+void reserve_descriptors() {
+  constexpr rlim_t kEnough = 65536;  // half a megabyte of kernel memory
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const int any = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (any < 0) return;
+  const auto highest = static_cast<int>(std::min(limit.rlim_cur, kEnough)) - 1;
+  if (const int high = ::fcntl(any, F_DUPFD_CLOEXEC, highest); high >= 0) ::close(high);
+  ::close(any);
+}
+
 bool is_loopback(std::string_view address) {
   return address.substr(0, 4) == "127." || address == "::1";
 }
@@ -67,6 +86,7 @@ Gateway::~Gateway() {
 
 Status Gateway::start(base::Diagnostics& diag) {
   raise_descriptor_limit();
+  reserve_descriptors();
   seen_ = mark_of(options_.config_file);  // before it is read: a change in between is noticed later
   auto config = load_config(options_.config_file, registry_, diag);
   if (config == nullptr) return fail(ErrorCode::kInvalidArgument, "the configuration has errors");

@@ -104,7 +104,6 @@ Result<net::TlsContext*> ClientPool::tls() {
 
 void ClientPool::give_back(std::unique_ptr<Link> link) {
   auto& links = idle_[link->origin];
-  if (links.size() >= options_.max_idle) return;
   Link& kept = *link;
   links.push_back(std::move(link));
   ++counts_.idle;

@@ -43,7 +43,6 @@ struct ClientOptions {
   std::int64_t write_stall_ns = 30'000 * net::kMillisecond;
   std::int64_t pool_idle_ns =
       50'000 * net::kMillisecond;  // below the 60 to 75 s after which servers close
-  std::size_t max_idle = 256;      // per origin
   net::TlsClientOptions tls = {};
 };
 
@@ -64,6 +63,10 @@ struct OutRequest {
   std::string_view body = {};
 };
 
+// Keeps every connection that ended its response cleanly until it was idle for pool_idle_ns: as
+// many as there were requests at once. A bound on their number would make a burst above it open and
+// close a connection per request, which costs more than the request, so that the burst would not
+// end.
 class ClientPool {
  public:
   ClientPool(net::Loop& loop, const ClientOptions& options);

@@ -25,6 +25,9 @@ class SystemFiles final : public FileOps {
   }
   int truncate_file(int fd, off_t size) override { return or_errno(::ftruncate(fd, size)); }
   int sync_file(int fd) override { return or_errno(::fdatasync(fd)); }
+  void start_write_out(int fd, off_t from, off_t size) override {
+    (void)::sync_file_range(fd, from, size, SYNC_FILE_RANGE_WRITE);
+  }
   int links(int fd) override {
     struct stat st{};
     if (::fstat(fd, &st) < 0) return -errno;

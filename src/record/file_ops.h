@@ -19,6 +19,8 @@ class FileOps {
   virtual ssize_t write_file(int fd, const void* bytes, std::size_t size) = 0;
   virtual int truncate_file(int fd, off_t size) = 0;
   virtual int sync_file(int fd) = 0;
+  // Has the disk begin on these bytes, without waiting for it; a hint, so nothing is returned.
+  virtual void start_write_out(int fd, off_t from, off_t size) = 0;
   // How many names the open file still has in the file system; 0 after it was deleted.
   virtual int links(int fd) = 0;
 };

@@ -20,6 +20,7 @@
 // descriptors; borrows clock and files.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -66,7 +67,7 @@ class LogWriter {
   Status append(std::string_view line);
 
   // Puts everything acknowledged before the call on stable storage. Blocks as long as the disk
-  // needs.
+  // needs; does nothing when nothing was written since the last time.
   Status sync();
 
   [[nodiscard]] std::uint64_t appended() const { return appended_; }
@@ -93,7 +94,8 @@ class LogWriter {
   std::uint64_t kept_lines_ = 0;
   Error last_error_;
   std::string path_;
-  std::uint64_t size_ = 0;  // of the present file, whole lines only
+  std::uint64_t size_ = 0;   // of the present file, whole lines only
+  std::uint64_t begun_ = 0;  // bytes that the disk was asked to begin on
   std::uint64_t next_file_ = 0;
   std::uint64_t appended_ = 0;
   std::uint64_t dropped_ = 0;
@@ -102,6 +104,7 @@ class LogWriter {
   std::mutex mutex_;          // guards fd_ against sync(), retired_ and new_file_; held for no I/O
   std::vector<int> retired_;  // full files, still to be synced and closed
   bool new_file_ = false;     // the directory entry is not on stable storage yet
+  std::atomic<bool> unsynced_ = false;  // the present file has bytes that sync() has not seen
 };
 
 }  // namespace swy::record

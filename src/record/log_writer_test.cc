@@ -313,9 +313,26 @@ TEST_F(LogWriterTest, SyncsEveryFileOnceAndReportsItsFailure) {
   ASSERT_TRUE(writer->sync());
   EXPECT_EQ(files.syncs, 4);  // two full files, the present one, the directory
   ASSERT_TRUE(writer->sync());
+  EXPECT_EQ(files.syncs, 4);  // nothing written since
+  ASSERT_TRUE(writer->append(line(7)));
+  ASSERT_TRUE(writer->sync());
   EXPECT_EQ(files.syncs, 5);  // the present one
+  ASSERT_TRUE(writer->append(line(8)));
   files.sync_error = EIO;
   EXPECT_EQ(code(writer->sync()), ErrorCode::kIo);
+}
+
+TEST_F(LogWriterTest, HasTheDiskBeginOnEveryByteOnceInLargeSteps) {
+  const std::string long_line(60 * 1024, 'x');
+  const auto writer = open(std::uint64_t{1} << 30U);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(writer->append(long_line));
+  off_t next = 0;
+  for (const auto& [from, size] : files.write_outs) {
+    EXPECT_EQ(from, next);
+    EXPECT_GE(size, 256 * 1024);
+    next = from + size;
+  }
+  EXPECT_EQ(files.write_outs.size(), 4U);
 }
 
 TEST_F(LogWriterTest, SyncsFromAnotherThreadWhileTheOwnerAppends) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "record/file_ops.h"
 
@@ -18,6 +20,7 @@ class FaultyFiles final : public FileOps {
   std::size_t short_write = 0;  // if not 0: the next write takes at most so many bytes
   int writes = 0;               // calls that reached the operating system
   int syncs = 0;
+  std::vector<std::pair<off_t, off_t>> write_outs;  // from, size
 
   int make_directory(const char* path, mode_t mode) override {
     return make_directory_error != 0 ? -make_directory_error
@@ -40,6 +43,10 @@ class FaultyFiles final : public FileOps {
     if (sync_error != 0) return -sync_error;
     ++syncs;
     return system_files().sync_file(fd);
+  }
+  void start_write_out(int fd, off_t from, off_t size) override {
+    write_outs.emplace_back(from, size);
+    system_files().start_write_out(fd, from, size);
   }
   int links(int fd) override { return system_files().links(fd); }
 };
