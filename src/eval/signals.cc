@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <set>
+#include <thread>
 
 #include "embed/gram_index.h"
 #include "embed/head_file.h"
@@ -278,6 +280,15 @@ void evaluate_language(SignalReport& report) {
   report.language_accuracy = right / static_cast<double>(std::size(kSamples));
 }
 
+// Times taken beside other work say little; the page must not hide that.
+void note_load(SignalReport& report) {
+  double load = 0;
+  const auto cores = static_cast<double>(std::thread::hardware_concurrency());
+  if (::getloadavg(&load, 1) != 1 || load <= cores) return;
+  report.notes.push_back(
+      fmt::format("times are too high: taken at a load of {:.1f} on {:.0f} cores", load, cores));
+}
+
 bool wanted(const SignalsOptions& o, std::string_view name) {
   return o.sets.empty() || std::find(o.sets.begin(), o.sets.end(), name) != o.sets.end();
 }
@@ -288,7 +299,10 @@ Result<SignalReport> evaluate_signals(const SignalsOptions& options) {
   SignalReport report;
   const std::string& train = options.train_data.empty() ? options.data : options.train_data;
   for (const std::string_view name : signal_set_names()) {
-    if (!wanted(options, name)) continue;
+    if (!wanted(options, name)) {
+      report.notes.push_back(fmt::format("{} was not measured: not asked for", name));
+      continue;
+    }
     step(options, std::string(name));
     auto set = load_signal_set(name, train, options.data);
     if (!set && set.error().code == ErrorCode::kNotFound) {
@@ -307,6 +321,7 @@ Result<SignalReport> evaluate_signals(const SignalsOptions& options) {
     }
   }
   if (wanted(options, "language")) evaluate_language(report);
+  note_load(report);
   if (report.rows.empty() && report.tools.empty() && report.language_samples == 0) {
     return fail(ErrorCode::kNotFound, options.data + " holds none of the sets asked for");
   }

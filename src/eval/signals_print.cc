@@ -114,11 +114,16 @@ class Misses {
 std::vector<std::string> missed_targets(const SignalReport& report) {
   Misses m;
   for (const SignalRow& r : report.rows) {
-    if (r.way != "cascade") continue;
-    const SignalRow* all = find(report, r.set, "encoder");
-    m.at_least(&r, r.figures.accuracy, all->figures.accuracy - 0.01, "accuracy");
-    m.at_most(r, r.figures.encoder_share, 0.30, "share of encoder calls");
     m.at_most(r, r.figures.ece, 0.03, "calibration error");
+    if (r.way != "cascade") continue;
+    m.at_most(r, r.figures.encoder_share, 0.30, "share of encoder calls");
+    // The harder of two baselines: the encoder's linear head, and everything for every request.
+    for (const char* way : {"encoder", "all, always"}) {
+      const SignalRow* always = find(report, r.set, way);
+      if (always == nullptr) continue;
+      m.at_least(&r, r.figures.accuracy, always->figures.accuracy - 0.01,
+                 fmt::format("accuracy (beside \"{}\")", way));
+    }
   }
   if (const SignalRow* r = find(report, "clinc150", "encoder")) {
     m.at_least(r, r->figures.accuracy, 0.90, "accuracy");
@@ -147,7 +152,7 @@ std::string to_table(const SignalReport& report) {
         report.language_samples);
   }
   const auto missed = missed_targets(report);
-  out += missed.empty() ? "\nall targets are met\n" : "\nmissed targets:\n";
+  out += missed.empty() ? "\nno target is missed on what was measured\n" : "\nmissed targets:\n";
   for (const std::string& line : missed) out += "  " + line + "\n";
   return out;
 }
@@ -197,7 +202,11 @@ std::string to_markdown(const SignalReport& report) {
   }
   out += "\n## Targets\n\n";
   const auto missed = missed_targets(report);
-  if (missed.empty()) out += "All are met.\n";
+  if (missed.empty()) out += "None is missed on what was measured.\n";
+  out +=
+      "Tool recall is held against the best of the ways above. Settings of the trainer (folds, the "
+      "cascade's allowed loss)\nwere chosen while looking at `dev` rows, so figures on `dev` are "
+      "somewhat kind; rows of part `test` are the check.\n\n";
   for (const std::string& line : missed) out += "- missed: " + line + "\n";
   for (const std::string& note : report.notes) out += "- " + note + "\n";
   return out;
