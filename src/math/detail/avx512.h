@@ -85,7 +85,7 @@ inline void add_product_i8(const std::uint8_t* a, std::size_t lda, const std::in
   for (std::size_t i = 0; i < groups; ++i) {
     __m512i w[NV];
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) w[v] = _mm512_loadu_si512(b + (i * NV + v) * 64);
+    for (int v = 0; v < NV; ++v) w[v] = _mm512_loadu_si512(b + (i * NV + static_cast<std::size_t>(v)) * 64);
 #pragma GCC unroll 12
     for (int r = 0; r < MR; ++r) {
       int four = 0;
