@@ -398,9 +398,10 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
   settle(x, relay.scan().usage_or_estimate(x.tokens_in));
   if (!trouble && !relay.ok()) trouble = relay.why();
   if (trouble) {
+    // Named: g++ 12 destroys a temporary of `?:` inside a co_await expression twice.
     const bool blocked = x.filter && x.filter->blocked() != nullptr;
-    co_return co_await end_stream_with_error(x, connection, begun,
-                                             blocked ? *trouble : broken_stream(x, *trouble));
+    const Error why = blocked ? *trouble : broken_stream(x, *trouble);
+    co_return co_await end_stream_with_error(x, connection, begun, why);
   }
   finish(x);
   (void)co_await connection.finish();
