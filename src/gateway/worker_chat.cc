@@ -419,6 +419,7 @@ base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire:
   settle(x, relay.scan().usage_or_estimate(x.tokens_in));
   if (!trouble && !relay.ok()) trouble = relay.why();
   if (trouble) {
+    // Named: g++ 12 destroys a temporary of `?:` inside a co_await expression twice.
     const bool blocked = x.filter && x.filter->blocked() != nullptr;
     if (!blocked) trouble = broken_stream(x, *trouble);
     co_return co_await end_stream_with_error(x, connection, begun, *trouble);

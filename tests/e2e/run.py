@@ -16,7 +16,7 @@ SECONDS = 170
 
 
 def run(module):
-    own = module == "test_clients" and os.path.exists(CLIENT_PYTHON)
+    own = module in ("test_clients", "test_content") and os.path.exists(CLIENT_PYTHON)
     started = time.monotonic()
     try:
         done = subprocess.run([CLIENT_PYTHON if own else sys.executable, "-m", "unittest", "-v", module],
