@@ -131,14 +131,16 @@ std::string table(const std::vector<Line>& lines) {
         f.word_auroc, f.word_ece, f.span_f1, f.touch_f1, f.answer_f1, f.answer_auroc, f.answer_ece,
         100 * f.false_alarms, f.median_us / 1000, f.p99_us / 1000);
   }
-  out += "\nA content word that the context does not have, taken as wrong (the simplest detector):\n";
+  out +=
+      "\nA content word that the context does not have, taken as wrong (the simplest detector):\n";
   for (const Line& l : lines) {
     if (l.way != "lexical") continue;
     out += fmt::format("{}: word F1 {:.3f}, AUROC {:.3f}. ", l.set, l.figures.plain_word_f1,
                        l.figures.plain_word_auroc);
   }
-  out += "\n\n| set | with | type of error | spans | found | of these \"contradicted\" |\n"
-         "|---|---|---|---|---|---|\n";
+  out +=
+      "\n\n| set | with | type of error | spans | found | of these \"contradicted\" |\n"
+      "|---|---|---|---|---|---|\n";
   for (const Line& l : lines) {
     for (const auto& t : l.figures.types) {
       out += fmt::format("| {} | {} | {} | {} | {:.1f} % | {:.1f} % |\n", l.set, l.way, t.type,
@@ -209,8 +211,8 @@ Status evaluate(const EvalOptions& o) {
 
 void add_train_grounding(CLI::App& train_app, int& exit_code) {
   auto o = std::make_shared<TrainOptions>();
-  CLI::App* c = train_app.add_subcommand(
-      "grounding", "Which words of an answer its context does not support");
+  CLI::App* c = train_app.add_subcommand("grounding",
+                                         "Which words of an answer its context does not support");
   c->add_option("--data", o->data, "rows (docs/reference/grounding.md)")->required();
   c->add_option("--out", o->out, "the model's file")->required();
   c->add_option("--encoder", o->encoder, "sentence encoder: a second stage on its token states");

@@ -26,7 +26,7 @@ using grounding::kNowhere;
 using grounding::Sentence;
 
 constexpr float kClearRival = 0.3F;
-constexpr std::size_t kMaxPairs = 32;          // asked of the entailment checkpoint an answer
+constexpr std::size_t kMaxPairs = 32;  // asked of the entailment checkpoint an answer
 constexpr std::size_t kMaxPremiseBytes = 1500;
 constexpr std::size_t kDetectorColumn = kEncoderFeatures;
 constexpr std::size_t kOtherUnitColumn = 17, kOppositeColumn = 23;
@@ -150,9 +150,12 @@ Status read_grounding(const GroundingText& text, const GroundingModels& models,
 
 std::string_view to_string(Support support) {
   switch (support) {
-    case Support::kSupported: return "supported";
-    case Support::kContradicted: return "contradicted";
-    case Support::kNotFound: return "not_found";
+    case Support::kSupported:
+      return "supported";
+    case Support::kContradicted:
+      return "contradicted";
+    case Support::kNotFound:
+      return "not_found";
   }
   return "";
 }
@@ -212,8 +215,8 @@ std::size_t Grounding::memory_bytes() const {
     const auto net = [](const GroundingNet& m) {
       return m.hidden.size() + m.hidden_bias.size() + m.out.size();
     };
-    n += sizeof s + sizeof(float) * (net(s.word) + net(s.around) + s.span.x.size() * 2 +
-                                     s.answer.x.size() * 2);
+    n += sizeof s + sizeof(float) *
+                        (net(s.word) + net(s.around) + s.span.x.size() * 2 + s.answer.x.size() * 2);
   }
   return n;
 }
@@ -238,7 +241,8 @@ Status Grounding::explain(GroundingScratch& scratch, GroundingReport& out) const
     const auto next = std::upper_bound(
         s.tokens.begin(), s.tokens.end(), v.span.begin,
         [](std::uint32_t at, const text::ByteSpan& token) { return at < token.begin; });
-    const std::uint32_t sentence = s.sentences[static_cast<std::size_t>(next - s.tokens.begin()) - 1];
+    const std::uint32_t sentence =
+        s.sentences[static_cast<std::size_t>(next - s.tokens.begin()) - 1];
     const Sentence& in = s.answer_items.sentences[sentence];
     s.pairs.push_back({cut(s.context.substr(v.evidence.begin, v.evidence.end - v.evidence.begin)),
                        cut(s.answer.substr(in.begin, in.end - in.begin))});
@@ -268,9 +272,8 @@ Status Grounding::check(const GroundingText& text, GroundingScratch& scratch,
   verdicts.clear();
   out = GroundingReport{};
   out.verdicts = std::move(verdicts);
-  SWY_DO(read_grounding(text,
-                        {options_.encoder.get(), options_.detector.get(), options_.detector_prompt},
-                        scratch));
+  SWY_DO(read_grounding(
+      text, {options_.encoder.get(), options_.detector.get(), options_.detector_prompt}, scratch));
   out.truncated = s.truncated;
   const bool neural = s.answer.size() <= kMaxNeuralBytes;
   const GroundingStage* stage = nullptr;

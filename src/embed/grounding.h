@@ -8,8 +8,9 @@
 //   GroundingScratch scratch; GroundingReport report;            // per thread, reused
 //   if (g->needs_check(p_needs_facts)) g->check(text, scratch, report);
 // Microseconds without checkpoints (words, numbers with units, dates and names are compared);
-// tens of milliseconds with an encoder whose token states are compared as well. "Not supported" says
-// that the context does not contain it, not that it is wrong. Figures: docs/guide/grounding.md.
+// tens of milliseconds with an encoder whose token states are compared as well. "Not supported"
+// says that the context does not contain it, not that it is wrong. Figures:
+// docs/guide/grounding.md.
 //
 // Threading: a Grounding is immutable; a scratch and a report belong to one caller. Ownership: it
 // shares the checkpoints and owns its model; texts are borrowed until return.
@@ -35,13 +36,13 @@ std::string_view to_string(Support support);  // "supported", "contradicted", "n
 
 // One part of an answer. Byte ranges; {0, 0} is none.
 struct GroundingVerdict {
-  text::ByteSpan span;          // in the answer
+  text::ByteSpan span;  // in the answer
   Support support = Support::kSupported;
-  float p_unsupported = 0;      // calibrated unless the report says otherwise
-  text::ByteSpan evidence;      // the sentence of the context that comes nearest
-  text::ByteSpan said;          // in the answer: the value, name or word that differs
-  text::ByteSpan found;         // in the context: what stands in its place
-  float p_entailed = -1;        // of the entailment checkpoint; -1: none was asked
+  float p_unsupported = 0;  // calibrated unless the report says otherwise
+  text::ByteSpan evidence;  // the sentence of the context that comes nearest
+  text::ByteSpan said;      // in the answer: the value, name or word that differs
+  text::ByteSpan found;     // in the context: what stands in its place
+  float p_entailed = -1;    // of the entailment checkpoint; -1: none was asked
   float p_contradicted = -1;
 };
 
@@ -55,8 +56,8 @@ struct GroundingReport {
 };
 
 struct GroundingOptions {
-  std::string model;                          // file of `switchyard train grounding`
-  std::shared_ptr<const Encoder> encoder = nullptr;     // sentence encoder: token states
+  std::string model;                                 // file of `switchyard train grounding`
+  std::shared_ptr<const Encoder> encoder = nullptr;  // sentence encoder: token states
   // Token classification checkpoint over pairs (LettuceDetect and its like). Its label for words
   // without support is the one named like "hallucinated" or "unsupported", else the second.
   std::shared_ptr<const Encoder> detector = nullptr;
@@ -66,9 +67,9 @@ struct GroundingOptions {
   // First text of the detector's pair; {context} and {question} are replaced. What the checkpoint
   // was trained with, as its card tells.
   std::string detector_prompt = "{question}\n{context}";
-  float entailed_above = 0.8F;      // a run that the entailment checkpoint calls entailed with at
-                                    // least this probability counts as supported
-  float check_above = 0.5F;         // of the first stage's probability
+  float entailed_above = 0.8F;  // a run that the entailment checkpoint calls entailed with at
+                                // least this probability counts as supported
+  float check_above = 0.5F;     // of the first stage's probability
 };
 
 class Grounding {

@@ -77,9 +77,9 @@ class GroundingScratch {
   GroundingScratch& operator=(GroundingScratch&&) noexcept;
 
   // Of the last read_grounding.
-  [[nodiscard]] std::span<const text::ByteSpan> tokens() const;     // words of the answer
-  [[nodiscard]] std::span<const std::uint32_t> sentences() const;   // of each token, rising
-  [[nodiscard]] const math::Matrix& features() const;               // tokens x kAllFeatures
+  [[nodiscard]] std::span<const text::ByteSpan> tokens() const;    // words of the answer
+  [[nodiscard]] std::span<const std::uint32_t> sentences() const;  // of each token, rising
+  [[nodiscard]] const math::Matrix& features() const;              // tokens x kAllFeatures
   [[nodiscard]] bool truncated() const;
   [[nodiscard]] std::span<const float> words() const;  // probabilities, of the last check only
 

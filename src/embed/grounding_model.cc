@@ -138,7 +138,8 @@ Status check_features(const base::Json& json) {
     });
   }
   if (same && n == kAllFeatures) return {};
-  return fail(ErrorCode::kUnsupported, "\"features\" are not those of this version; train it again");
+  return fail(ErrorCode::kUnsupported,
+              "\"features\" are not those of this version; train it again");
 }
 
 }  // namespace
@@ -156,9 +157,12 @@ float GroundingCurve::at(float v) const {
 
 std::size_t feature_count(GroundingInput input) {
   switch (input) {
-    case GroundingInput::kLexical: return kLexicalFeatures;
-    case GroundingInput::kEncoder: return kEncoderFeatures;
-    case GroundingInput::kDetector: return kAllFeatures;
+    case GroundingInput::kLexical:
+      return kLexicalFeatures;
+    case GroundingInput::kEncoder:
+      return kEncoderFeatures;
+    case GroundingInput::kDetector:
+      return kAllFeatures;
   }
   return 0;
 }
@@ -215,8 +219,8 @@ void find_runs(std::span<const float> words, std::span<const std::uint32_t> sent
   constexpr std::uint32_t kGap = 2;
   for (std::uint32_t i = 0; i < words.size(); ++i) {
     if (words[i] < threshold) continue;
-    bool joins = !out.empty() && i - out.back().last <= kGap &&
-                 sentences[i] == sentences[out.back().first];
+    bool joins =
+        !out.empty() && i - out.back().last <= kGap && sentences[i] == sentences[out.back().first];
     for (std::uint32_t k = joins ? out.back().last : i; k < i; ++k) {
       joins = joins && words[k] >= threshold / 2;
     }
@@ -246,8 +250,8 @@ Status check_model(const GroundingModel& model) {
     if (!fits(s.word, feature_count(s.input))) return wrong(fmt::format("{}: \"word\"", name));
     if (!fits(s.around, kAroundFeatures)) return wrong(fmt::format("{}: \"around\"", name));
     if (!fits(s.span) || !fits(s.answer)) return wrong(fmt::format("{}: a curve", name));
-    const bool good = std::isfinite(s.slope) && std::isfinite(s.offset) && s.threshold > 0 &&
-                      s.threshold < 1;
+    const bool good =
+        std::isfinite(s.slope) && std::isfinite(s.offset) && s.threshold > 0 && s.threshold < 1;
     if (!good) return wrong(fmt::format("{}: slope, offset or threshold", name));
   }
   return {};
@@ -305,7 +309,8 @@ Result<GroundingModel> read_model(std::string_view text, const std::string& name
     });
   }
   if (error) return fail_in(name, *error);
-  if (const auto good = check_model(model); !good) return bad(ErrorCode::kParse, good.error().message);
+  if (const auto good = check_model(model); !good)
+    return bad(ErrorCode::kParse, good.error().message);
   if (const auto figures = json->find("figures")) model.figures = figures->to_string();
   if (const auto p = json->find("provenance")) model.provenance = p->to_string();
   model.content_hash = base::hex64(base::hash64(text));

@@ -43,10 +43,10 @@ inline constexpr std::size_t kAroundFeatures = 10;
 
 struct GroundingStage {
   GroundingInput input = GroundingInput::kLexical;
-  std::string hash;      // content hash of the checkpoint behind the input, "" for kLexical
-  GroundingNet word;     // over the first features that the input has
-  GroundingNet around;   // over kAroundFeatures: corrects a word by its neighbours
-  float slope = 1;       // p(word) = sigmoid(slope * z + offset)
+  std::string hash;     // content hash of the checkpoint behind the input, "" for kLexical
+  GroundingNet word;    // over the first features that the input has
+  GroundingNet around;  // over kAroundFeatures: corrects a word by its neighbours
+  float slope = 1;      // p(word) = sigmoid(slope * z + offset)
   float offset = 0;
   float threshold = 0.5;  // words at or above it make spans
   GroundingCurve span;    // from a span's score (span_score) to its probability
@@ -55,9 +55,9 @@ struct GroundingStage {
 
 struct GroundingModel {
   std::vector<GroundingStage> stages;
-  std::string figures = "{}";     // JSON objects, carried along
+  std::string figures = "{}";  // JSON objects, carried along
   std::string provenance = "{}";
-  std::string content_hash;       // of the file; filled by read
+  std::string content_hash;  // of the file; filled by read
 };
 
 // The number of leading features (grounding_features.h) that the input has.

@@ -34,8 +34,12 @@ std::vector<Item> items_of(std::string_view text) {
 }
 
 TEST(GroundingItems, numbers_are_equal_however_they_are_written) {
-  for (const auto& [a, b] : {std::pair{"1,200", "1200"}, {"seven", "7"}, {"5 million", "5,000,000"},
-                             {"twenty-five", "25"}, {"7th", "7"}, {"2.5k", "2500"},
+  for (const auto& [a, b] : {std::pair{"1,200", "1200"},
+                             {"seven", "7"},
+                             {"5 million", "5,000,000"},
+                             {"twenty-five", "25"},
+                             {"7th", "7"},
+                             {"2.5k", "2500"},
                              {"six hundred", "600"}}) {
     ASSERT_EQ(items_of(a).size(), 1U) << a;
     EXPECT_EQ(items_of(a)[0].key, items_of(b)[0].key) << a << " and " << b;
@@ -72,6 +76,13 @@ TEST(GroundingItems, an_iso_date_has_the_month_of_the_written_one) {
   EXPECT_EQ(iso[2].key, written[1].key);
 }
 
+TEST(GroundingItems, a_time_stamp_is_a_date_and_a_time) {
+  const auto items = items_of("2025-03-05T14:12");
+  ASSERT_EQ(items.size(), 4U);
+  EXPECT_EQ(items[2].value, 5);
+  EXPECT_EQ(items[3].key, items_of("2:12 pm")[0].key);
+}
+
 TEST(GroundingItems, names_are_told_from_words_by_capitals_inside_sentences) {
   const auto items = items_of("Yesterday Mary Hall met Peter. Nobody saw order #W1845.");
   EXPECT_EQ(items[1].kind, Kind::kName);  // Mary
@@ -83,7 +94,9 @@ TEST(GroundingItems, names_are_told_from_words_by_capitals_inside_sentences) {
 }
 
 TEST(GroundingItems, inflections_share_their_loose_form) {
-  for (const auto& [a, b] : {std::pair{"walks", "walked"}, {"city", "cities"}, {"stopped", "stop"},
+  for (const auto& [a, b] : {std::pair{"walks", "walked"},
+                             {"city", "cities"},
+                             {"stopped", "stop"},
                              {"quick", "quickly"}}) {
     EXPECT_EQ(items_of(a)[0].loose, items_of(b)[0].loose) << a << " and " << b;
     EXPECT_NE(items_of(a)[0].key, items_of(b)[0].key) << a << " and " << b;
@@ -148,8 +161,8 @@ TEST(GroundingEvidence, a_swapped_name_agrees_less_than_its_rival) {
 
 TEST(GroundingEvidence, a_converted_unit_is_the_same_number) {
   GroundingScratch scratch;
-  const auto a = aligned("The bridge is 2.5 km long.", "The bridge is 2500 meters long.", "2500",
-                         scratch);
+  const auto a =
+      aligned("The bridge is 2.5 km long.", "The bridge is 2500 meters long.", "2500", scratch);
   EXPECT_NE(a.place, grounding::kNowhere);
 }
 
@@ -219,7 +232,8 @@ TEST(Grounding, nothing_is_compared_with_an_empty_answer_or_context) {
 }
 
 TEST(Grounding, verdicts_are_in_order_and_inside_the_answer) {
-  const Checked c(kTower, "In 1889 it opened. 330 meters! Lyon, 1777; \xFF\xFE caf\xC3\xA9 \xE5\x8C\x97.");
+  const Checked c(kTower,
+                  "In 1889 it opened. 330 meters! Lyon, 1777; \xFF\xFE caf\xC3\xA9 \xE5\x8C\x97.");
   std::uint32_t at = 0;
   for (const auto& v : c.report.verdicts) {
     EXPECT_LE(at, v.span.begin);
@@ -317,8 +331,8 @@ TEST(Grounding, a_word_s_detector_logit_is_that_of_its_token_in_the_pair) {
   const auto e = load(relabelled("bert_token", {"supported", "hallucinated"}));
   GroundingScratch scratch;
   const std::string context = "a b c", answer = "b a";
-  ASSERT_TRUE(read_grounding({"", context, answer}, {.detector = e.get(), .detector_prompt = "{context}"},
-                             scratch));
+  ASSERT_TRUE(read_grounding({"", context, answer},
+                             {.detector = e.get(), .detector_prompt = "{context}"}, scratch));
   text::Encoding pair;
   e->tokenizer().encode_pair(context, answer, {.offsets = true}, pair);
   const Sequence sequence{pair.ids, pair.type_ids};
@@ -391,9 +405,12 @@ TEST(GroundingModel, the_file_reads_back_as_it_was_written) {
 
 TEST(GroundingModel, damaged_files_are_refused_with_their_name) {
   const std::string text = *base::read_file(kModel);
-  for (const auto& [from, to] : {std::pair{"\"grounding\"", "\"other\""}, {"\"version\":1", "\"version\":2"},
-                                 {"\"rival\"", "\"rivals\""}, {"\"hidden\":[", "\"hidden\":[null,"},
-                                 {"\"threshold\":0", "\"threshold\":7"}, {"\"lexical\"", "\"x\""}}) {
+  for (const auto& [from, to] : {std::pair{"\"grounding\"", "\"other\""},
+                                 {"\"version\":1", "\"version\":2"},
+                                 {"\"rival\"", "\"rivals\""},
+                                 {"\"hidden\":[", "\"hidden\":[null,"},
+                                 {"\"threshold\":0", "\"threshold\":7"},
+                                 {"\"lexical\"", "\"x\""}}) {
     std::string bad = text;
     ASSERT_NE(bad.find(from), std::string::npos) << from;
     bad.replace(bad.find(from), std::string(from).size(), to);

@@ -1,5 +1,5 @@
-// Reading of rows; see grounding_rows.h. Places in the file count code points, here bytes. Cost: one
-// pass. Test: train_grounding_test.cc.
+// Reading of rows; see grounding_rows.h. Places in the file count code points, here bytes. Cost:
+// one pass. Test: train_grounding_test.cc.
 #include "learn/grounding_rows.h"
 
 #include <fmt/core.h>

@@ -1,6 +1,6 @@
-// Figures of a grounding on labelled rows; see train_grounding.h. A word of the answer is wrong when
-// it touches a span. Everything runs through Grounding::check, so the figures are of what serves.
-// Test: train_grounding_test.cc.
+// Figures of a grounding on labelled rows; see train_grounding.h. A word of the answer is wrong
+// when it touches a span. Everything runs through Grounding::check, so the figures are of what
+// serves. Test: train_grounding_test.cc.
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -55,9 +55,8 @@ void count_words(const GroundingRow& row, const embed::GroundingScratch& scratch
                  const embed::GroundingReport& report, Tally& t) {
   for (std::size_t i = 0; i < scratch.tokens().size(); ++i) {
     const text::ByteSpan token = scratch.tokens()[i];
-    const bool wrong = std::any_of(row.spans.begin(), row.spans.end(), [&](const auto& s) {
-      return overlap(token, {s.begin, s.end});
-    });
+    const bool wrong = std::any_of(row.spans.begin(), row.spans.end(),
+                                   [&](const auto& s) { return overlap(token, {s.begin, s.end}); });
     const bool said =
         std::any_of(report.verdicts.begin(), report.verdicts.end(),
                     [&](const auto& v) { return flagged(v) && overlap(token, v.span); });

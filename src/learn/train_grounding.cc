@@ -2,11 +2,11 @@
 //
 // Loss: mean cross entropy of words + keep * squared weights, minimised by L-BFGS over all words at
 // once from small random weights. The second network learns on the first one's logits of the same
-// rows: the first has a thousand weights for a hundred thousand words, so its logits there are hardly
-// better than elsewhere. Platt scaling, the threshold (best F1 of spans that touch) and the curves of
-// spans and answers come from documents that neither network has seen. Cost: iterations x words x
-// 6 x inputs x units operations. When it loses: with errors of other kinds than the rows have.
-// Test: train_grounding_test.cc.
+// rows: the first has a thousand weights for a hundred thousand words, so its logits there are
+// hardly better than elsewhere. Platt scaling, the threshold (best F1 of spans that touch) and the
+// curves of spans and answers come from documents that neither network has seen. Cost: iterations x
+// words x 6 x inputs x units operations. When it loses: with errors of other kinds than the rows
+// have. Test: train_grounding_test.cc.
 #include "learn/train_grounding.h"
 
 #include <fmt/core.h>
@@ -202,9 +202,8 @@ double touch_f1(const Words& words, std::span<const float> p, float threshold) {
   double right = 0, found = 0;
   for (const auto& r : runs) right += any_wrong(words, r.first, r.last) ? 1 : 0;
   for (const auto& g : gold) {
-    found += std::any_of(runs.begin(), runs.end(), [&](const auto& r) {
-      return r.first < g.last && g.first < r.last;
-    });
+    found += std::any_of(runs.begin(), runs.end(),
+                         [&](const auto& r) { return r.first < g.last && g.first < r.last; });
   }
   if (runs.empty() || gold.empty() || right + found == 0) return 0;
   const double precision = right / static_cast<double>(runs.size());
@@ -256,17 +255,18 @@ GroundingStage fit_stage(GroundingInput input, const Words& fit, const Words& he
   stage.input = input;
   if (input == GroundingInput::kEncoder) stage.hash = o.encoder->info().content_hash;
   if (input == GroundingInput::kDetector) stage.hash = o.detector->info().content_hash;
-  stage.word =
-      fit_net({fit.x.data(), embed::kAllFeatures, embed::feature_count(input), fit.wrong}, o.units, o);
+  stage.word = fit_net({fit.x.data(), embed::kAllFeatures, embed::feature_count(input), fit.wrong},
+                       o.units, o);
   // An identity around net, for the logits of the words alone.
   const Matrix features = matrix_of(fit);
   embed::GroundingBuffers buffers;
-  stage.around = {embed::kAroundFeatures, std::vector<float>(embed::kAroundFeatures, 0.0F), {0}, {0}, 0};
+  stage.around = {
+      embed::kAroundFeatures, std::vector<float>(embed::kAroundFeatures, 0.0F), {0}, {0}, 0};
   embed::score_words(stage, features, fit.sentences, buffers);
   Matrix around;
   embed::around_features(buffers.z, features, fit.sentences, around);
-  stage.around =
-      fit_net({around.all().data(), embed::kAroundFeatures, embed::kAroundFeatures, fit.wrong}, 12, o);
+  stage.around = fit_net(
+      {around.all().data(), embed::kAroundFeatures, embed::kAroundFeatures, fit.wrong}, 12, o);
   calibrate(held, stage);
   return stage;
 }

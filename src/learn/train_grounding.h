@@ -1,8 +1,8 @@
 // train_grounding: labelled answers into a grounding model; score_grounding: its figures on rows it
 // has not seen.
 //
-// When to use: `switchyard train grounding`, `switchyard eval grounding`. Threading: pure, one core,
-// deterministic by (rows, options). Ownership: rows are borrowed; results are values.
+// When to use: `switchyard train grounding`, `switchyard eval grounding`. Threading: pure, one
+// core, deterministic by (rows, options). Ownership: rows are borrowed; results are values.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ namespace swy::learn {
 struct GroundingTraining {
   std::shared_ptr<const embed::Encoder> encoder, detector;  // a stage for each that is given
   std::string detector_prompt = "{question}\n{context}";
-  std::size_t units = 24;        // of the network of words
-  double keep = 1e-4;            // penalty on its squared weights, beside the mean loss
+  std::size_t units = 24;  // of the network of words
+  double keep = 1e-4;      // penalty on its squared weights, beside the mean loss
   int max_iterations = 250;
   double calibration_share = 0.2;  // of the documents
   std::uint64_t seed = 1;
@@ -39,8 +39,8 @@ Result<embed::GroundingModel> train_grounding(std::span<const GroundingRow> rows
 struct GroundingTypeFigures {
   std::string type;
   std::size_t spans = 0;
-  double found = 0;          // share that a run touches
-  double contradicted = 0;   // of those, the share explained as contradicted
+  double found = 0;         // share that a run touches
+  double contradicted = 0;  // of those, the share explained as contradicted
 };
 
 struct GroundingFigures {

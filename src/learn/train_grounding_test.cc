@@ -44,8 +44,8 @@ std::vector<GroundingRow> made_up(int n, int first) {
     row.id = row.doc = fmt::format("d{}", i);
     const int year = 1800 + i % 97;
     const char* place = places[i % 5];
-    row.context = fmt::format("The bridge of {} was opened in {}. It is {} meters long.", place, year,
-                              100 + i);
+    row.context = fmt::format("The bridge of {} was opened in {}. It is {} meters long.", place,
+                              year, 100 + i);
     const bool wrong = i % 2 == 1;
     row.answer = fmt::format("The bridge of {} was opened in {}.", place, year + (wrong ? 101 : 0));
     if (wrong) {
@@ -67,8 +67,7 @@ TEST(TrainGrounding, learns_what_is_in_the_rows_and_scores_it) {
   const auto again = train_grounding(rows, o);
   ASSERT_TRUE(again);
   EXPECT_EQ(embed::model_text(*model), embed::model_text(*again));
-  const auto g =
-      embed::Grounding::load({.model = write("m.json", embed::model_text(*model))});
+  const auto g = embed::Grounding::load({.model = write("m.json", embed::model_text(*model))});
   ASSERT_TRUE(g) << g.error().message;
   const auto figures = score_grounding(**g, made_up(100, 1000));
   ASSERT_TRUE(figures);

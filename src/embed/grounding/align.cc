@@ -2,15 +2,15 @@
 //
 // For a word at place i of the answer and a place j of the context, let N(i) be the content words
 // and values within four content words of i in its sentence, weighted by rarity over distance; then
-//   agreement(i, j) = weight of those that stand within eight items of j / weight of N(i),
-// where one that stands there in another sentence than j counts half, unless the later of two
-// neighbouring sentences begins with a word such as "it" and so speaks of the earlier one.
-// The word's `place` is the occurrence of its form with the highest agreement; its `rival` is the
-// value of the same kind (number with number, name with name) in the best sentences that is not in
-// the answer's sentence and has the highest agreement. A word that is there, but elsewhere, is what
-// presence alone cannot tell from a supported one; the lead of the rival does.
+//   agreement(i, j) = weight of those that stand within 14 items of j / weight of N(i),
+// where one that stands there in another sentence than j counts half, and only within eight, unless
+// the later of two neighbouring sentences begins with a word such as "it" and so speaks of the
+// earlier one. The word's `place` is the occurrence of its form with the highest agreement; its
+// `rival` is the value of the same kind (number with number, name with name) in the best sentences
+// that is not in the answer's sentence and has the highest agreement. A word that is there, but
+// elsewhere, is what presence alone cannot tell from a supported one; the lead of the rival does.
 // Cost: an item looks at kMaxOccurrences places and at the values of kTopSentences sentences, each
-// compared in at most 8 x 17 steps: linear in the answer, whatever the context repeats.
+// compared in at most 8 x 29 steps: linear in the answer, whatever the context repeats.
 // When it loses: paraphrases without common words, facts spread over sentences, arithmetic, and any
 // language whose function words and negations the lists do not have. Test: grounding_test.cc.
 #include "embed/grounding/align.h"
@@ -22,9 +22,10 @@ namespace swy::embed::grounding {
 namespace {
 
 constexpr std::size_t kMaxOccurrences = 16;
-constexpr std::uint32_t kReach = 8;       // items to each side in the context
-constexpr float kOtherSentence = 0.5F;  // what a neighbour counts that stands in the next sentence
-constexpr std::size_t kNeighbours = 4;    // content items to each side in the answer
+constexpr std::uint32_t kReach = 8;      // items to each side in the context, over sentences
+constexpr std::uint32_t kOwnReach = 14;  // and in the same sentence, or one that goes on about it
+constexpr float kOtherSentence = 0.5F;   // what a neighbour counts that stands in the next sentence
+constexpr std::size_t kNeighbours = 4;   // content items to each side in the answer
 constexpr std::uint32_t kNegationReach = 4;
 
 struct Neighbour {
@@ -74,11 +75,45 @@ class Aligner {
 
 // Places in kGroundingFeatures.
 enum F : std::size_t {
-  kNumber, kDate, kName, kWord, kFunction, kNegation, kUnit, kExact, kLoose, kAbsent, kRarity,
-  kInQuestion, kAgreement, kValuedAgreement, kInBest, kInTop, kSameUnit, kOtherUnit, kRivalNumber,
-  kRival, kRivalValued, kRivalLead, kNegationDiffers, kOpposite, kLeftPair, kRightPair,
-  kBestCoverage, kTopCoverage, kValuedCoverage, kAbsentAround, kAbsentBefore, kAbsentAfter,
-  kAgreementBefore, kAgreementAfter, kFunctionShare, kYouOrI, kQuestion, kLength, kCapital
+  kNumber,
+  kDate,
+  kName,
+  kWord,
+  kFunction,
+  kNegation,
+  kUnit,
+  kExact,
+  kLoose,
+  kAbsent,
+  kRarity,
+  kInQuestion,
+  kAgreement,
+  kValuedAgreement,
+  kInBest,
+  kInTop,
+  kSameUnit,
+  kOtherUnit,
+  kRivalNumber,
+  kRival,
+  kRivalValued,
+  kRivalLead,
+  kNegationDiffers,
+  kOpposite,
+  kLeftPair,
+  kRightPair,
+  kBestCoverage,
+  kTopCoverage,
+  kValuedCoverage,
+  kAbsentAround,
+  kAbsentBefore,
+  kAbsentAfter,
+  kAgreementBefore,
+  kAgreementAfter,
+  kFunctionShare,
+  kYouOrI,
+  kQuestion,
+  kLength,
+  kCapital
 };
 static_assert(kCapital + 1 == kLexicalFeatures);
 
@@ -116,14 +151,16 @@ float Aligner::closeness(std::uint32_t a, std::uint32_t b) const {
 
 float Aligner::agreement(const Neighbours& n, std::uint32_t place) const {
   if (n.weight <= 0) return 0.5F;  // a word alone: nothing speaks for or against the place
-  const std::uint32_t from = place < kReach ? 0 : place - kReach;
-  const auto to = std::min<std::size_t>(place + kReach + 1, context_.size());
+  const std::uint32_t from = place < kOwnReach ? 0 : place - kOwnReach;
+  const auto to = std::min<std::size_t>(place + kOwnReach + 1, context_.size());
   float sum = 0;
   for (std::size_t k = 0; k < n.count; ++k) {
     float near = 0;
     for (std::size_t c = from; c < to; ++c) {
       if (context_[c].loose != n.list[k].loose || c == place) continue;
-      near = std::max(near, closeness(context_[c].sentence, context_[place].sentence));
+      const float close = closeness(context_[c].sentence, context_[place].sentence);
+      const bool reached = close == 1 || (c + kReach >= place && c <= place + kReach);
+      if (reached) near = std::max(near, close);
     }
     sum += near * n.list[k].weight;
   }
@@ -184,6 +221,12 @@ void Aligner::find_rival(std::uint32_t i, const Neighbours& n, const Sentence& i
         continue;
       }
       if (same_number(mine, other) || in_sentence(other.loose, answer_, in)) continue;
+      // "The tower ... It was built for Paris": what the later sentence calls "it" has no rival
+      // there.
+      if (a.place != kNowhere && other.sentence != context_[a.place].sentence &&
+          closeness(other.sentence, context_[a.place].sentence) == 1) {
+        continue;
+      }
       const float got = agreement(n, c);
       if (got <= a.rival_agreement) continue;
       a.rival = c;
@@ -213,8 +256,7 @@ void Aligner::item(std::uint32_t i, const Sentence& in, const Index::Top& top) {
 
 void Aligner::sentence(std::uint32_t number) {
   const Sentence& in = s_.answer_items.sentences[number];
-  s_.tops[number] =
-      s_.index.top(std::span(answer_).subspan(in.first, in.last - in.first));
+  s_.tops[number] = s_.index.top(std::span(answer_).subspan(in.first, in.last - in.first));
   for (std::uint32_t i = in.first; i < in.last; ++i) item(i, in, s_.tops[number]);
 }
 
@@ -224,10 +266,12 @@ void Aligner::number_features(std::uint32_t i, const Index::Top& top) {
   if (mine.kind != Kind::kNumber) return;
   if (a.place != kNowhere) {
     const Item& there = context_[a.place];
-    const bool same = there.dimension == mine.dimension &&
-                      (there.base == mine.base || same_number(there, mine));
-    at(i, same ? kSameUnit : kOtherUnit) = 1;
-    if (!same && i + 1 < answer_.size() && answer_[i + 1].kind == Kind::kUnit) {
+    const bool same =
+        there.dimension == mine.dimension && (there.base == mine.base || same_number(there, mine));
+    // A bare number ("amount": 18.5) is no clash of units.
+    const bool bare = there.dimension == Dimension::kNone || mine.dimension == Dimension::kNone;
+    if (same || !bare) at(i, same ? kSameUnit : kOtherUnit) = 1;
+    if (!same && !bare && i + 1 < answer_.size() && answer_[i + 1].kind == Kind::kUnit) {
       at(i + 1, kOtherUnit) = 1;  // five miles for five kilometres: the unit is what differs
     }
     return;
@@ -247,23 +291,36 @@ void Aligner::own_features(std::uint32_t i, const Index::Top& top) {
   const Item& mine = answer_[i];
   const Alignment& a = s_.alignments[i];
   switch (mine.kind) {
-    case Kind::kNumber: at(i, kNumber) = 1; break;
-    case Kind::kDate: at(i, kDate) = 1; break;
-    case Kind::kName: at(i, kName) = 1; break;
-    case Kind::kWord: at(i, kWord) = 1; break;
-    case Kind::kUnit: at(i, kUnit) = 1; break;
-    case Kind::kNegation: at(i, kNegation) = 1; break;
-    case Kind::kFunction: at(i, kFunction) = 1; break;
+    case Kind::kNumber:
+      at(i, kNumber) = 1;
+      break;
+    case Kind::kDate:
+      at(i, kDate) = 1;
+      break;
+    case Kind::kName:
+      at(i, kName) = 1;
+      break;
+    case Kind::kWord:
+      at(i, kWord) = 1;
+      break;
+    case Kind::kUnit:
+      at(i, kUnit) = 1;
+      break;
+    case Kind::kNegation:
+      at(i, kNegation) = 1;
+      break;
+    case Kind::kFunction:
+      at(i, kFunction) = 1;
+      break;
   }
   const bool found = a.place != kNowhere;
   at(i, kExact) = found && a.exact ? 1.0F : 0.0F;
   at(i, kLoose) = found && !a.exact ? 1.0F : 0.0F;
   at(i, kAbsent) = !found && mine.content() ? 1.0F : 0.0F;
   at(i, kRarity) = s_.index.rarity(mine.loose);
-  at(i, kInQuestion) = std::binary_search(s_.question_forms.begin(), s_.question_forms.end(),
-                                          mine.loose)
-                           ? 1.0F
-                           : 0.0F;
+  at(i, kInQuestion) =
+      std::binary_search(s_.question_forms.begin(), s_.question_forms.end(), mine.loose) ? 1.0F
+                                                                                         : 0.0F;
   at(i, kAgreement) = a.agreement;
   at(i, kValuedAgreement) = mine.valued() ? a.agreement : 0.0F;
   for (std::size_t t = 0; t < top.size() && top[t] != kNowhere; ++t) {

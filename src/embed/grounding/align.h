@@ -20,7 +20,7 @@ struct Alignment {
   std::uint32_t place = kNowhere;  // where the same form stands in the most similar surroundings
   std::uint32_t rival = kNowhere;  // another value in the place where this one was to be expected
   std::uint32_t opposite = kNowhere;
-  float agreement = 0;             // 0..1: share of the surroundings found around `place`
+  float agreement = 0;  // 0..1: share of the surroundings found around `place`
   float rival_agreement = 0;
   bool exact = false;
   bool negation_differs = false;

@@ -3,8 +3,8 @@
 // One pass cuts words (letters, digits and marks of any script; apostrophes inside; every CJK
 // character on its own) and numbers (1,200.50 with its currency sign, percent, ordinal ending, k or
 // unit: 7pm, 3rd, 5km); a second joins neighbours (six hundred, 5 million, 7 : 30 pm), gives
-// numbers their unit and dates their month; a third finds names by their capitals. Linear. A name at
-// the start of a sentence is known only by the name after it or by standing inside a sentence
+// numbers their unit and dates their month; a third finds names by their capitals. Linear. A name
+// at the start of a sentence is known only by the name after it or by standing inside a sentence
 // elsewhere. Test: grounding_test.cc.
 #include "embed/grounding/items.h"
 
@@ -80,8 +80,8 @@ void set_clock(Item& item, double minutes) {
   item.value = item.base = minutes;
   item.key = hash_number(minutes, kClockSeed);
   const int hour = static_cast<int>(minutes) / 60 % 12;
-  item.loose = std::fmod(minutes, 60) == 0 ? hash_number(hour == 0 ? 12 : hour, kNumberSeed)
-                                           : item.key;
+  item.loose =
+      std::fmod(minutes, 60) == 0 ? hash_number(hour == 0 ? 12 : hour, kNumberSeed) : item.key;
 }
 
 void set_month(Item& item, int month) {
@@ -96,6 +96,7 @@ void set_word(Item& item, std::string_view folded, char* scratch) {
   item.loose = base::hash64(stem(folded, scratch), kWordSeed);
   if (is_negation(folded)) {
     item.kind = Kind::kNegation;
+    item.loose = base::hash64("not", kWordSeed);
     return;
   }
   if (is_function_word(folded)) {
@@ -166,8 +167,8 @@ std::size_t Reader::digits(std::size_t from, double& value) const {
   bool point = false;
   for (; i < text.size(); ++i) {
     const char c = text[i];
-    const bool more = i + 1 < text.size() && text::is_ascii_digit(static_cast<unsigned char>(
-                                                 text[i + 1]));
+    const bool more =
+        i + 1 < text.size() && text::is_ascii_digit(static_cast<unsigned char>(text[i + 1]));
     if (c >= '0' && c <= '9') {
       if (n < plain.size()) plain[n++] = c;
       continue;
@@ -197,8 +198,7 @@ constexpr std::array<Suffix, 5> kSuffixes = {
 
 // What letters directly behind a number make of it; false: it is an identifier.
 bool apply_suffix(Item& item, double value, std::string_view letters) {
-  if (letters.empty() || letters == "st" || letters == "nd" || letters == "rd" ||
-      letters == "th") {
+  if (letters.empty() || letters == "st" || letters == "nd" || letters == "rd" || letters == "th") {
     set_number(item, value, item.dimension);
     return true;
   }
@@ -257,12 +257,14 @@ void Reader::number() {
     ++i;
   }
   const std::string tail = text::folded(text.substr(letters, i - letters));
-  const bool goes_on = i < text.size() && text::is_word(text::decode_next(text, i).cp) &&
+  const bool iso =
+      tail == "t" && i < text.size() && text::is_ascii_digit(static_cast<unsigned char>(text[i]));
+  const bool goes_on = !iso && i < text.size() && text::is_word(text::decode_next(text, i).cp) &&
                        !text::is_cjk(text::decode_next(text, i).cp);
   if (minutes >= 0 && (tail.empty() || tail == "am" || tail == "pm")) {
     const double hour = tail.empty() ? value : std::fmod(value, 12) + (tail == "pm" ? 12 : 0);
     set_clock(item, hour * 60 + minutes);
-  } else if (goes_on || !apply_suffix(item, value, tail)) {
+  } else if (goes_on || !apply_suffix(item, value, iso ? "" : tail)) {
     word();  // an identifier such as 4b9_x2
     return;
   }
@@ -270,8 +272,8 @@ void Reader::number() {
     ++i;
     item.dimension = Dimension::kPercent;
   }
+  push(begin, iso ? letters : i, item);  // 2025-03-05T14:12: the T belongs to neither
   at = std::max(i, at + 1);
-  push(begin, at, item);
 }
 
 void Reader::run() {

@@ -40,12 +40,12 @@ struct Item {
   Kind kind = Kind::kFunction;
   Dimension dimension = Dimension::kNone;
   bool capital = false;
-  bool opens = false;        // first of its sentence
-  std::uint64_t key = 0;     // equal for equal normal forms
-  std::uint64_t loose = 0;   // equal also for inflections ("walks", "walked"), 7 pm and 7
+  bool opens = false;          // first of its sentence
+  std::uint64_t key = 0;       // equal for equal normal forms
+  std::uint64_t loose = 0;     // equal also for inflections ("walks", "walked"), 7 pm and 7
   std::uint64_t opposite = 0;  // loose form of the word's opposite, 0 where none is known
-  double value = 0;          // of numbers, as written
-  double base = 0;           // in the unit of its dimension
+  double value = 0;            // of numbers, as written
+  double base = 0;             // in the unit of its dimension
 
   [[nodiscard]] bool valued() const { return kind >= Kind::kName; }
   [[nodiscard]] bool content() const { return kind >= Kind::kWord; }

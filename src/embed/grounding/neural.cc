@@ -7,8 +7,8 @@
 //   its rival, state_sentence = max over c in the best sentence.
 // A word that stands in the context, but about something else, has a lower cosine with itself than
 // one that stands there about the same. Words of a context that does not fit are left out.
-// Detector: the pair (prompt with context and question, answer piece); a word's logit is the largest
-// over its tokens of the unsupported label's logit minus the log of the summed others.
+// Detector: the pair (prompt with context and question, answer piece); a word's logit is the
+// largest over its tokens of the unsupported label's logit minus the log of the summed others.
 // Cost: forward passes over the answer and at most kContextBytes of context per answer piece; the
 // context is not run again while the picked sentences stay the same. Test: grounding_test.cc.
 #include <algorithm>
@@ -57,7 +57,8 @@ void states_of(const Encoder& encoder, std::string_view text, const std::vector<
   encoder.tokenizer().encode(text.substr(from, to - from), options, s.encoding);
   if (s.encoding.ids.empty()) return;
   const Sequence sequence{s.encoding.ids, s.encoding.type_ids};
-  if (!encoder.states_ids({&sequence, 1}, s.workspace, s.states)) return;  // cannot: ids are its own
+  if (!encoder.states_ids({&sequence, 1}, s.workspace, s.states))
+    return;  // cannot: ids are its own
   std::uint32_t item = first;
   for (std::size_t t = 0; t < s.encoding.ids.size(); ++t) {
     if (s.encoding.special[t] != 0) continue;

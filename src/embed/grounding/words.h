@@ -14,7 +14,7 @@ namespace swy::embed::grounding {
 
 struct Unit {
   Dimension dimension = Dimension::kNone;
-  double factor = 1;          // to the dimension's own unit
+  double factor = 1;           // to the dimension's own unit
   std::string_view canonical;  // spelling under which "km" and "kilometres" are one
 };
 
