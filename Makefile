@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 DEV := build/dev
 RELEASE := build/release
 
-.PHONY: setup build release demo test unit e2e fuzz heads asan tsan tidy format bench soak clean
+.PHONY: setup build release demo test unit e2e parity fuzz heads asan tsan tidy format bench soak clean
 
 setup:
 	@tools/bootstrap.sh
@@ -24,13 +24,17 @@ demo: release
 
 # What CI runs: unit, conformance, layering, end to end, decoders under the fuzzer for FUZZ_SECONDS each.
 test: build
-	@ctest --test-dir $(DEV) --output-on-failure -j$(JOBS)
+	@ctest --test-dir $(DEV) --output-on-failure -j$(JOBS) -LE parity
 	@$(MAKE) --no-print-directory fuzz
 
 unit: build
 	@ctest --test-dir $(DEV) --output-on-failure -j$(JOBS) -L unit
 e2e: build
 	@ctest --test-dir $(DEV) --output-on-failure -L e2e
+
+# Tokenizers against the reference library, token for token: 20 minutes.
+parity: build
+	@ctest --test-dir $(DEV) --output-on-failure -L parity
 
 FUZZ_SECONDS ?= 60
 fuzz: setup

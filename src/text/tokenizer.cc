@@ -335,6 +335,16 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::parse(std::string_view json,
       new Tokenizer(std::make_unique<const Impl>(std::move(*parts))));
 }
 
+Result<std::shared_ptr<const Tokenizer>> Tokenizer::parse_vocab(std::string_view vocab,
+                                                                std::string_view config,
+                                                                const std::string& name) {
+  auto parts = tok::parse_bert_vocab(vocab, config);
+  if (!parts) return fail_in(name, std::move(parts).error());
+  tok::read_special_names(config, parts->vocab, parts->special);
+  return std::shared_ptr<const Tokenizer>(
+      new Tokenizer(std::make_unique<const Impl>(std::move(*parts))));
+}
+
 namespace {
 
 constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{256} << 20U;

@@ -81,6 +81,10 @@ class Tokenizer {
   // The text of a tokenizer.json; `name` stands for the file in errors.
   static Result<std::shared_ptr<const Tokenizer>> parse(std::string_view json,
                                                         const std::string& name);
+  // The texts of BERT's vocab.txt and tokenizer_config.json ("" for none).
+  static Result<std::shared_ptr<const Tokenizer>> parse_vocab(std::string_view vocab,
+                                                              std::string_view config,
+                                                              const std::string& name);
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;
