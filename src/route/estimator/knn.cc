@@ -123,11 +123,11 @@ class Knn final : public Estimator {
     b.quality = quality.mean;
     b.evidence = quality.evidence;
     b.quality_var = b.quality * (1 - b.quality) / (quality.evidence + shrink_ + 1);
-    believe_calls(q, i,
-                  {pooled(model.tokens_out, hits, excluded).mean,
-                   pooled(model.cost_usd, hits, excluded).mean,
-                   pooled(model.latency_s, hits, excluded).mean},
-                  b);
+    believe_calls(
+        q, i,
+        {pooled(model.tokens_out, hits, excluded).mean, pooled(model.cost_usd, hits, excluded).mean,
+         pooled(model.latency_s, hits, excluded).mean},
+        b);
     return b;
   }
 
@@ -152,11 +152,11 @@ std::unique_ptr<Estimator> make_knn(const base::Doc& node, BuildContext& ctx) {
   }
   RowIndex index;
   text::Sketch sketch;
-  auto past = Observed::load(options.source, "knn", node.mark(), ctx,
-                             [&](const record::OutcomeRow& row) {
-                               text::sketch_into(row.prompt, sketch);
-                               index.add(sketch.features());
-                             });
+  auto past =
+      Observed::load(options.source, "knn", node.mark(), ctx, [&](const record::OutcomeRow& row) {
+        text::sketch_into(row.prompt, sketch);
+        index.add(sketch.features());
+      });
   if (ctx.diag().errors() != before) return nullptr;
   if (!past) return std::make_unique<Unlearned>();
   index.finish(kMaxShare);

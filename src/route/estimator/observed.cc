@@ -77,8 +77,8 @@ std::optional<Observed> Observed::load(
   Observed o;
   o.read(*table, options.part, match, on_row);
   if (o.rows() == 0) {
-    ctx.diag().note(
-        mark, fmt::format("{}: no row of part {}: nothing is known yet", type, options.part));
+    ctx.diag().note(mark,
+                    fmt::format("{}: no row of part {}: nothing is known yet", type, options.part));
     return std::nullopt;
   }
   for (std::size_t id = 0; id < match.size(); ++id) {
@@ -96,9 +96,8 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
   std::vector<std::size_t> sources;
   for (const std::size_t m : match) {
     const auto it = std::find(sources.begin(), sources.end(), m);
-    column_.push_back(m == record::OutcomeTable::npos
-                          ? kNone
-                          : static_cast<std::size_t>(it - sources.begin()));
+    column_.push_back(
+        m == record::OutcomeTable::npos ? kNone : static_cast<std::size_t>(it - sources.begin()));
     if (m != record::OutcomeTable::npos && it == sources.end()) sources.push_back(m);
   }
   models_.resize(sources.size());

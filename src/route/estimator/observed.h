@@ -1,8 +1,9 @@
 // What an outcome table says of the models of a configuration: the observations by model, aligned
 // with the rows that were learned from. For estimators that learn from tables.
 //
-// When to use: inside this folder, while the configuration is read. Threading: filled by one thread,
-// then immutable. Ownership: owns its numbers; prompts are given to the reader once and not kept.
+// When to use: inside this folder, while the configuration is read. Threading: filled by one
+// thread, then immutable. Ownership: owns its numbers; prompts are given to the reader once and not
+// kept.
 #pragma once
 
 #include <cmath>
