@@ -23,7 +23,7 @@ namespace {
 
 struct Options {
   std::string data, out, type = "linear", features = "ngram";
-  std::string static_folder, encoder_folder, name, license;
+  std::string static_folder, encoder_folder, encoder_name, name, license;
   learn::ExampleKeys keys;
   learn::TrainOptions train;
   double held_out = 0.2;
@@ -119,7 +119,11 @@ Status train(Options& o) {
   std::vector<std::uint32_t> rows, held_out;
   for (std::uint32_t r = 0; r < examples.rows.size(); ++r) {
     const double at = learn::split_point(examples.rows[r].id, o.train.seed);
-    (at < o.held_out ? held_out : rows).push_back(r);
+    if (at >= o.held_out) {
+      rows.push_back(r);
+    } else if (!examples.rows[r].auxiliary) {
+      held_out.push_back(r);
+    }
   }
   o.train.name = o.name.empty() ? stem(o.out) : o.name;
   o.train.one_vs_rest = o.train.one_vs_rest || examples.multilabel;
@@ -127,6 +131,7 @@ Status train(Options& o) {
   o.train.type = o.type == "linear"      ? learn::HeadType::kLinear
                  : o.type == "prototype" ? learn::HeadType::kPrototype
                                          : learn::HeadType::kContrastive;
+  if (!o.encoder_name.empty()) encoder.name = o.encoder_name;
   SWY_TRY(o.train.provenance, provenance(o, examples.rows.size()));
   const learn::TrainData data{examples, fixed.view(), encoder.view()};
   std::unique_ptr<base::Progress> progress;
@@ -167,6 +172,8 @@ void add_train_signal(CLI::App& train_app, int& exit_code) {
       ->check(CLI::IsMember({"ngram", "none"}));
   c->add_option("--static", o->static_folder, "folder of a static embedding");
   c->add_option("--encoder", o->encoder_folder, "folder of an encoder (Hugging Face layout)");
+  c->add_option("--encoder-name", o->encoder_name,
+                "what the file calls the encoder; its folder's name when absent");
   c->add_flag("--multilabel", o->train.one_vs_rest, "several labels, or none, may hold");
   c->add_option("--held-out", o->held_out, "share of the rows to measure on")
       ->capture_default_str()

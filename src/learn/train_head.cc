@@ -18,6 +18,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "embed/grams.h"
 #include "learn/calibrate.h"
@@ -114,7 +116,8 @@ struct Job {
   [[nodiscard]] std::vector<std::uint32_t> calibrating() const {
     std::vector<std::uint32_t> out;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
-      if (fold[i] < (split ? 1U : kFolds)) out.push_back(i);
+      const bool auxiliary = data.examples.rows[rows[i]].auxiliary;
+      if (!auxiliary && (!split || fold[i] == 0)) out.push_back(i);
     }
     return out;
   }
@@ -453,12 +456,14 @@ Status check_rows(const Job& job) {
 }
 
 // Folds of in-scope rows: stratified when every row counts, by id alone when one fold is a split.
+// Rows of one id share a fold.
 void assign_folds(Job& job) {
   std::vector<std::size_t> seen(job.labels + 1, 0);
+  std::unordered_map<std::string_view, std::uint32_t> of_id;
   for (std::uint32_t i = 0; i < job.rows.size(); ++i) {
     const auto& example = job.data.examples.rows[job.rows[i]];
-    if (example.auxiliary) {
-      job.fold.push_back(kFolds);  // never held out
+    if (const auto known = of_id.find(example.id); known != of_id.end()) {
+      job.fold.push_back(known->second);
     } else if (job.split) {
       const double at = split_point(example.id, job.options.seed ^ kFoldSalt);
       job.fold.push_back(static_cast<std::uint32_t>(at * kFolds));
@@ -467,6 +472,7 @@ void assign_folds(Job& job) {
       const std::size_t stratum = labels.empty() ? job.labels : labels[0];
       job.fold.push_back(static_cast<std::uint32_t>(seen[stratum]++ % kFolds));
     }
+    of_id.emplace(example.id, job.fold.back());
   }
 }
 
