@@ -5,7 +5,7 @@ Usage: tools/heads.py DATA OUT    writes OUT/domain.jsonl and OUT/task.jsonl
 
 Only rows with part "train" are learned from, and only sets whose licence allows it (models/README.md). A row stands twice where it
 is a multiple-choice question: without its options, as people ask, and with them, as exams do ("auxiliary": learned from, but
-confidence is not calibrated on it); both have one id, so that they fall on one side of every split. A question that occurs among the
+confidence is not calibrated on it); both have one id, the question, so that they fall on one side of every split. A question that occurs among the
 rows that heads are measured on, of whatever set, is left out.
 """
 import gzip
@@ -83,9 +83,10 @@ def domain():
                 continue
             short = stem(row["prompt"])
             alone = len(short) > 20  # "Which of these?" is no question without its options
-            yield row["id"], row["prompt"], label, alone and short != row["prompt"]
+            question = bare(row["prompt"])  # as id: MMLU-Pro holds many of MMLU's
+            yield question, row["prompt"], label, alone and short != row["prompt"]
             if alone:
-                yield row["id"], short, label
+                yield question, short, label
     with open(os.path.join(OWN, "domain", "questions.tsv"), encoding="utf-8") as lines:
         for line in lines:
             label, topic, text = line.rstrip("\n").split("\t")

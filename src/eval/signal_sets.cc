@@ -40,6 +40,24 @@ std::string part_of(base::Json row) {
   return std::string(part == "valid" ? "dev" : part);
 }
 
+// The question without its answer options: as people ask.
+std::string_view question_of(std::string_view text) {
+  for (const std::string_view mark : {"\nA.", "\nA)", "\n(A)"}) {
+    text = text.substr(0, text.find(mark));
+  }
+  return text;
+}
+
+// The question without its answer options, letters and digits only: what two sets have in common.
+std::string stem(std::string_view text) {
+  std::string out;
+  for (const char c : question_of(text)) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out.push_back(c);
+    if (c >= 'A' && c <= 'Z') out.push_back(static_cast<char>(c + 32));
+  }
+  return out;
+}
+
 // ---- one reader for each shape of file
 
 Status intents(const std::string& path, Rows& out) {
@@ -87,7 +105,7 @@ Status prompts(const std::string& path, const LabelOf& label, Rows& out) {
     r.label = label(row);
     if (r.label.empty()) return {};
     SWY_TRY(r.text, text_of(row, "prompt"));
-    r.id = std::string(row.string_or("id", r.text));
+    r.id = stem(r.text);  // sets share questions under different ids
     r.part = part_of(row);
     out.push_back(std::move(r));
     return {};
@@ -101,7 +119,6 @@ Status dialogues(const std::string& path, Rows& out) {
     const auto turns = row.find("turns");
     if (!turns) return fail(ErrorCode::kParse, "\"turns\" is missing");
     std::string before;
-    std::size_t at = 0;
     turns->each([&](base::Json turn) {
       const std::string text(turn.string_or("text", ""));
       const auto services = turn.find("services");
@@ -110,13 +127,12 @@ Status dialogues(const std::string& path, Rows& out) {
         services->each([&](base::Json s) { service = s.as_string().value_or(""); });
         Row r;
         r.label = service.substr(0, service.rfind('_'));
-        r.id = fmt::format("{}/{}", row.string_or("id", ""), at);
+        r.id = std::string(row.string_or("id", ""));  // turns of a dialogue stay together
         r.text = before.empty() ? text : before + "\n" + text;
         r.part = part_of(row);
         out.push_back(std::move(r));
       }
       before = text;
-      ++at;
     });
     return {};
   });
@@ -222,14 +238,6 @@ struct SetPlan {
   bool fill = false;  // training files after the first give only labels that the first lacks
   std::string_view shipped = {};
 };
-
-// The question without its answer options: as people ask.
-std::string_view question_of(std::string_view text) {
-  for (const std::string_view mark : {"\nA.", "\nA)", "\n(A)"}) {
-    text = text.substr(0, text.find(mark));
-  }
-  return text;
-}
 
 // Exam questions twice: without their options, and with them as auxiliary rows.
 Source both_ways(const Source& source) {
@@ -347,16 +355,6 @@ std::vector<SetPlan> make_plans() {
   }
   plans.push_back({"datasets", "routellm, zeroeval", sets, sets});
   return plans;
-}
-
-// The question without its answer options, letters and digits only: what two sets have in common.
-std::string stem(std::string_view text) {
-  std::string out;
-  for (const char c : question_of(text)) {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out.push_back(c);
-    if (c >= 'A' && c <= 'Z') out.push_back(static_cast<char>(c + 32));
-  }
-  return out;
 }
 
 // Files that are missing are skipped; kNotFound when all are.

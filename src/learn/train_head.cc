@@ -103,7 +103,7 @@ struct Job {
   std::size_t labels;
   Targets targets;
   std::vector<std::uint32_t> fold;  // by row
-  bool split;                       // fold 0 calibrates, the others learn
+  bool split;                       // fold 0 alone calibrates
   std::function<void()> on_step;
 
   [[nodiscard]] std::vector<std::uint32_t> learning(std::size_t held_out) const {
@@ -279,11 +279,9 @@ std::vector<float> fit_apart(const Job& job, Learner& learner) {
       learner.logits(calibrating[i], std::span(out).subspan(i * job.labels, job.labels));
     }
   }
-  if (!job.split) {
-    std::vector<std::uint32_t> all(job.rows.size());
-    for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-    learner.fit(all);
-  }
+  std::vector<std::uint32_t> all(job.rows.size());
+  for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
+  learner.fit(all);
   return out;
 }
 
@@ -530,7 +528,7 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
   }
   assign_folds(job);
   const std::size_t fits =
-      (job.split ? 1 : kFolds + 1) * ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
+      (job.split ? 2 : kFolds + 1) * ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
   std::uint64_t done = 0;
   job.on_step = [&] {
     if (on_progress) on_progress(++done, fits * static_cast<std::uint64_t>(options.max_iterations));
