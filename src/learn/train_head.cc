@@ -34,8 +34,8 @@ using embed::HeadData;
 using embed::HeadStage;
 
 constexpr std::size_t kFolds = 5;
-constexpr std::size_t kSplitRows =
-    8000;  // from here on one fold calibrates, for the time of five fits
+// Rows times labels, the cost of a fit, from which one fold calibrates: two fits in place of six.
+constexpr std::size_t kSplitCells = 150'000;
 constexpr std::size_t kIsotonicRows = 300;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
 constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
@@ -516,7 +516,14 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
     const Example& e = data.examples.rows[r];
     if (!e.out_of_scope && (options.one_vs_rest || e.labels.size() == 1)) kept.push_back(r);
   }
-  Job job{data, kept, options, data.examples.labels.size(), {}, {}, kept.size() >= kSplitRows, {}};
+  Job job{data,
+          kept,
+          options,
+          data.examples.labels.size(),
+          {},
+          {},
+          kept.size() * data.examples.labels.size() >= kSplitCells,
+          {}};
   for (const std::uint32_t r : kept) job.targets.add(data.examples.rows[r].labels);
   SWY_DO(check_rows(job));
   const bool grams = options.type == HeadType::kLinear && options.grams;
