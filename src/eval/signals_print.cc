@@ -272,11 +272,12 @@ constexpr std::string_view kServed = R"(
 Each is compiled from its configuration and asked about one request after another.
 
 - **F1**: of the positive class with two classes, macro F1 with more, of `pii` spans the exact one. **AUROC**: of the
-  signal's value. **ECE**: of the confidence in its truth. Two-class labels of `complexity`: fewer than half of the models that tried
-  the question were right.
+  signal's value. **ECE**: of the confidence in its truth. A question counts as hard for `complexity` when fewer than half
+  of the models that tried it were right.
 - *Written for this project*: every second row of `tests/data/cues`, which the weights were not fitted on; `prior` is
   0.5 as in those rows. The other rows use the defaults.
-- A peer's attacks: many of them ask for indecent content rather than to drop rules; that is what `safety` is for.
+- No shared set labels safety, feedback or modality; similarity, preference and knowledge labels are what an operator
+  writes. A peer's attacks: many of them ask for indecent content rather than to drop rules; that is what `safety` is for.
 
 )";
 
