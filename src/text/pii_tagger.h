@@ -112,11 +112,13 @@ class PiiModel {
     States from{};    // the state before, of a path that ends in outer
     States inside{};  // of that state: whether it was I
   };
+  [[nodiscard]] std::size_t find(std::uint64_t feature) const;  // a slot; slots_.size(): none
   void emit(const PiiFeatures& features, Scores& out) const;
   void step(const Scores& emission, Path& path, Back& back) const;
   static float lead(const Scores& emission, std::size_t label);
 
-  std::vector<Slot> slots_;  // a power of two
+  std::vector<Slot> slots_;          // a power of two
+  std::vector<std::uint16_t> tags_;  // of the slots; the first kProbe come again at the end
   unsigned shift_ = 0;
   std::array<States, kStates> transition_{};  // [from][to]
   States stay_{};

@@ -114,6 +114,7 @@ Result<PiiModel> PiiModel::parse(std::string_view bytes) {
   m.slots_.resize(n);
   std::memcpy(static_cast<void*>(m.slots_.data()), body.data() + kTransitions, n * sizeof(Slot));
   m.shift_ = static_cast<unsigned>(64 - std::bit_width(n - 1));
+  for (std::size_t i = 0; i < n + kProbe; ++i) m.tags_.push_back(m.slots_[i & (n - 1)].tag);
   m.slope_ = head.slope;
   m.offset_ = head.offset;
   std::array<std::array<std::int16_t, kPiiStates>, kPiiStates + 1> t{};
@@ -129,22 +130,36 @@ Result<PiiModel> PiiModel::parse(std::string_view bytes) {
   return m;
 }
 
+// Most features have no row. What settles that, the tags, is kept apart from the rows: a sixteenth
+// of the memory, and all slots that a feature may lie in are compared at once.
+std::size_t PiiModel::find(std::uint64_t h) const {
+  const std::size_t at = (h >> shift_) & (slots_.size() - 1);
+  Lanes tags;
+  load(tags, &tags_[at]);
+  const auto tag = static_cast<std::int16_t>((h & 0xFFFFU) | 1U);
+  const auto same = std::bit_cast<std::uint64_t>(__builtin_convertvector(tags == tag, Bytes));
+  const auto free = std::bit_cast<std::uint64_t>(__builtin_convertvector(tags == 0, Bytes));
+  // Ends at the first free slot, as pack() would have filled it.
+  const auto place = static_cast<std::size_t>(std::countr_zero(same));
+  if (place >= static_cast<std::size_t>(std::countr_zero(free)) || same == 0) return slots_.size();
+  return (at + place / 8) & (slots_.size() - 1);
+}
+
 void PiiModel::emit(const PiiFeatures& features, Scores& out) const {
-  std::array<Lanes, kLanes / 8> sum{};
-  const std::size_t mask = slots_.size() - 1;
+  static_assert(kProbe == sizeof(Lanes) / sizeof(std::int16_t));
+  std::array<std::size_t, kPiiFeatures + 1> found;  // NOLINT: filled as far as it is read
+  std::size_t n = 0;
   for (const std::uint64_t h : features) {
-    const auto tag = static_cast<std::uint16_t>((h & 0xFFFFU) | 1U);
-    std::size_t at = (h >> shift_) & mask;
-    for (std::size_t p = 0; p < kProbe; ++p, at = (at + 1) & mask) {
-      const Slot& s = slots_[at];
-      if (s.tag == 0) break;
-      if (s.tag != tag) continue;
-      for (std::size_t k = 0; k < sum.size(); ++k) {
-        Bytes row;  // the slot's tag lands in lanes that nobody reads
-        load(row, reinterpret_cast<const char*>(&s) + k * sizeof(row));
-        sum[k] += __builtin_convertvector(row, Lanes);
-      }
-      break;
+    found[n] = find(h);
+    __builtin_prefetch(slots_.data() + found[n]);
+    n += found[n] != slots_.size() ? 1U : 0U;
+  }
+  std::array<Lanes, kLanes / 8> sum{};
+  for (std::size_t i = 0; i < n; ++i) {
+    for (std::size_t k = 0; k < sum.size(); ++k) {
+      Bytes row;  // the slot's tag lands in lanes that nobody reads
+      load(row, reinterpret_cast<const char*>(&slots_[found[i]]) + k * sizeof(row));
+      sum[k] += __builtin_convertvector(row, Lanes);
     }
   }
   std::memcpy(out.data(), sum.data(), sizeof(sum));
