@@ -130,9 +130,9 @@ struct Cascade {
     grams.read(text);
     head->cheap({&grams, vector}, score);
   }
-  void run(std::string_view text, float unsure_below) {
+  void run(std::string_view text, bool ask) {
     cheap(text);
-    if (score.confidence >= unsure_below) return;
+    if (!ask) return;
     encoder->embed({&text, 1}, ws, rows);
     head->refine(rows.row(0), score);
   }
@@ -179,25 +179,29 @@ int measure_cascade(const std::string& folder, const std::string& prompts) {
     c.encoder->tokenizer().encode(t, {}, encoding);
     tokens += encoding.ids.size();
   }
-  std::vector<float> sorted = confidence;
-  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::size_t> least_sure(texts.size());
+  std::iota(least_sure.begin(), least_sure.end(), std::size_t{0});
+  std::stable_sort(least_sure.begin(), least_sure.end(),
+                   [&](std::size_t a, std::size_t b) { return confidence[a] < confidence[b]; });
   const auto n = static_cast<double>(texts.size());
-  const auto report = [&](std::string_view name, float below) {
-    const auto asked =
-        std::count_if(sorted.begin(), sorted.end(), [&](float x) { return x < below; });
+  const auto report = [&](std::string_view when, std::size_t asked) {
+    std::vector<bool> ask(texts.size());
+    for (std::size_t i = 0; i < asked; ++i) ask[least_sure[i]] = true;
     const double seconds = least_seconds(10, [&] {
-      for (const std::string& t : texts) c.run(t, below);
+      for (std::size_t i = 0; i < texts.size(); ++i) c.run(texts[i], ask[i]);
     });
     fmt::print(
         "{{\"what\":\"cascade\",\"when\":\"{}\",\"texts\":{},\"tokens\":{:.1f},\"share\":{:.3f},"
         "\"mean_us\":{:.2f}}}\n",
-        name, texts.size(), static_cast<double>(tokens) / n, static_cast<double>(asked) / n,
+        when, texts.size(), static_cast<double>(tokens) / n, static_cast<double>(asked) / n,
         seconds * 1e6 / n);
   };
-  report("never", -1);
-  report("head", c.head->unsure_below());
-  report("most", sorted[static_cast<std::size_t>(0.3 * n)]);
-  report("always", 2);
+  const auto unsure = std::count_if(confidence.begin(), confidence.end(),
+                                    [&](float x) { return x < c.head->unsure_below(); });
+  report("never", 0);
+  report("head", static_cast<std::size_t>(unsure));
+  report("most", static_cast<std::size_t>(0.3 * n));
+  report("always", texts.size());
   return 0;
 }
 
