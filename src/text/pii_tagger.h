@@ -112,7 +112,6 @@ class PiiModel {
     States from{};    // the state before, of a path that ends in outer
     States inside{};  // of that state: whether it was I
   };
-  [[nodiscard]] std::size_t find(std::uint64_t feature) const;  // a slot; slots_.size(): none
   void emit(const PiiFeatures& features, Scores& out) const;
   void step(const Scores& emission, Path& path, Back& back) const;
   static float lead(const Scores& emission, std::size_t label);
@@ -122,6 +121,8 @@ class PiiModel {
   unsigned shift_ = 0;
   std::array<States, kStates> transition_{};  // [from][to]
   States stay_{};
+  States most_{};                  // of a row of transition_
+  std::int16_t least_from_o_ = 0;  // of its row O
   float slope_ = 1, offset_ = 0;
 };
 
