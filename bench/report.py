@@ -90,8 +90,8 @@ def table(result):
     return "\n".join(out)
 
 
-def rewrite(path, text):
+def rewrite(path, text, begin=BEGIN, end=END):
     old = path.read_text()
-    head, rest = old.split(BEGIN, 1)
-    tail = rest.split(END, 1)[1]
-    path.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+    head, rest = old.split(begin, 1)
+    tail = rest.split(end, 1)[1]
+    path.write_text(f"{head}{begin}\n{text}\n{end}{tail}")

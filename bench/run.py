@@ -278,8 +278,13 @@ def main():
     p.add_argument("--seconds", type=int, default=6, help="of one measurement")
     p.add_argument("--connections", type=int, default=32)
     p.add_argument("--streams", type=int, default=5000)
-    p.add_argument("--only", choices=["load", "slow", "decide"], help="a part, for work on it; the document is not rewritten")
+    p.add_argument("--only", choices=["load", "slow", "decide", "understand"],
+                   help="a part, for work on it; the document is not rewritten, but for `understand`, which has a section of its own")
     args = p.parse_args()
+    if args.only in (None, "understand"):
+        subprocess.run([sys.executable, ROOT / "bench/understand.py"], check=args.only is not None)
+    if args.only == "understand":
+        return
     where = machine()
     args.stamp = datetime.datetime.now().strftime("%Y%m%dT%H%M%S") + "-" + where["commit"]
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -4,5 +4,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 test -f build/release/build.ninja || cmake --preset release -DSWY_TESTS=OFF -DSWY_BENCHMARKS=OFF >/dev/null
-ninja -C build/release --quiet switchyard swy_load swy_icount swy_decide_bench
+ninja -C build/release --quiet switchyard swy_load swy_icount swy_decide_bench swy_understand
 exec python3 bench/run.py "$@"

@@ -1,5 +1,6 @@
 // What can be wrong with a folder: every case is an error that names the file, never a crash.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -31,7 +32,8 @@ void spit(const fs::path& path, const std::string& text) {
 
 class LoadErrors : public ::testing::Test {
  protected:
-  LoadErrors() : at_(fs::temp_directory_path() / "swy_encoder_load_test") {
+  LoadErrors()
+      : at_(fs::temp_directory_path() / ("swy_encoder_load_test" + std::to_string(::getpid()))) {
     fs::remove_all(at_);
     fs::copy(kGolden / "bert_sequence", at_);
   }

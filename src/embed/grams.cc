@@ -13,8 +13,9 @@ namespace swy::embed {
 namespace {
 
 constexpr std::size_t kSlots = 2 * kMaxGrams;
-constexpr std::size_t kMaxWord = 64;  // code points; a longer run is cut into words
-constexpr char32_t kEdge = 1;         // word boundary inside a piece
+constexpr std::size_t kMaxWord = 64;        // code points; a longer run is cut into words
+constexpr std::size_t kRemembered = 16384;  // bytes of a text
+constexpr char32_t kEdge = 1;               // word boundary inside a piece
 
 // Finaliser of SplitMix64, upper half: every input bit reaches every output bit.
 std::uint32_t mix(std::uint64_t z) {
@@ -36,6 +37,7 @@ Grams::Grams() : slots_(kSlots, 0) {
   grams_.reserve(kMaxGrams);
   used_.reserve(kMaxGrams);
   word_.reserve(kMaxWord + 2);
+  last_.reserve(kRemembered);
 }
 
 void Grams::add(std::uint32_t hash) {
@@ -91,6 +93,9 @@ void Grams::read_part(std::string_view part) {
 }
 
 void Grams::read(std::string_view text) {
+  // Several heads ask about one text, one after the other.
+  if (!last_.empty() && text == last_) return;
+  last_.assign(text.size() <= kRemembered ? text : std::string_view());
   for (const std::uint16_t at : used_) slots_[at] = 0;
   used_.clear();
   grams_.clear();

@@ -2,8 +2,8 @@
 // evidence about what a text is about.
 //
 // When to use: read() once per text, then give the object to every head (head.h) that has a cheap
-// stage. Threading: one thread at a time. Ownership: owns its tables and reuses them: no allocation
-// after the first read.
+// stage; to read the same text again costs a comparison. Threading: one thread at a time.
+// Ownership: owns its tables and reuses them: no allocation after the first read.
 //
 // A gram is: a folded word (every digit read as 0, every CJK character a word), a mark that is no
 // word character, two neighbouring words, and the four-character pieces of a word between its
@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -46,6 +47,7 @@ class Grams {
   std::vector<std::uint16_t> used_;   // the slots to empty for the next text
   std::vector<char32_t> word_;        // the word being read
   std::uint32_t last_word_ = 0;       // hash of the word before; 0: none
+  std::string last_;                  // what grams_ are of; empty: it was too long to keep
 };
 
 }  // namespace swy::embed

@@ -27,7 +27,8 @@
 namespace swy::embed {
 namespace {
 
-constexpr std::size_t kLane = 16;  // rows are padded to whole vectors
+constexpr std::size_t kAhead = 12;  // grams
+constexpr std::size_t kLane = 16;   // rows are padded to whole vectors
 
 // 1 + ln n; a gram that occurs more often than the table is long counts as the table's end.
 const std::array<float, 64>& log_counts() {
@@ -133,7 +134,14 @@ class HeadImpl {
     const std::size_t stride = stride_;
     float* const out = logits.data();
     float squares = 0;
-    for (const Gram& g : grams.all()) {
+    const auto all = grams.all();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const Gram& g = all[i];
+      // Rows lie all over a megabyte: what comes is asked for while this one is added.
+      const std::size_t next = all[std::min(i + kAhead, all.size() - 1)].hash & mask;
+      __builtin_prefetch(s.gram_idf.data() + next);
+      __builtin_prefetch(s.gram_scale.data() + next);
+      __builtin_prefetch(rows_.data() + next * stride);
       const std::size_t row = g.hash & mask;
       const float x = logs[std::min<std::size_t>(g.count, logs.size() - 1)] *
                       static_cast<float>(s.gram_idf[row]) * s.gram_idf_step;

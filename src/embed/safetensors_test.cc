@@ -1,6 +1,7 @@
 #include "embed/safetensors.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
@@ -102,7 +103,8 @@ TEST(Safetensors, converts_halves_and_refuses_what_is_not_finite) {
                                        {"b", Dtype::kBF16, {2}, 2, std::as_bytes(std::span(brain))},
                                        {"f", Dtype::kF32, {1}, 1, std::as_bytes(std::span(floats))},
                                        {"u", Dtype::kU16, {2}, 2, std::as_bytes(std::span(brain))}};
-  const std::string path = std::filesystem::temp_directory_path() / "swy_safetensors_test";
+  const std::string path = std::filesystem::temp_directory_path() /
+                           ("swy_safetensors_test" + std::to_string(::getpid()));
   ASSERT_TRUE(write_safetensors(path, tensors, {}));
   const auto r = Safetensors::open(path);
   ASSERT_TRUE(r) << r.error().message;

@@ -260,6 +260,33 @@ TEST_P(EveryVersion, attention_in_bytes_stays_near_it) {
   check_attention(k_, &Kernels::attention_i8, 6e-2);
 }
 
+// One key far above the rest: each of the others weighs a thousandth of it, all together as much.
+TEST_P(EveryVersion, attention_in_bytes_keeps_what_many_small_weights_add_up_to) {
+  constexpr std::size_t kTokens = 1000;
+  constexpr std::size_t kDim = 32;
+  std::vector<float> q(kTokens * kDim, 0.0F), k(kTokens * kDim, 0.0F), v(kTokens * kDim, 1.0F);
+  std::fill_n(v.begin(), kDim, -1.0F);
+  for (std::size_t i = 0; i < kTokens; ++i) q[i * kDim] = 1.0F;
+  k[0] = std::log(1000.0F);
+  Buffer<float> scratch(attention_scratch(kTokens, kDim));
+  std::vector<float> out(kTokens * kDim);
+  Attention t;
+  t.q = q.data();
+  t.k = k.data();
+  t.v = v.data();
+  t.ld = t.ld_out = t.dim = kDim;
+  t.out = out.data();
+  t.tokens = kTokens;
+  t.scratch = scratch.data();
+  k_.attention_i8(t);
+  double sum = 0;
+  for (std::size_t i = 0; i < kTokens; ++i) {
+    sum += out[i * kDim];
+    EXPECT_NEAR(out[i * kDim], 0, 0.2) << i;
+  }
+  EXPECT_NEAR(sum / kTokens, 0, 0.02);
+}
+
 TEST_P(EveryVersion, gelu_and_tanh_are_exact_to_a_millionth) {
   for (const Activation f : kActs) {
     std::vector<float> x;

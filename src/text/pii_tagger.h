@@ -116,10 +116,13 @@ class PiiModel {
   void step(const Scores& emission, Path& path, Back& back) const;
   static float lead(const Scores& emission, std::size_t label);
 
-  std::vector<Slot> slots_;  // a power of two
+  std::vector<Slot> slots_;          // a power of two
+  std::vector<std::uint16_t> tags_;  // of the slots; the first kProbe come again at the end
   unsigned shift_ = 0;
   std::array<States, kStates> transition_{};  // [from][to]
   States stay_{};
+  States most_{};                  // of a row of transition_
+  std::int16_t least_from_o_ = 0;  // of its row O
   float slope_ = 1, offset_ = 0;
 };
 

@@ -114,6 +114,7 @@ Decoded decode_multibyte(std::string_view s, std::size_t pos) {
 }
 
 Decoded decode_before(std::string_view s, std::size_t pos) {
+  if (pos > 0 && static_cast<unsigned char>(s[pos - 1]) < 0x80) return decode_next(s, pos - 1);
   for (std::size_t back = 1; back <= 4 && back <= pos; ++back) {
     const Decoded d = decode_next(s.substr(0, pos), pos - back);
     if (d.valid && d.size == back) return d;

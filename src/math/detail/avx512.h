@@ -85,7 +85,8 @@ inline void add_product_i8(const std::uint8_t* a, std::size_t lda, const std::in
   for (std::size_t i = 0; i < groups; ++i) {
     __m512i w[NV];
 #pragma GCC unroll 4
-    for (int v = 0; v < NV; ++v) w[v] = _mm512_loadu_si512(b + (i * NV + static_cast<std::size_t>(v)) * 64);
+    for (int v = 0; v < NV; ++v)
+      w[v] = _mm512_loadu_si512(b + (i * NV + static_cast<std::size_t>(v)) * 64);
 #pragma GCC unroll 12
     for (int r = 0; r < MR; ++r) {
       int four = 0;
@@ -201,19 +202,24 @@ struct TileI8 {
       const Column c = column_of(o, j);
       const __m512i sum = _mm512_loadu_si512(g.b_sum + col + j);
       const __m512 scale = _mm512_loadu_ps(g.b_scale + col + j);
+      __m512 x[MR];
 #pragma GCC unroll 8
       for (int r = 0; r < MR; ++r) {
         const std::size_t i = row + static_cast<std::size_t>(r);
         const __m512i zero = _mm512_mullo_epi32(_mm512_set1_epi32(g.a_zero[i]), sum);
         const __m512 centred = _mm512_cvtepi32_ps(_mm512_sub_epi32(acc[r][v], zero));
-        const __m512 s = _mm512_mul_ps(_mm512_set1_ps(g.a_scale[i]), scale);
-        __m512 x = _mm512_fmadd_ps(centred, s, c.bias);
-        for (std::size_t e = 0; e < g.kept; ++e) {
-          const __m512 b = _mm512_loadu_ps(g.kept_b + e * round_up(g.n, kPanel) + col + j);
-          x = _mm512_fmadd_ps(_mm512_set1_ps(g.kept_a[i * g.kept + e]), b, x);
-        }
-        put(o, c, static_cast<std::size_t>(r), x);
+        x[r] = _mm512_fmadd_ps(centred, _mm512_mul_ps(_mm512_set1_ps(g.a_scale[i]), scale), c.bias);
       }
+      for (std::size_t e = 0; e < g.kept; ++e) {
+        const __m512 w = _mm512_loadu_ps(g.kept_b + e * round_up(g.n, kPanel) + col + j);
+#pragma GCC unroll 8
+        for (int r = 0; r < MR; ++r) {
+          const float a = g.kept_a[(row + static_cast<std::size_t>(r)) * g.kept + e];
+          x[r] = _mm512_fmadd_ps(_mm512_set1_ps(a), w, x[r]);
+        }
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < MR; ++r) put(o, c, static_cast<std::size_t>(r), x[r]);
     }
     finish(o, g.activation, MR);
   }

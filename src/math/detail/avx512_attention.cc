@@ -3,11 +3,11 @@
 // Keys are transposed into panels and values copied next to each other once, then 48 queries at a
 // time: scores by the GEMM tile, a softmax that leaves the division to the end, weights times
 // values. attention_i8 does both products with vpdpbusd: queries, keys per row, values per column,
-// and exp(s - max), which lies in [0, 1], as multiples of 1/255; the divisor is the sum of the
-// rounded weights. Queries are lifted by 128 to be unsigned; what that adds is known per key
-// beforehand. Cost: 4 tokens^2 dim operations and tokens^2 exponentials a head; those and the
-// bookkeeping around short products, not the products, dominate for heads of 32. Loses its cache
-// beyond some thousand tokens. Checked by kernels_test.cc against double precision.
+// and exp(s - max), which lies in [0, 1], as multiples of 1/255, rounded with a dither; the divisor
+// is the sum of the rounded weights. Queries are lifted by 128 to be unsigned; what that adds is
+// known per key beforehand. Cost: 4 tokens^2 dim operations and tokens^2 exponentials a head; those
+// and the bookkeeping around short products, not the products, dominate for heads of 32. Loses its
+// cache beyond some thousand tokens. Checked by kernels_test.cc against double precision.
 #include "math/detail/avx512.h"
 
 namespace swy::math::detail {
@@ -234,6 +234,16 @@ __m512 exp_bytes(__m512 x) {
   return _mm512_scalef_ps(p, n);
 }
 
+// Rounding to nearest would drop every weight below 1/510, and a long text has hundreds of those
+// that together matter. A weight is rounded up from one of 16 thresholds instead, in turn over keys
+// and queries, so that many small weights keep their sum. Odd multiples of 1/32, in an order whose
+// neighbours are far apart, twice.
+constexpr float kDither[32] = {
+    1 / 32.F, 17 / 32.F, 9 / 32.F,  25 / 32.F, 5 / 32.F, 21 / 32.F, 13 / 32.F, 29 / 32.F,
+    3 / 32.F, 19 / 32.F, 11 / 32.F, 27 / 32.F, 7 / 32.F, 23 / 32.F, 15 / 32.F, 31 / 32.F,
+    1 / 32.F, 17 / 32.F, 9 / 32.F,  25 / 32.F, 5 / 32.F, 21 / 32.F, 13 / 32.F, 29 / 32.F,
+    3 / 32.F, 19 / 32.F, 11 / 32.F, 27 / 32.F, 7 / 32.F, 23 / 32.F, 15 / 32.F, 31 / 32.F};
+
 // A row of scores becomes weights 0..255 in p, 0 outside what the query may see and up to a
 // multiple of four; returns 1 / their sum.
 float weigh_row(const Attention& t, std::size_t query, Span s, float* row, std::uint8_t* p) {
@@ -245,11 +255,12 @@ float weigh_row(const Attention& t, std::size_t query, Span s, float* row, std::
   const std::size_t n = seen.to - seen.from;
   if (t.bias != nullptr) E::axpy(1.0F, t.bias + query * t.ld_bias + seen.from, n, row);
   const __m512 top = _mm512_set1_ps(E::top(row, n));
+  const __m512 dither = _mm512_loadu_ps(kDither + query % 16);
   __m512i sum = _mm512_setzero_si512();
   for (std::size_t i = 0; i < n; i += 16) {
     const __mmask16 m = n - i >= 16 ? 0xFFFF : F16::mask(n - i);
     const __m512 x = _mm512_sub_ps(_mm512_maskz_loadu_ps(m, row + i), top);
-    const __m512i w = _mm512_maskz_cvtps_epi32(m, exp_bytes(x));
+    const __m512i w = _mm512_maskz_cvttps_epi32(m, _mm512_add_ps(exp_bytes(x), dither));
     sum = _mm512_add_epi32(sum, w);
     _mm512_mask_cvtepi32_storeu_epi8(p + i, m, w);
   }

@@ -114,6 +114,7 @@ Result<PiiModel> PiiModel::parse(std::string_view bytes) {
   m.slots_.resize(n);
   std::memcpy(static_cast<void*>(m.slots_.data()), body.data() + kTransitions, n * sizeof(Slot));
   m.shift_ = static_cast<unsigned>(64 - std::bit_width(n - 1));
+  for (std::size_t i = 0; i < n + kProbe; ++i) m.tags_.push_back(m.slots_[i & (n - 1)].tag);
   m.slope_ = head.slope;
   m.offset_ = head.offset;
   std::array<std::array<std::int16_t, kPiiStates>, kPiiStates + 1> t{};
@@ -124,27 +125,42 @@ Result<PiiModel> PiiModel::parse(std::string_view bytes) {
       m.transition_[from][to] = std::clamp<std::int16_t>(t[from][to], -1000, 1000);
     }
     m.stay_[from] = std::clamp<std::int16_t>(t[kPiiStates][from], -1000, 1000);
+    m.most_[from] = *std::max_element(m.transition_[from].begin(), m.transition_[from].end());
   }
+  m.least_from_o_ =
+      *std::min_element(m.transition_[0].begin(), m.transition_[0].begin() + kPiiStates);
   m.stay_[0] = kNever;  // there is no inside of O
   return m;
 }
 
+// Many features have no row. What settles that, the tags, is kept apart from the rows: a sixteenth
+// of the memory, and all slots that a feature may lie in are compared at once, without a branch
+// that nobody could foretell.
 void PiiModel::emit(const PiiFeatures& features, Scores& out) const {
-  std::array<Lanes, kLanes / 8> sum{};
+  static_assert(kProbe == sizeof(Lanes) / sizeof(std::int16_t));
+  std::array<std::size_t, kPiiFeatures + 1> found;  // NOLINT: filled as far as it is read
+  std::size_t n = 0;
   const std::size_t mask = slots_.size() - 1;
   for (const std::uint64_t h : features) {
-    const auto tag = static_cast<std::uint16_t>((h & 0xFFFFU) | 1U);
-    std::size_t at = (h >> shift_) & mask;
-    for (std::size_t p = 0; p < kProbe; ++p, at = (at + 1) & mask) {
-      const Slot& s = slots_[at];
-      if (s.tag == 0) break;
-      if (s.tag != tag) continue;
-      for (std::size_t k = 0; k < sum.size(); ++k) {
-        Bytes row;  // the slot's tag lands in lanes that nobody reads
-        load(row, reinterpret_cast<const char*>(&s) + k * sizeof(row));
-        sum[k] += __builtin_convertvector(row, Lanes);
-      }
-      break;
+    const std::size_t at = (h >> shift_) & mask;
+    Lanes tags;
+    load(tags, &tags_[at]);
+    const auto tag = static_cast<std::int16_t>((h & 0xFFFFU) | 1U);
+    const auto same = std::bit_cast<std::uint64_t>(__builtin_convertvector(tags == tag, Bytes));
+    const auto free = std::bit_cast<std::uint64_t>(__builtin_convertvector(tags == 0, Bytes));
+    // Up to the first free slot: pack() would have filled that one.
+    const std::uint64_t hit = same & (free ^ (free - 1));
+    const auto place = static_cast<std::size_t>(std::countr_zero(hit | (std::uint64_t{1} << 63U)));
+    found[n] = (at + place / 8) & mask;
+    n += hit != 0 ? 1U : 0U;
+  }
+  std::array<Lanes, kLanes / 8> sum{};
+  for (std::size_t i = 0; i < n; ++i) {
+#pragma GCC unroll 4
+    for (std::size_t k = 0; k < sum.size(); ++k) {  // unrolled, or the sums live in memory
+      Bytes row;  // the slot's tag lands in lanes that nobody reads
+      load(row, reinterpret_cast<const char*>(&slots_[found[i]]) + k * sizeof(row));
+      sum[k] += __builtin_convertvector(row, Lanes);
     }
   }
   std::memcpy(out.data(), sum.data(), sizeof(sum));
@@ -158,12 +174,20 @@ void PiiModel::step(const Scores& emission, Path& path, Back& back) const {
     back.inside[s] = path.inner[s] > path.outer[s] ? 1 : 0;
     before[s] = std::max(path.inner[s], path.outer[s]);
   }
+  // States from which something may be reached better than from O: nearly always very few.
+  std::array<std::size_t, kStates> open;  // NOLINT: filled as far as it is read
+  std::size_t n = 0;
+  for (std::size_t from = 1; from < kPiiStates; ++from) {
+    open[n] = from;
+    n += before[from] + most_[from] > before[0] + least_from_o_ ? 1U : 0U;
+  }
   for (std::size_t half = 0; half < kStates; half += 8) {
     Lanes best;
     Lanes arg{};
     load(best, &transition_[0][half]);
     best += before[0];
-    for (std::size_t from = 1; from < kPiiStates; ++from) {
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::size_t from = open[i];
       Lanes v;
       load(v, &transition_[from][half]);
       v += before[from];

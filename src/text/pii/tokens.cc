@@ -26,13 +26,21 @@ struct WordBytes {
   std::array<std::size_t, 4> first{};
   std::size_t code_points = 0;
   void add(char32_t cp) {
-    if (n >= kMaxWord) return;
+    if (!note()) return;
+    n += encode(cp, bytes.data() + n);
+  }
+  void add_ascii(char c) {
+    if (!note()) return;
+    bytes[n++] = c;
+  }
+  bool note() {
+    if (n >= kMaxWord) return false;
     if (code_points < first.size()) first[code_points] = n;
     last[0] = last[1];
     last[1] = last[2];
     last[2] = n;
     ++code_points;
-    n += encode(cp, bytes.data() + n);
+    return true;
   }
   [[nodiscard]] std::string_view all() const { return {bytes.data(), n}; }
   [[nodiscard]] std::string_view tail(std::size_t k) const {
@@ -129,8 +137,21 @@ class Reader {
     std::size_t cased = 0;
     bool first_upper = false;
     while (i < end) {
+      const auto byte = static_cast<unsigned char>(s_[i]);
+      if (byte < 0x80) {  // as below, in short
+        const auto low = static_cast<unsigned char>(byte | 0x20U);
+        if (low < 'a' || low > 'z') break;
+        const bool up = low != byte;
+        if (w.code_points == 0) first_upper = up;
+        uppers += up ? 1U : 0U;
+        (up ? capitals_ : smalls_) += 1;
+        ++cased;
+        w.add_ascii(static_cast<char>(low));
+        ++i;
+        continue;
+      }
       const Decoded d = decode_next(s_, i);
-      if (!is_word(d.cp) || is_ascii_digit(d.cp) || d.cp == '_') break;
+      if (!is_word(d.cp)) break;
       const bool up = upper(d.cp);
       if (w.code_points == 0) first_upper = up;
       uppers += up ? 1U : 0U;

@@ -166,7 +166,8 @@ def main():
         with tempfile.TemporaryDirectory() as d:
             import onnx
             onnx.save(graph, d + "/f.onnx")
-            quantize_dynamic(d + "/f.onnx", d + "/q.onnx", weight_type=QuantType.QInt8, per_channel=True)
+            quantize_dynamic(d + "/f.onnx", d + "/q.onnx", weight_type=QuantType.QInt8, per_channel=True,
+                             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
             q = session(d + "/q.onnx")
         rows = np.stack([pooled(q.run(None, inputs_of(i))[0][0]) for i in ids])
         first = references["onnxruntime"]

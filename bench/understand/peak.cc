@@ -1,5 +1,6 @@
-#include "bench/embed/peak.h"
+#include "bench/understand/peak.h"
 
+#ifdef __AVX512VNNI__
 #include <immintrin.h>
 
 namespace swy::bench {
@@ -37,3 +38,9 @@ double vnni_peak_run(long rounds) {
 }
 
 }  // namespace swy::bench
+#else
+namespace swy::bench {
+double fma_peak_run(long /*rounds*/) { return 0; }
+double vnni_peak_run(long /*rounds*/) { return 0; }
+}  // namespace swy::bench
+#endif

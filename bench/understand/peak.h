@@ -1,5 +1,5 @@
 // How many operations one core does when nothing but the multiply-add unit is in the way: the
-// yardstick of swy_embed_bench. Registers only, twelve independent chains.
+// yardstick of swy_understand. Registers only, twelve independent chains.
 #pragma once
 
 namespace swy::bench {
