@@ -133,6 +133,7 @@ AnswerFilter::Lane& AnswerFilter::lane(std::size_t choice, std::size_t call, boo
   if (it != lanes_.end()) return it->second;
   // More texts than any request can ask for: the last ones share a lane rather than memory.
   Lane& made = lanes_[lanes_.size() < kMaxLanes ? key : LaneKey{kMaxLanes, 0}];
+  made.choice = choice;
   made.arguments = arguments;
   if (!guards_.empty() && !arguments && made.window == nullptr)
     made.window = std::make_unique<OutputWindow>(guards_);
@@ -148,6 +149,13 @@ std::string AnswerFilter::pass(Lane& lane, std::string_view piece, bool last) {
   }
   std::string out;
   lane.restorer.push(vault_, guarded, last, out, lane.arguments);
+  if (limit_ > 0 && !lane.arguments && !out.empty()) {
+    std::string& text = texts_[lane.choice];
+    const std::size_t room = limit_ - kept_;
+    cut_ = cut_ || out.size() > room;
+    text.append(out, 0, room);
+    kept_ += std::min(room, out.size());
+  }
   return out;
 }
 
@@ -196,7 +204,7 @@ void AnswerFilter::event(base::JsonDoc& parser, const wire::SseEvent& e, std::st
     for (const std::size_t choice : open) {
       if (blocked_ == nullptr) flush(chunk, choice);
     }
-    if (blocked_ == nullptr) out_ += raw;
+    if (blocked_ == nullptr) (limit_ > 0 ? end_ : out_) += raw;
     return;
   }
   const auto root = parser.parse(e.data);
@@ -208,6 +216,11 @@ void AnswerFilter::event(base::JsonDoc& parser, const wire::SseEvent& e, std::st
   chunk.id = root->string_or("id", "");
   chunk.model = root->string_or("model", "");
   chunk.created = root->integer_or("created", 0);
+  if (limit_ > 0) {
+    id_ = chunk.id;
+    model_ = chunk.model;
+    created_ = chunk.created;
+  }
   choices->each([&](const base::Json& c) {
     Chunk::Choice choice;
     choice.index = index_in(c, chunk.choices.size());

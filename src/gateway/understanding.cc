@@ -16,7 +16,7 @@ Understanding::Understanding(const UnderstandingOptions& options, base::Metrics&
       failed_(metrics.counter("switchyard_encodings_total", "", {{"result", "failed"}})),
       batch_us_(metrics.histogram("switchyard_encode_batch_seconds",
                                   "Time of one batch in the compute pool.")) {
-  for (std::int64_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { run(); });
+  for (std::int64_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { serve(); });
 }
 
 Understanding::~Understanding() {
@@ -36,16 +36,29 @@ std::shared_ptr<Understanding::Ticket> Understanding::ask(std::shared_ptr<const 
   auto ticket = std::make_shared<Ticket>();
   ticket->key = key;
   ticket->done = std::move(done);
+  if (!add({std::move(plan), std::move(text), {}, &loop, ticket})) {
+    refused_.add();
+    return nullptr;
+  }
+  return ticket;
+}
+
+std::shared_ptr<Understanding::Ticket> Understanding::run(std::function<void()> work,
+                                                          net::Loop& loop,
+                                                          std::function<void()> done) {
+  auto ticket = std::make_shared<Ticket>();
+  ticket->done = std::move(done);
+  return add({nullptr, {}, std::move(work), &loop, ticket}) ? ticket : nullptr;
+}
+
+bool Understanding::add(Job job) {
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= queue_limit_) {
-      refused_.add();
-      return nullptr;
-    }
-    queue_.push_back({std::move(plan), std::move(text), &loop, ticket});
+    if (queue_.size() >= queue_limit_) return false;
+    queue_.push_back(std::move(job));
   }
   ready_.notify_one();
-  return ticket;
+  return true;
 }
 
 std::vector<Understanding::Job> Understanding::take() {
@@ -53,20 +66,29 @@ std::vector<Understanding::Job> Understanding::take() {
   std::unique_lock lock(mutex_);
   ready_.wait(lock, [this] { return ending_ || !queue_.empty(); });
   if (ending_) return jobs;
-  const auto* const encoder =
-      queue_.front().plan->encoders[queue_.front().ticket->key.encoder].encoder.get();
-  for (auto it = queue_.begin(); it != queue_.end() && jobs.size() < batch_;) {
-    const bool same = it->plan->encoders[it->ticket->key.encoder].encoder.get() == encoder;
+  const auto encoder_of = [](const Job& j) {
+    return j.work ? nullptr : j.plan->encoders[j.ticket->key.encoder].encoder.get();
+  };
+  const auto* const encoder = encoder_of(queue_.front());
+  const std::size_t most = encoder == nullptr ? 1 : batch_;
+  for (auto it = queue_.begin(); it != queue_.end() && jobs.size() < most;) {
+    const bool same = encoder_of(*it) == encoder;
     if (same && !it->ticket->dropped) jobs.push_back(std::move(*it));
     it = same ? queue_.erase(it) : std::next(it);
   }
   return jobs;
 }
 
-void Understanding::run() {
+void Understanding::serve() {
   for (;;) {
     std::vector<Job> jobs = take();
-    if (!jobs.empty()) encode(jobs);
+    if (!jobs.empty() && jobs.front().work) {
+      jobs.front().work();
+      tell(jobs.front());
+    } else if (!jobs.empty()) {
+      encode(jobs);
+    }
+    jobs.clear();
     const std::lock_guard lock(mutex_);
     if (ending_) return;
   }
@@ -92,12 +114,31 @@ void Understanding::encode(std::vector<Job>& jobs) {
       ticket->result.state = route::Encoding::State::kReady;
       ticket->result.values.assign(row.begin(), row.end());
     }
-    jobs[i].loop->post([ticket] {
-      if (ticket->dropped) return;
-      ticket->finished = true;
-      ticket->done();
-    });
+    tell(jobs[i]);
   }
+}
+
+void Understanding::tell(const Job& job) {
+  job.loop->post([ticket = job.ticket] {
+    if (ticket->dropped) return;
+    ticket->finished = true;
+    ticket->done();
+  });
+}
+
+base::Task<route::Encoding::State> Errand::run(std::function<void()> work,
+                                               std::int64_t patience_ns) {
+  ticket_ = pool_.run(std::move(work), loop_, [this] {
+    if (asleep_ != nullptr) asleep_->interrupt();
+  });
+  if (ticket_ == nullptr) co_return route::Encoding::State::kBusy;
+  net::Loop::Sleep sleep(loop_, patience_ns);
+  asleep_ = &sleep;
+  co_await sleep;
+  asleep_ = nullptr;
+  if (ticket_->finished) co_return route::Encoding::State::kReady;
+  ticket_->dropped = true;
+  co_return route::Encoding::State::kLate;
 }
 
 Understood::~Understood() {

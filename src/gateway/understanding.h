@@ -1,4 +1,4 @@
-// Understanding: the compute pool that encodes texts for decisions.
+// Understanding: the compute pool that encodes texts for decisions and judges answers.
 //
 // When to use: a worker whose decide() answered Need asks for the encodings and is told on its own
 // loop. Requests that wait for the same encoder are encoded as one batch. The queue is bounded:
@@ -31,8 +31,8 @@ class Understanding {
  public:
   // One text's way through the pool.
   struct Ticket {
-    route::EncodingKey key;
-    route::Encoding result;             // written by the pool, read once `finished`
+    route::EncodingKey key;             // of ask()
+    route::Encoding result;             // of ask(): written by the pool, read once `finished`
     std::function<void()> done;         // called on the asker's loop unless `dropped`
     std::atomic<bool> dropped = false;  // the asker went away or stopped waiting
     bool finished = false;              // set on the asker's loop
@@ -47,16 +47,24 @@ class Understanding {
   std::shared_ptr<Ticket> ask(std::shared_ptr<const route::Plan> plan, route::EncodingKey key,
                               std::string text, net::Loop& loop, std::function<void()> done);
   void late() { late_.add(); }  // an asker stopped waiting
+  // Runs `work`, which owns what it touches, and then `done` on the asker's loop. nullptr: the
+  // queue is full.
+  std::shared_ptr<Ticket> run(std::function<void()> work, net::Loop& loop,
+                              std::function<void()> done);
 
  private:
   struct Job {
     std::shared_ptr<const route::Plan> plan;
     std::string text;
+    std::function<void()> work;  // set: instead of encoding
     net::Loop* loop = nullptr;
     std::shared_ptr<Ticket> ticket;
   };
-  void run();
-  // The oldest job and those behind it for the same encoder. Waits; empty when the pool ends.
+  void serve();
+  bool add(Job job);  // false: the queue is full
+  static void tell(const Job& job);
+  // The oldest job and, when it encodes, those behind it for the same encoder. Waits; empty when
+  // the pool ends.
   std::vector<Job> take();
   void encode(std::vector<Job>& jobs);
 
@@ -71,6 +79,26 @@ class Understanding {
   base::Counter& failed_;
   base::Histogram& batch_us_;
   std::vector<std::thread> threads_;  // last: they use everything above
+};
+
+// One piece of work that a coroutine waits for. On its loop's thread; destroying it drops the work.
+class Errand {
+ public:
+  Errand(Understanding& pool, net::Loop& loop) : pool_(pool), loop_(loop) {}
+  ~Errand() {
+    if (ticket_ != nullptr) ticket_->dropped = true;
+  }
+  Errand(const Errand&) = delete;
+  Errand& operator=(const Errand&) = delete;
+  // kReady: done. kLate: still running, or waiting, when the time was over. kBusy: the queue was
+  // full. `work` owns what it touches: it may run on when nobody waits any more.
+  base::Task<route::Encoding::State> run(std::function<void()> work, std::int64_t patience_ns);
+
+ private:
+  Understanding& pool_;
+  net::Loop& loop_;
+  std::shared_ptr<Understanding::Ticket> ticket_;
+  net::Loop::Sleep* asleep_ = nullptr;
 };
 
 // Everything one decision has asked the pool for, over all its askings. On its loop's thread;

@@ -19,51 +19,6 @@ using base::Mark;
 // name.
 constexpr std::string_view kAlwaysGuards[] = {"context_fits", "capabilities"};
 
-class FirstKnown final : public Estimator {
- public:
-  explicit FirstKnown(std::vector<std::shared_ptr<const Estimator>> chain)
-      : chain_(std::move(chain)) {
-    for (const auto& e : chain_) {
-      for (const FactId id : e->needs()) {
-        if (std::find(needs_.begin(), needs_.end(), id) == needs_.end()) needs_.push_back(id);
-      }
-      reads_live_ = reads_live_ || e->reads_live();
-      version_ = version_ * 31 + e->version();
-    }
-  }
-
-  void estimate(const Question& q, std::span<Belief> out) const override {
-    for (const auto& e : chain_) {
-      q.scratch.partial.assign(out.size(), Belief{});
-      e->estimate(q, q.scratch.partial);
-      for (std::size_t i = 0; i < out.size(); ++i) merge(out[i], q.scratch.partial[i]);
-    }
-  }
-  [[nodiscard]] std::span<const FactId> needs() const override { return needs_; }
-  [[nodiscard]] bool reads_live() const override { return reads_live_; }
-  [[nodiscard]] std::uint64_t version() const override { return version_; }
-
- private:
-  static void keep(double& known, double candidate) {
-    if (known != known) known = candidate;
-  }
-  static void merge(Belief& into, const Belief& from) {
-    if (into.quality != into.quality) {  // a quality goes with its own variance and evidence
-      into.quality = from.quality;
-      into.quality_var = from.quality_var;
-      into.evidence = from.evidence;
-    }
-    keep(into.cost_micro, from.cost_micro);
-    keep(into.latency_ms, from.latency_ms);
-    keep(into.latency_p95_ms, from.latency_p95_ms);
-    keep(into.p_fail, from.p_fail);
-  }
-  std::vector<std::shared_ptr<const Estimator>> chain_;
-  std::vector<FactId> needs_;
-  bool reads_live_ = false;
-  std::uint64_t version_ = 0;
-};
-
 bool is_identifier(std::string_view s) {
   if (s.empty() || (std::isalpha(static_cast<unsigned char>(s[0])) == 0 && s[0] != '_'))
     return false;
@@ -477,24 +432,42 @@ class Compiler final : public BuildContext {
     if (!section->is_map())
       return diag_.error(section->mark(), "output_guards must be a map of name: { type: ... }");
     for (const auto& m : section->members()) {
-      if (auto made = make_output_guard(m.key, m.value, diag_))
+      const Doc* type = m.value.is_map() ? m.value.find("type") : nullptr;
+      if (type != nullptr && type->is_scalar() && type->text() == "grounding") {
+        if (auto made = make_grounding_guard(m.key, m.value, *this))
+          plan_->grounding_guards.push_back(std::move(made));
+      } else if (auto made = make_output_guard(m.key, m.value, diag_)) {
         plan_->output_guards.push_back(std::move(made));
+      }
     }
+  }
+
+  template <typename Guards>
+  static std::optional<std::uint16_t> find_output(const Guards& guards, std::string_view name) {
+    for (std::size_t i = 0; i < guards.size(); ++i) {
+      if (guards[i]->name == name) return static_cast<std::uint16_t>(i);
+    }
+    return std::nullopt;
   }
 
   void read_rule_output(const Doc& node, const std::vector<std::string>& names, Rule& rule) {
     for (const std::string& name : names) {
-      std::vector<std::string> known;
-      std::optional<std::uint16_t> found;
-      for (std::size_t i = 0; i < plan_->output_guards.size(); ++i) {
-        known.push_back(plan_->output_guards[i]->name);
-        if (known.back() == name) found = static_cast<std::uint16_t>(i);
-      }
-      if (!found) {
+      if (const auto found = find_output(plan_->output_guards, name)) {
+        if (std::find(rule.output.begin(), rule.output.end(), *found) == rule.output.end())
+          rule.output.push_back(*found);
+      } else if (const auto grounding = find_output(plan_->grounding_guards, name)) {
+        if (rule.grounding && *rule.grounding != *grounding) {
+          diag_.error(
+              node.find("output")->mark(),
+              fmt::format("rule '{}' names two grounding guards: one is enough", rule.name));
+        }
+        rule.grounding = grounding;
+      } else {
+        std::vector<std::string> known;
+        for (const auto& g : plan_->output_guards) known.push_back(g->name);
+        for (const auto& g : plan_->grounding_guards) known.push_back(g->name);
         diag_.error(node.find("output")->mark(), fmt::format("unknown output guard '{}'{}", name,
                                                              base::did_you_mean(name, known)));
-      } else if (std::find(rule.output.begin(), rule.output.end(), *found) == rule.output.end()) {
-        rule.output.push_back(*found);
       }
     }
   }
@@ -566,6 +539,9 @@ class Compiler final : public BuildContext {
     for (const std::uint16_t g : rule.guards) add(plan_->guards[g].guard->needs());
     if (rule.estimator) add(rule.estimator->needs());
     if (rule.policy) add(rule.policy->needs());
+    if (rule.grounding) {
+      if (const auto& when = plan_->grounding_guards[*rule.grounding]->when) add({&*when, 1});
+    }
   }
 
   // A configured estimator that no rule uses is still made, so that its options are checked.
@@ -604,12 +580,6 @@ class Compiler final : public BuildContext {
 };
 
 }  // namespace
-
-std::shared_ptr<const Estimator> first_known(std::vector<std::shared_ptr<const Estimator>> chain) {
-  if (chain.empty()) return nullptr;
-  if (chain.size() == 1) return chain[0];
-  return std::make_shared<FirstKnown>(std::move(chain));
-}
 
 const RuleSet* Plan::find(std::string_view name) const {
   for (const RuleSet& s : rule_sets) {
