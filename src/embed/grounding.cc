@@ -143,6 +143,7 @@ Status read_grounding(const GroundingText& text, const GroundingModels& models,
                       GroundingScratch& scratch) {
   GroundingScratch::Impl& s = scratch.impl();
   grounding::align(text, s);
+  if (text.stopped()) return fail(ErrorCode::kCancelled, "grounding was given up");
   if (s.answer.size() > kMaxNeuralBytes) return {};
   if (models.encoder != nullptr) grounding::add_states(*models.encoder, s);
   if (models.detector == nullptr) return {};

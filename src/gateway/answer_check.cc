@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "embed/grounding.h"
+
 namespace swy::gateway {
 
 AnswerCheck::AnswerCheck(const route::GroundingGuard& guard, const route::Scratch& scratch)

@@ -26,7 +26,7 @@ class AnswerCheck {
     route::GroundingCase against;
     std::map<std::size_t, std::string> answers;
     route::Grounded result;
-    void run() { result = guard->judge(against, answers); }
+    void run(const std::atomic<bool>& stop) { result = guard->judge(against, answers, stop); }
   };
 
   // Stage one, when the choice is made. The check may be over then.

@@ -27,7 +27,8 @@ class AnswerCheckTest : public testing::Test {
   }
   void judge(AnswerCheck& check, const std::string& answer) {
     const auto j = check.judging(nullptr, {{0, answer}}, false);
-    j->run();
+    const std::atomic<bool> go = false;
+    j->run(go);
     check.conclude(j->result);
   }
 

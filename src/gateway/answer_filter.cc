@@ -17,6 +17,25 @@ constexpr std::size_t kMaxLanes = 512;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
+// Where the text is cut, near `wanted` and behind `sent`: not inside a character, and not inside a
+// hit. Hits that begin at or before `sent`, and what overlaps them, leave whole; the others wait.
+// REQUIRES: hits sorted by begin; sent < wanted < text.size().
+std::size_t place_to_cut(std::string_view text, std::size_t sent, std::size_t wanted,
+                         const std::vector<route::OutputHit>& hits) {
+  std::size_t cut = wanted;
+  while (cut > sent + 1 && wanted - cut < 3 && continues(text[cut])) --cut;
+  if (continues(text[cut])) cut = wanted;  // more than a character has: not UTF-8
+  std::size_t whole = sent;                // the end of what must leave together
+  for (const route::OutputHit& h : hits) {
+    if (h.begin <= sent || h.begin < whole) whole = std::max(whole, h.end);
+  }
+  if (cut <= whole) return whole;
+  for (auto h = hits.rbegin(); h != hits.rend(); ++h) {
+    if (h->begin < cut && h->end > cut) cut = h->begin;
+  }
+  return cut;
+}
+
 }  // namespace
 
 OutputWindow::OutputWindow(const std::vector<const route::OutputGuard*>& guards)
@@ -59,11 +78,11 @@ bool OutputWindow::look(bool last, std::string& out) {
   }
   std::stable_sort(seen.begin(), seen.end(),
                    [](const Seen& a, const Seen& b) { return a.hit.begin < b.hit.begin; });
-  std::size_t cut = last ? buffer_.size() : sent_ + window_ / 2;
-  while (cut > sent_ && cut < buffer_.size() && continues(buffer_[cut])) --cut;
-  for (const Seen& s :
-       seen) {  // a hit is not cut: it waits, or leaves whole when it fills the half
-    if (s.hit.begin < cut && s.hit.end > cut) cut = s.hit.begin > sent_ ? s.hit.begin : s.hit.end;
+  std::size_t cut = buffer_.size();
+  if (!last) {
+    std::vector<route::OutputHit> all;
+    for (const Seen& s : seen) all.push_back(s.hit);
+    cut = place_to_cut(buffer_, sent_, sent_ + window_ / 2, all);
   }
   std::size_t at = sent_;
   for (const Seen& s : seen) {

@@ -16,16 +16,22 @@ Understanding::Understanding(const UnderstandingOptions& options, base::Metrics&
       failed_(metrics.counter("switchyard_encodings_total", "", {{"result", "failed"}})),
       batch_us_(metrics.histogram("switchyard_encode_batch_seconds",
                                   "Time of one batch in the compute pool.")) {
-  for (std::int64_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { serve(); });
+  for (std::int64_t i = 0; i < options.threads; ++i)
+    threads_.emplace_back([this] { serve(encodings_); });
+  threads_.emplace_back([this] { serve(works_); });
 }
 
 Understanding::~Understanding() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
-    queue_.clear();
+    encodings_.queue.clear();
+    for (const Job& job : works_.queue) job.ticket->dropped = true;
+    works_.queue.clear();
+    if (working_ != nullptr) working_->dropped = true;
   }
-  ready_.notify_all();
+  encodings_.ready.notify_all();
+  works_.ready.notify_all();
   for (std::thread& t : threads_) t.join();
 }
 
@@ -36,54 +42,54 @@ std::shared_ptr<Understanding::Ticket> Understanding::ask(std::shared_ptr<const 
   auto ticket = std::make_shared<Ticket>();
   ticket->key = key;
   ticket->done = std::move(done);
-  if (!add({std::move(plan), std::move(text), {}, &loop, ticket})) {
+  if (!add(encodings_, {std::move(plan), std::move(text), {}, &loop, ticket})) {
     refused_.add();
     return nullptr;
   }
   return ticket;
 }
 
-std::shared_ptr<Understanding::Ticket> Understanding::run(std::function<void()> work,
-                                                          net::Loop& loop,
+std::shared_ptr<Understanding::Ticket> Understanding::run(Work work, net::Loop& loop,
                                                           std::function<void()> done) {
   auto ticket = std::make_shared<Ticket>();
   ticket->done = std::move(done);
-  return add({nullptr, {}, std::move(work), &loop, ticket}) ? ticket : nullptr;
+  return add(works_, {nullptr, {}, std::move(work), &loop, ticket}) ? ticket : nullptr;
 }
 
-bool Understanding::add(Job job) {
+bool Understanding::add(Lane& lane, Job job) {
   {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= queue_limit_) return false;
-    queue_.push_back(std::move(job));
+    if (lane.queue.size() >= queue_limit_) return false;
+    lane.queue.push_back(std::move(job));
   }
-  ready_.notify_one();
+  lane.ready.notify_one();
   return true;
 }
 
-std::vector<Understanding::Job> Understanding::take() {
+std::vector<Understanding::Job> Understanding::take(Lane& lane) {
   std::vector<Job> jobs;
   std::unique_lock lock(mutex_);
-  ready_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+  lane.ready.wait(lock, [&] { return ending_ || !lane.queue.empty(); });
   if (ending_) return jobs;
   const auto encoder_of = [](const Job& j) {
     return j.work ? nullptr : j.plan->encoders[j.ticket->key.encoder].encoder.get();
   };
-  const auto* const encoder = encoder_of(queue_.front());
+  const auto* const encoder = encoder_of(lane.queue.front());
   const std::size_t most = encoder == nullptr ? 1 : batch_;
-  for (auto it = queue_.begin(); it != queue_.end() && jobs.size() < most;) {
+  for (auto it = lane.queue.begin(); it != lane.queue.end() && jobs.size() < most;) {
     const bool same = encoder_of(*it) == encoder;
     if (same && !it->ticket->dropped) jobs.push_back(std::move(*it));
-    it = same ? queue_.erase(it) : std::next(it);
+    it = same ? lane.queue.erase(it) : std::next(it);
   }
+  if (!jobs.empty() && jobs.front().work) working_ = jobs.front().ticket;
   return jobs;
 }
 
-void Understanding::serve() {
+void Understanding::serve(Lane& lane) {
   for (;;) {
-    std::vector<Job> jobs = take();
+    std::vector<Job> jobs = take(lane);
     if (!jobs.empty() && jobs.front().work) {
-      jobs.front().work();
+      jobs.front().work(jobs.front().ticket->dropped);
       tell(jobs.front());
     } else if (!jobs.empty()) {
       encode(jobs);
@@ -126,8 +132,7 @@ void Understanding::tell(const Job& job) {
   });
 }
 
-base::Task<route::Encoding::State> Errand::run(std::function<void()> work,
-                                               std::int64_t patience_ns) {
+base::Task<route::Encoding::State> Errand::run(Understanding::Work work, std::int64_t patience_ns) {
   ticket_ = pool_.run(std::move(work), loop_, [this] {
     if (asleep_ != nullptr) asleep_->interrupt();
   });

@@ -47,32 +47,38 @@ class Understanding {
   std::shared_ptr<Ticket> ask(std::shared_ptr<const route::Plan> plan, route::EncodingKey key,
                               std::string text, net::Loop& loop, std::function<void()> done);
   void late() { late_.add(); }  // an asker stopped waiting
+  // What is not an encoding has a queue, as long, and a thread of its own: it may take much longer.
+  // The argument turns true when the asker went away: give up then.
+  using Work = std::function<void(const std::atomic<bool>& stop)>;
   // Runs `work`, which owns what it touches, and then `done` on the asker's loop. nullptr: the
   // queue is full.
-  std::shared_ptr<Ticket> run(std::function<void()> work, net::Loop& loop,
-                              std::function<void()> done);
+  std::shared_ptr<Ticket> run(Work work, net::Loop& loop, std::function<void()> done);
 
  private:
   struct Job {
     std::shared_ptr<const route::Plan> plan;
     std::string text;
-    std::function<void()> work;  // set: instead of encoding
+    Work work;  // set: instead of encoding
     net::Loop* loop = nullptr;
     std::shared_ptr<Ticket> ticket;
   };
-  void serve();
-  bool add(Job job);  // false: the queue is full
+  struct Lane {
+    std::deque<Job> queue;
+    std::condition_variable ready;
+  };
+  void serve(Lane& lane);
+  bool add(Lane& lane, Job job);  // false: the queue is full
   static void tell(const Job& job);
   // The oldest job and, when it encodes, those behind it for the same encoder. Waits; empty when
   // the pool ends.
-  std::vector<Job> take();
+  std::vector<Job> take(Lane& lane);
   void encode(std::vector<Job>& jobs);
 
   const std::size_t queue_limit_, batch_;
   std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<Job> queue_;  // guarded by mutex_
-  bool ending_ = false;    // guarded by mutex_
+  Lane encodings_, works_;           // guarded by mutex_
+  std::shared_ptr<Ticket> working_;  // what works_ is at; guarded by mutex_
+  bool ending_ = false;              // guarded by mutex_
   base::Counter& encoded_;
   base::Counter& refused_;
   base::Counter& late_;
@@ -92,7 +98,7 @@ class Errand {
   Errand& operator=(const Errand&) = delete;
   // kReady: done. kLate: still running, or waiting, when the time was over. kBusy: the queue was
   // full. `work` owns what it touches: it may run on when nobody waits any more.
-  base::Task<route::Encoding::State> run(std::function<void()> work, std::int64_t patience_ns);
+  base::Task<route::Encoding::State> run(Understanding::Work work, std::int64_t patience_ns);
 
  private:
   Understanding& pool_;

@@ -138,7 +138,7 @@ bool Worker::mask(Exchange& x, std::string_view& body, std::string& masked) {
   }
   if (vault.size() > 0 || !x.demands.output.empty() || collects)
     x.filter = std::make_unique<AnswerFilter>(x.demands.output, std::move(vault));
-  if (collects) x.filter->collect(route::GroundingGuard::kMaxText);
+  if (collects) x.filter->collect(route::GroundingGuard::kMaxAnswer);
   return true;
 }
 

@@ -184,7 +184,7 @@ base::Task<void> Worker::judge(Exchange& x) {
   const auto patience = static_cast<std::int64_t>(x.check->guard().deadline_ms * 1e6);
   const std::int64_t before = shared_.clock.mono_ns();
   Errand errand(*shared_.understanding, loop_);
-  std::function<void()> work = [judging] { judging->run(); };
+  Understanding::Work work = [judging](const std::atomic<bool>& stop) { judging->run(stop); };
   const auto state = co_await errand.run(std::move(work), patience);
   if (state == route::Encoding::State::kReady) {
     x.check->conclude(std::move(judging->result));

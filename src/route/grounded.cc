@@ -2,11 +2,12 @@
 //
 // What: the answer's probability is that of its worst choice; it is unsupported from `threshold`
 // on. Runs of words without support are quoted with what stands in their place. Cost: see
-// docs/guide/grounding.md; linear in context and answer, both bounded by kMaxText. When it loses:
+// docs/guide/grounding.md; linear in context and answer, both bounded. When it loses:
 // without a checkpoint it is a weak detector on free text. Source: HaluGate (vLLM Semantic Router).
 // Test: grounded_test.cc.
 #include "route/grounded.h"
 
+#include "embed/grounding.h"
 #include "embed/model_store.h"
 #include "route/detail/checkpoints.h"
 #include "route/detail/plugin.h"
@@ -148,7 +149,7 @@ std::optional<GroundingCase> GroundingGuard::case_of(const Scratch& scratch,
   const chat::Request& request = scratch.reading.request();
   for (const chat::Scope scope : context) {
     chat::each_text(request, scope, [&](std::string_view part) {
-      const std::size_t room = kMaxText - c.context.size();
+      const std::size_t room = kMaxContext - c.context.size();
       c.cut = c.cut || part.size() + 1 > room;
       if (room == 0) return;
       c.context.append(part.substr(0, room - 1));
@@ -160,13 +161,14 @@ std::optional<GroundingCase> GroundingGuard::case_of(const Scratch& scratch,
     return std::nullopt;
   }
   chat::each_text(request, chat::Scope::kLastUser, [&](std::string_view part) {
-    c.question.append(part.substr(0, kMaxText - c.question.size()));
+    c.question.append(part.substr(0, kMaxContext - c.question.size()));
   });
   return c;
 }
 
 Grounded GroundingGuard::judge(const GroundingCase& c,
-                               const std::map<std::size_t, std::string>& answers) const {
+                               const std::map<std::size_t, std::string>& answers,
+                               const std::atomic<bool>& stop) const {
   thread_local embed::GroundingScratch scratch;
   thread_local embed::GroundingReport report;
   Grounded out;
@@ -175,9 +177,9 @@ Grounded GroundingGuard::judge(const GroundingCase& c,
   for (const auto& [choice, answer] : answers) {
     if (answer.find_first_not_of(" \t\r\n") == std::string::npos) continue;
     any = true;
-    if (!model->check({c.question, c.context, answer}, scratch, report)) {
+    if (!model->check({c.question, c.context, answer, &stop}, scratch, report)) {
       out.result = GroundingResult::kUnknown;
-      out.why = "failed";
+      out.why = stop ? "late" : "failed";
       return out;
     }
     // NaN is not less than anything: the first choice counts.

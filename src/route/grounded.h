@@ -8,6 +8,7 @@
 // model, shares checkpoints; cases and results own their texts.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -17,9 +18,13 @@
 #include <string_view>
 #include <vector>
 
-#include "embed/grounding.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
+
+namespace swy::embed {
+class Grounding;
+enum class Support : std::uint8_t;
+}  // namespace swy::embed
 
 namespace swy::route {
 
@@ -37,7 +42,7 @@ std::string_view to_string(GroundingResult result);
 // A run of words that the context does not have. Places count code points of the answer's text.
 struct UngroundedPart {
   std::size_t choice = 0, begin = 0, end = 0;
-  embed::Support support = embed::Support::kNotFound;
+  embed::Support support{};
   float p = 0;
   std::string text, said, found, evidence;  // cut at kMaxQuote bytes
 };
@@ -56,7 +61,8 @@ struct Grounded {
 
 class GroundingGuard {
  public:
-  static constexpr std::size_t kMaxText = std::size_t{256} << 10U;  // of context, of an answer
+  static constexpr std::size_t kMaxContext = std::size_t{256} << 10U;
+  static constexpr std::size_t kMaxAnswer = std::size_t{64} << 10U;
   static constexpr std::size_t kMaxParts = 32;
   static constexpr std::size_t kMaxQuote = 300;
 
@@ -72,9 +78,10 @@ class GroundingGuard {
   // Stage one. nullopt: no check, and `why` says why not. REQUIRES: `when` was computed.
   [[nodiscard]] std::optional<GroundingCase> case_of(const Scratch& scratch,
                                                      std::string_view& why) const;
-  // Stages two and three, of the texts by choice. Total.
+  // Stages two and three, of the texts by choice. Total. Once `stop` is true it gives up ("late").
   [[nodiscard]] Grounded judge(const GroundingCase& c,
-                               const std::map<std::size_t, std::string>& answers) const;
+                               const std::map<std::size_t, std::string>& answers,
+                               const std::atomic<bool>& stop) const;
   // Whether the answer is to be stopped.
   [[nodiscard]] bool stops(const Grounded& g) const {
     return block && (g.result == GroundingResult::kUnsupported ||

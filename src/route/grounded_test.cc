@@ -7,6 +7,8 @@
 namespace swy::route::testing {
 namespace {
 
+const std::atomic<bool> kGo = false;
+
 std::string errors_of(std::string_view yaml) {
   PluginLab lab;
   base::Diagnostics diag("x");
@@ -35,7 +37,7 @@ TEST(GroundingGuard, TakesAtMostItsBoundOfContextAndSaysSo) {
   const auto doc = base::parse_yaml("{ type: grounding, context: [system, user] }", diag);
   const auto guard = make_grounding_guard("facts", *doc, lab);
   ASSERT_NE(guard, nullptr) << lab.errors();
-  const std::string many(GroundingGuard::kMaxText, 'a');
+  const std::string many(GroundingGuard::kMaxContext, 'a');
   chat::Request request;
   request.parts = {{chat::PartKind::kText, many}, {chat::PartKind::kText, "and more"}};
   request.messages = {{chat::Role::kSystem, 0, 1, 0}, {chat::Role::kUser, 1, 1, 0}};
@@ -47,7 +49,7 @@ TEST(GroundingGuard, TakesAtMostItsBoundOfContextAndSaysSo) {
   const auto c = guard->case_of(scratch, why);
   ASSERT_TRUE(c);
   EXPECT_TRUE(c->cut);
-  EXPECT_LE(c->context.size(), GroundingGuard::kMaxText);
+  EXPECT_LE(c->context.size(), GroundingGuard::kMaxContext);
   EXPECT_EQ(c->question, "and more");
 }
 
@@ -58,13 +60,15 @@ TEST(GroundingGuard, TheWorstChoiceDecides) {
   const auto guard = make_grounding_guard("facts", *doc, lab);
   ASSERT_NE(guard, nullptr) << lab.errors();
   const GroundingCase c{"The shop opens at 9:00 and closes at 18:00.", "When does it open?"};
-  EXPECT_EQ(guard->judge(c, {{0, "The shop opens at 9:00."}}).result, GroundingResult::kSupported);
+  EXPECT_EQ(guard->judge(c, {{0, "The shop opens at 9:00."}}, kGo).result,
+            GroundingResult::kSupported);
   const Grounded two =
-      guard->judge(c, {{0, "The shop opens at 9:00."}, {1, "The shop opens at 11:30."}});
+      guard->judge(c, {{0, "The shop opens at 9:00."}, {1, "The shop opens at 11:30."}}, kGo);
   EXPECT_EQ(two.result, GroundingResult::kUnsupported);
   ASSERT_FALSE(two.parts.empty());
   EXPECT_EQ(two.parts[0].choice, 1U);
-  EXPECT_EQ(guard->judge(c, {{0, " "}}).why, "no text");
+  EXPECT_EQ(guard->judge(c, {{0, " "}}, kGo).why, "no text");
+  EXPECT_EQ(guard->judge(c, {{0, "It opens at 9:00."}}, true).why, "late");
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ from kit import Case, Upstream, Gateway, config
 
 TOWER = "The tower was opened in 1889. It is 330 metres tall and has three levels for visitors."
 RIGHT = "The tower is 330 metres tall."
-WRONG = "The tower is 512 metres tall and was opened in 1902."
+WRONG = "The tower is 512 metres tall."
 ANSWERS = {"How tall is the tower?": RIGHT, "How tall is the tower, again?": WRONG,
            "Say nothing": " "}
 
@@ -99,7 +99,6 @@ output_guards:
             answer = self.ask(self.WRONG_Q, "stop", stream=stream)
             self.assertEqual(answer.status, 403, answer.body)
             self.assertIn("output guard 'stop'", answer.error()["message"])
-            self.assertNotIn("1902", answer.error()["message"].split("for example")[0])
             self.assertTrue(answer.headers["x-switchyard-grounding"].startswith("unsupported"))
             self.assertEqual(self.gateway.record(answer)["outcome"]["status"], 403)
 

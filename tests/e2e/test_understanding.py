@@ -33,9 +33,12 @@ SIMILAR = "  bill: { type: similarity, encoder: tiny, examples: [where is my inv
 
 
 class Deadlines(Case):
-    CONFIG = {"extra": ENCODER, "signals": SIMILAR,
+    CONFIG = {"extra": ENCODER + "guards:\n  closed: { type: content, facts: [bill], action: block }\n"
+              "  open: { type: content, facts: [bill], action: block, unknown: open }\n", "signals": SIMILAR,
               "rules": "  patient:\n" + rule("yes", when="bill", deadline_ms=60000) + rule()
-              + "  never:\n" + rule("yes", when="bill", deadline_ms=0) + rule()}
+              + "  never:\n" + rule("yes", when="bill", deadline_ms=0) + rule()
+              + "  closed:\n" + rule(guards="[closed]", deadline_ms=0)
+              + "  open:\n" + rule(guards="[open]", deadline_ms=0)}
 
     def test_what_is_ready_in_time_is_known(self):
         answer = self.gateway.chat(chat_body("where is my invoice", model="patient"))
@@ -52,29 +55,31 @@ class Deadlines(Case):
         self.assertEqual((fact["truth"], fact["why"]), ("unknown", "late"))
         self.assertGreater(self.gateway.metric("switchyard_encodings_total", result="late"), before)
 
+    def test_a_guard_on_what_is_not_ready_refuses_or_passes_as_configured_and_says_so(self):
+        closed = self.gateway.chat(chat_body("where is my invoice", model="closed"))
+        self.assertEqual(closed.status, 403, closed.body)
+        self.assertIn("bill is unknown", closed.error()["message"])
+        opened = self.gateway.chat(chat_body("where is my invoice", model="open"))
+        self.assertEqual(opened.status, 200, opened.body)
+        self.assertEqual(opened.headers["x-switchyard-guards"], "open=open: unknown fact passed")
+        self.assertIn("open: unknown fact passed", self.gateway.record(opened)["guards"])
+
+
+SCOPES = ("last_user", "user", "system", "all", "tool_results", "retrieved")
+TWELVE = [f"{s}_{e}" for e in ("tiny", "other") for s in SCOPES]
+
 
 class TinyQueue(Case):
     # Twelve texts are asked for in one turn of the loop: two encoders, six scopes.
-    SCOPES = ("last_user", "user", "system", "all", "tool_results", "retrieved")
-    NAMES = [f"{s}_{e}" for e in ("tiny", "other") for s in SCOPES]
-    CONFIG = {"extra": "understanding: { threads: 1, queue: 1, batch: 1 }\n" + ENCODER
-              + f"  other: {{ type: transformer, path: {TINY}, max_tokens: 16 }}\n",
-              "signals": "".join(
-                  f"  {s}_{e}: {{ type: similarity, encoder: {e}, scope: {s}, threshold: 0.99, "
-                  "examples: [where is my invoice] }\n"
-                  for e in ("tiny", "other") for s in
-                  ("last_user", "user", "system", "all", "tool_results", "retrieved"))
-              + "  all_of_them: { type: content }\n",
-              "rules": ""}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.CONFIG = {**cls.CONFIG, "signals": cls.CONFIG["signals"].replace(
-            "  all_of_them: { type: content }\n", ""),
-            "extra": cls.CONFIG["extra"] + "guards:\n  look: { type: content, action: annotate, "
-            f"unknown: open, facts: [{', '.join(cls.NAMES)}] }}\n",
-            "rules": "  auto:\n" + rule(guards="[look]", deadline_ms=60000)}
-        super().setUpClass()
+    CONFIG = {"signals": "".join(
+                  f"  {n}: {{ type: similarity, encoder: {n.rsplit('_', 1)[1]}, "
+                  f"scope: {n.rsplit('_', 1)[0]}, threshold: 0.99, "
+                  "examples: [where is my invoice] }\n" for n in TWELVE),
+              "extra": "understanding: { threads: 1, queue: 1, batch: 1 }\n" + ENCODER
+              + f"  other: {{ type: transformer, path: {TINY}, max_tokens: 16 }}\n"
+              + "guards:\n  look: { type: content, action: annotate, unknown: open, "
+              f"facts: [{', '.join(TWELVE)}] }}\n",
+              "rules": "  auto:\n" + rule(guards="[look]", deadline_ms=60000)}
 
     def test_a_full_queue_leaves_facts_unknown_is_counted_and_the_request_is_served(self):
         body = {"model": "auto", "messages": [
@@ -87,13 +92,12 @@ class TinyQueue(Case):
         answer = self.gateway.chat(body)
         self.assertEqual(answer.status, 200, answer.body)
         told = facts(self.gateway.record(answer))
-        self.assertEqual(set(told), set(self.NAMES))
+        self.assertEqual(set(told), set(TWELVE))
         refused = [f for f in told.values() if f.get("why") == "queue full"]
         self.assertTrue(refused, told)
         self.assertTrue(all(f["truth"] == "unknown" for f in refused))
         self.assertGreaterEqual(
             self.gateway.metric("switchyard_encodings_total", result="queue_full"), len(refused))
-        self.assertIn("open: unknown fact passed", answer.headers["x-switchyard-guards"])
 
 
 class Checks(unittest.TestCase):
@@ -116,7 +120,8 @@ class Checks(unittest.TestCase):
 
     def refused(self, text, *wanted, at):
         done = self.check(text)
-        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("not good, 1 error(s)", done.stdout + done.stderr, "one cause, one error")
         line = next(i for i, t in enumerate(text.split("\n"), 1) if at in t)
         said = done.stdout + done.stderr
         self.assertIn(f"c.yaml:{line}:", said)
@@ -128,6 +133,11 @@ class Checks(unittest.TestCase):
         said = self.refused(self.encoder("model:acme/tiny"), "switchyard models pull acme/tiny",
                             at="type: transformer")
         self.assertIn("no model acme/tiny", said)
+        file = os.path.join(self.folder, "c.yaml")
+        for command in (("serve", file), ("route", file, "Hello")):
+            done = run(*command, env=self.env)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("switchyard models pull acme/tiny", done.stderr)
         pulled = run("models", "pull", "--from", TINY, "--name", "acme/tiny", env=self.env)
         self.assertEqual(pulled.returncode, 0, pulled.stderr)
         done = self.check(self.encoder("model:acme/tiny"))
@@ -177,9 +187,6 @@ class Checks(unittest.TestCase):
                     json.dump(table, f)
             return apply
 
-        def nan(data):
-            return data[:-4] + struct.pack("<f", float("nan"))
-
         with open(os.path.join(TINY, "model.safetensors"), "rb") as f:
             data = f.read()
         table = json.loads(data[8:8 + struct.unpack("<Q", data[:8])[0]])
@@ -190,8 +197,10 @@ class Checks(unittest.TestCase):
         self.broken(weights(lambda d: b""), w)
         self.broken(weights(lambda d: struct.pack("<Q", 2 ** 63) + d[8:]), w)
         self.broken(weights(lambda d: os.urandom(len(d))), w)
-        self.broken(weights(nan), w)
-        self.broken(header(lambda t: t.pop(name)), w, name)
+        at = 8 + struct.unpack("<Q", data[:8])[0] + table[name]["data_offsets"][0]
+        self.broken(weights(lambda d: d[:at] + struct.pack("<f", float("nan")) + d[at + 4:]), w, name)
+        self.broken(header(lambda t: t.update({"x." + name: t.pop(name)})), w, name)
+        self.broken(header(lambda t: t.pop(name)), w)
         self.broken(header(lambda t: t[name].update(shape=[3, 5])), w, name)
         self.broken(header(lambda t: t[name].update(dtype="I64")), w, name)
         self.broken(header(lambda t: t[name].update(data_offsets=[0, 2 ** 60])), w, name)
@@ -202,6 +211,15 @@ class Checks(unittest.TestCase):
         self.broken(setting(hidden_size=7), "m")
         self.broken(setting(hidden_size=10 ** 12), "m")
         self.broken(setting(num_hidden_layers=-1), "m")
+
+    def test_the_examples_of_the_readme_are_good_and_do_what_it_says(self):
+        with open(os.path.join(HERE, "..", "..", "README.md"), encoding="utf-8") as f:
+            page = f.read()
+        for example in page.split("```yaml\n")[1:]:
+            done = self.check(example.split("```")[0])
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        said = run("route", os.path.join(self.folder, "c.yaml"), "Find me a cheap flight to Lisbon")
+        self.assertIn("inhouse by auto/special", said.stdout)
 
     def test_heads_and_grounding_name_what_is_missing(self):
         base = config("http://127.0.0.1:1/v1", rules="  auto:\n" + rule(output="[facts]"),
@@ -260,6 +278,7 @@ class HostileText(Case):
               "output_guards:\n"
               "  no_keys: { type: pii, action: mask }\n"
               "  facts: { type: grounding, context: [all], deadline_ms: 60000 }\n",
+              "models": "  - { name: large, upstream: local, context: 1000000000 }\n",
               "rules": "  auto:\n" + rule(models="[large]", guards="[look, mask]",
                                           output="[no_keys, facts]", deadline_ms=60000)}
 

@@ -20,7 +20,8 @@ struct Options {
   void bind(base::OptionBinder& b) {
     b.field("path", path, "model:NAME of the model store, or a folder; required");
     b.field("precision", precision, "int8 or fp32");
-    b.field("max_tokens", max_tokens, {8, 8192}, "a longer text is cut");
+    b.field("max_tokens", max_tokens, {8, 8192},
+            "a longer text is cut; the default gives way to a smaller model");
   }
 };
 
@@ -58,6 +59,8 @@ std::unique_ptr<Encoder> make_transformer(const base::Doc& node, BuildContext& c
   embed::EncoderOptions options;
   options.precision = *precision;
   options.max_tokens = static_cast<std::size_t>(o.max_tokens);
+  options.at_most =
+      node.is_map() && node.find("max_tokens") == nullptr;  // the default is no demand
   auto loaded = load_checkpoint(o.path, ctx.directory(), options);
   if (!loaded) {
     ctx.diag().error(plugin::mark_of(node, "path"), loaded.error().message);

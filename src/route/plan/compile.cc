@@ -6,7 +6,6 @@
 #include <cctype>
 #include <set>
 
-#include "base/hash.h"
 #include "route/plan/compile.h"
 
 namespace swy::route {
@@ -27,37 +26,21 @@ bool is_identifier(std::string_view s) {
   });
 }
 
-// A configuration node as text without places: equal configurations have equal dumps.
-void dump(const Doc& d, std::string& out) {
-  switch (d.kind()) {
-    case Doc::Kind::kNull:
-      out += '~';
-      break;
-    case Doc::Kind::kScalar:
-      out += fmt::format("{}{}:{}", d.quoted() ? 'q' : 's', d.text().size(), d.text());
-      break;
-    case Doc::Kind::kList:
-      out += '[';
-      for (const Doc& i : d.items()) dump(i, out);
-      out += ']';
-      break;
-    case Doc::Kind::kMap:
-      out += '{';
-      for (const auto& m : d.members()) {
-        out += fmt::format("{}:{}=", m.key.size(), m.key);
-        dump(m.value, out);
-      }
-      out += '}';
-      break;
-  }
-}
-
 template <typename Map>
 std::vector<std::string> keys_of(const Map& m) {
   std::vector<std::string> out;
   for (const auto& kv : m) out.push_back(kv.first);
   return out;
 }
+
+// Stands for a signal that could not be made, so that its name is known where it is used.
+class Unmade final : public Signal {
+ public:
+  void compute(std::span<Reading* const> /*readings*/, std::span<Fact> facts) const override {
+    std::fill(facts.begin(), facts.end(), Fact{});
+  }
+  [[nodiscard]] double cost_us() const override { return 0; }
+};
 
 class Compiler final : public BuildContext {
  public:
@@ -87,7 +70,7 @@ class Compiler final : public BuildContext {
     read_routes();
     check_unused_estimators();
     if (diag_.errors() != before) return nullptr;
-    set_version();
+    plan_->version = version_of(config_, *plan_);
     return plan_;
   }
 
@@ -108,6 +91,8 @@ class Compiler final : public BuildContext {
     if (registry_.encoders().count(name) != 0) {  // a type name stands for its defaults
       return add_encoder(std::string(name), Doc::scalar(std::string(name), mark));
     }
+    if (failed_.count(fmt::format("encoder {}", name)) != 0)
+      return std::nullopt;  // reported at its own place
     std::vector<std::string> known = keys_of(registry_.encoders());
     for (const auto& e : plan_->encoders) known.push_back(e.name);
     diag_.error(mark, fmt::format("unknown encoder '{}'{}", name, base::did_you_mean(name, known)));
@@ -186,9 +171,8 @@ class Compiler final : public BuildContext {
                               base::did_you_mean(type, keys_of(factories))));
       return nullptr;
     }
-    const std::size_t before = diag_.errors();
     auto made = it->second(node, *this);
-    if (made == nullptr && diag_.errors() == before)
+    if (made == nullptr && diag_.errors() == 0)
       diag_.error(node.mark(), fmt::format("{} '{}' could not be made", kind, type));
     return made;
   }
@@ -217,7 +201,9 @@ class Compiler final : public BuildContext {
     if (section == nullptr || section->is_null()) return;
     if (!section->is_map())
       return diag_.error(section->mark(), "encoders must be a map of name: { type: ... }");
-    for (const auto& m : section->members()) (void)add_encoder(m.key, m.value);
+    for (const auto& m : section->members()) {
+      if (!add_encoder(m.key, m.value)) failed_.insert("encoder " + m.key);
+    }
   }
 
   std::optional<std::uint16_t> add_encoder(const std::string& name, const Doc& node) {
@@ -244,7 +230,7 @@ class Compiler final : public BuildContext {
                         m.key, fmt::join(reserved, ", ")));
       }
       auto made = make<Signal>(m.value, registry_.signals(), "signal type");
-      if (made == nullptr) continue;
+      if (made == nullptr) made = std::make_unique<Unmade>();
       plan_->signals.push_back({m.key, type_of(m.value, "signal"), std::move(made)});
     }
   }
@@ -266,6 +252,8 @@ class Compiler final : public BuildContext {
   void add_guard(const std::string& name, const Doc& node) {
     if (auto made = make<Guard>(node, registry_.guards(), "guard type")) {
       plan_->guards.push_back({name, type_of(node, "guard"), std::move(made)});
+    } else {
+      failed_.insert("guard " + name);
     }
   }
 
@@ -409,6 +397,7 @@ class Compiler final : public BuildContext {
     rule.guards = always_;
     for (const std::string& name : names) {
       auto g = find_guard(name);
+      if (failed_.count("guard " + name) != 0) continue;
       if (!g && registry_.guards().count(name) != 0) {  // a type name stands for its defaults
         add_guard(name, Doc::scalar(name, node.find("guards")->mark()));
         g = find_guard(name);
@@ -434,11 +423,15 @@ class Compiler final : public BuildContext {
     for (const auto& m : section->members()) {
       const Doc* type = m.value.is_map() ? m.value.find("type") : nullptr;
       if (type != nullptr && type->is_scalar() && type->text() == "grounding") {
-        if (auto made = make_grounding_guard(m.key, m.value, *this))
+        if (auto made = make_grounding_guard(m.key, m.value, *this)) {
           plan_->grounding_guards.push_back(std::move(made));
+          continue;
+        }
       } else if (auto made = make_output_guard(m.key, m.value, diag_)) {
         plan_->output_guards.push_back(std::move(made));
+        continue;
       }
+      failed_.insert("output " + m.key);
     }
   }
 
@@ -462,7 +455,7 @@ class Compiler final : public BuildContext {
               fmt::format("rule '{}' names two grounding guards: one is enough", rule.name));
         }
         rule.grounding = grounding;
-      } else {
+      } else if (failed_.count("output " + name) == 0) {
         std::vector<std::string> known;
         for (const auto& g : plan_->output_guards) known.push_back(g->name);
         for (const auto& g : plan_->grounding_guards) known.push_back(g->name);
@@ -553,26 +546,13 @@ class Compiler final : public BuildContext {
     for (const auto& m : section->members()) estimator(Doc::scalar(m.key, m.key_mark));
   }
 
-  void set_version() {
-    std::string text;
-    for (const std::string& key : plan_keys()) {
-      if (const Doc* d = config_.find(key)) {
-        text += key;
-        dump(*d, text);
-      }
-    }
-    std::uint64_t h = base::hash64(text);
-    for (const RuleSet& set : plan_->rule_sets) {
-      for (const Rule& r : set.rules) h = h * 31 + r.estimator->version();
-    }
-    plan_->version = base::hex64(h);
-  }
-
   const Doc& config_;
   const std::string& directory_;
   const Registry& registry_;
   base::Diagnostics& diag_;
   std::shared_ptr<Plan> plan_;
+  std::set<std::string>
+      failed_;  // "encoder NAME": reported where they stand, not where they are used
   std::vector<std::uint16_t> always_;
   std::map<std::string, std::shared_ptr<const Estimator>, std::less<>> estimators_;
   const Rule* rule_ = nullptr;

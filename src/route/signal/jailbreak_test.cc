@@ -66,7 +66,7 @@ TEST(JailbreakSignal, WhatIsHiddenInTheMiddleOfALongTextIsUnknownAndNotHarmless)
 
 TEST(JailbreakSignal, NoTextIsNoAttackAndOddBytesDoNoHarm) {
   EXPECT_EQ(ask("{ type: jailbreak }", "").truth, Truth::kFalse);
-  EXPECT_EQ(ask("{ type: jailbreak }", std::string(100000, char(0xFF))).truth, Truth::kFalse);
+  EXPECT_EQ(ask("{ type: jailbreak }", std::string(60000, char(0xFF))).truth, Truth::kFalse);
 }
 
 }  // namespace
