@@ -212,6 +212,15 @@ class Checks(unittest.TestCase):
         self.broken(setting(hidden_size=10 ** 12), "m")
         self.broken(setting(num_hidden_layers=-1), "m")
 
+    def test_a_signal_that_is_off_needs_no_model_and_guards_on_it_are_warned_of(self):
+        off = SIMILAR.replace("type: similarity", "type: similarity, enabled: false")
+        text = config("http://127.0.0.1:1/v1", signals=off, rules="  auto:\n" + rule(guards="[g]")) \
+            + "guards:\n  g: { type: content, facts: [bill] }\n"
+        done = self.check(text)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("guard 'g' reads 'bill', which is off", done.stdout + done.stderr)
+        self.assertIn("0 error(s), 1 warning(s)", done.stdout + done.stderr)
+
     def test_the_examples_of_the_readme_are_good_and_do_what_it_says(self):
         with open(os.path.join(HERE, "..", "..", "README.md"), encoding="utf-8") as f:
             page = f.read()

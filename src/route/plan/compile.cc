@@ -33,15 +33,6 @@ std::vector<std::string> keys_of(const Map& m) {
   return out;
 }
 
-// Stands for a signal that could not be made, so that its name is known where it is used.
-class Unmade final : public Signal {
- public:
-  void compute(std::span<Reading* const> /*readings*/, std::span<Fact> facts) const override {
-    std::fill(facts.begin(), facts.end(), Fact{});
-  }
-  [[nodiscard]] double cost_us() const override { return 0; }
-};
-
 class Compiler final : public BuildContext {
  public:
   Compiler(const Doc& config, const std::string& directory, const Registry& registry,
@@ -229,10 +220,25 @@ class Compiler final : public BuildContext {
             fmt::format("'{}' cannot name a signal: letters, digits and _ only, and none of {}",
                         m.key, fmt::join(reserved, ", ")));
       }
-      auto made = make<Signal>(m.value, registry_.signals(), "signal type");
-      if (made == nullptr) made = std::make_unique<Unmade>();
+      std::unique_ptr<Signal> made;
+      if (is_off(m.value)) {
+        off_.insert(m.key);
+      } else {
+        reserved_ = {"type", "enabled"};
+        made = make<Signal>(m.value, registry_.signals(), "signal type");
+        reserved_ = {"type"};
+      }
+      if (made == nullptr) made = no_signal();
       plan_->signals.push_back({m.key, type_of(m.value, "signal"), std::move(made)});
     }
+  }
+
+  bool is_off(const Doc& node) {
+    const Doc* enabled = node.is_map() ? node.find("enabled") : nullptr;
+    if (enabled == nullptr) return false;
+    if (!enabled->is_scalar() || (enabled->text() != "true" && enabled->text() != "false"))
+      diag_.error(enabled->mark(), "enabled must be true or false");
+    return enabled->is_scalar() && enabled->text() == "false";
   }
 
   void read_guards() {
@@ -251,6 +257,12 @@ class Compiler final : public BuildContext {
 
   void add_guard(const std::string& name, const Doc& node) {
     if (auto made = make<Guard>(node, registry_.guards(), "guard type")) {
+      for (const FactId id : made->needs()) {
+        if (off_.count(plan_->signals[id].name) != 0)
+          diag_.warning(node.mark(),
+                        fmt::format("guard '{}' reads '{}', which is off: always unknown", name,
+                                    plan_->signals[id].name));
+      }
       plan_->guards.push_back({name, type_of(node, "guard"), std::move(made)});
     } else {
       failed_.insert("guard " + name);
@@ -551,6 +563,7 @@ class Compiler final : public BuildContext {
   const Registry& registry_;
   base::Diagnostics& diag_;
   std::shared_ptr<Plan> plan_;
+  std::set<std::string> off_;  // signals by name
   std::set<std::string>
       failed_;  // "encoder NAME": reported where they stand, not where they are used
   std::vector<std::uint16_t> always_;
