@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import unittest
 
-from kit import Case, Upstream, Gateway, config
+from kit import Case, run
 
 TOWER = "The tower was opened in 1889. It is 330 metres tall and has three levels for visitors."
 RIGHT = "The tower is 330 metres tall."
@@ -93,6 +93,12 @@ output_guards:
         kept = self.grounding_of(answer)
         self.assertEqual((kept["guard"], kept["result"]), ("tell", "unsupported"))
         self.assertNotIn("512", json.dumps(kept))
+
+    def test_explain_tells_what_came_of_it(self):
+        answer = self.ask(self.WRONG_Q, "tell")
+        said = run("explain", answer.record, "--records",
+                   os.path.join(self.gateway.directory, "records")).stdout
+        self.assertIn("grounding tell: unsupported (p 0.", said)
 
     def test_a_wrong_answer_is_stopped_plain_and_streamed(self):
         for stream in (False, True):
