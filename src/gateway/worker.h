@@ -94,6 +94,12 @@ class Worker final : public http::Handler {
                     const route::RuleSet* set, const Key* key = nullptr);
   base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
                                http::ServerConnection& connection);
+  bool accept_answer(Exchange& x, std::string& body, std::optional<chat::Usage>& usage);
+  base::Task<void> guard_plain(Exchange& x, std::string& body);
+  struct Passing;
+  std::string_view pass(Exchange& x, Passing& p, std::string_view piece);
+  base::Task<void> end_stream(Exchange& x, http::Call& call, Passing& p,
+                              const wire::ResponseHead& head, http::ServerConnection& connection);
   base::Task<void> judge(Exchange& x);
   void begin_stream(Exchange& x, const wire::ResponseHead& head,
                     http::ServerConnection& connection);

@@ -33,66 +33,73 @@ Error broken_stream(const Exchange& x, const Error& why) {
   return x.upstream_error({code, why.message});
 }
 
-}  // namespace
-
-base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
-                                     http::ServerConnection& connection) {
+// Reads the rest of the body. An error is the transport's, or kProtocol for one that is too long.
+base::Task<Result<std::string>> read_whole(http::Call& call) {
   std::string body;
   for (;;) {
     const auto piece = co_await call.read_body();
-    if (!piece || body.size() + piece->size() > kMaxPlainAnswer) {
-      x.fail_with(x.upstream_error(piece ? Error{ErrorCode::kProtocol, "the answer is over 64 MiB"}
-                                         : piece.error()));
-      x.aborted = connection.gone();
-      co_return co_await refuse(x, connection);
-    }
-    if (piece->empty()) break;
+    if (!piece) co_return tl::unexpected(piece.error());
+    if (piece->empty()) co_return body;
+    if (body.size() + piece->size() > kMaxPlainAnswer)
+      co_return fail(ErrorCode::kProtocol, "the answer is over 64 MiB");
     body += *piece;
   }
-  x.first_ns = shared_.clock.mono_ns();
+}
+
+}  // namespace
+
+// Checks what came with the upstream's status; an error page that is none is replaced. false: the
+// error is set, and nothing of the body may leave.
+bool Worker::accept_answer(Exchange& x, std::string& body, std::optional<chat::Usage>& usage) {
   if (x.upstream_status < 400 && x.upstream_status != 200) {
     x.fail_with(x.upstream_error(
         {ErrorCode::kProtocol,
          fmt::format("answered {}, which is neither an answer nor an error", x.upstream_status)}));
-    co_return co_await refuse(x, connection);
+    return false;
   }
-  std::optional<chat::Usage> usage;
-  if (x.upstream_status == 200) {
-    const auto answer = answer_doc_.read(body);
-    if (x.stream || !answer || answer->error) {
-      const std::string why = x.stream  ? "answered a request for a stream without one"
-                              : !answer ? answer.error().message
-                                        : "answered 200 with an error: " + answer->error->message;
-      x.fail_with(x.upstream_error({ErrorCode::kProtocol, why}));
-      co_return co_await refuse(x, connection);
-    }
-    usage = answer->usage;
-    x.finish_reason = answer->finish_reason;
-    if (!usage)
-      usage = chat::Usage{.prompt = x.tokens_in,
-                          .completion = static_cast<std::int64_t>(answer->content_bytes / 4),
-                          .estimated = true};
-  } else {
+  const auto answer = answer_doc_.read(body);
+  if (x.upstream_status != 200) {
     x.error = Error{ErrorCode::kUnavailable,
                     fmt::format("upstream '{}' answered {}", x.card().upstream, x.upstream_status)};
-    if (!answer_doc_.read(body)) {
+    if (!answer) {
       body = chat::openai_error(x.error->message, chat::error_type(x.upstream_status), "",
                                 "upstream_error");
     }
+    return true;
   }
-  settle(x, usage);
-  if (x.filter && x.upstream_status == 200 && !x.filter->whole(body)) {
-    x.fail_with(blocked_answer(x));
+  if (x.stream || !answer || answer->error) {
+    const std::string why = x.stream  ? "answered a request for a stream without one"
+                            : !answer ? answer.error().message
+                                      : "answered 200 with an error: " + answer->error->message;
+    x.fail_with(x.upstream_error({ErrorCode::kProtocol, why}));
+    return false;
+  }
+  usage = answer->usage;
+  x.finish_reason = answer->finish_reason;
+  if (!usage)
+    usage = chat::Usage{.prompt = x.tokens_in,
+                        .completion = static_cast<std::int64_t>(answer->content_bytes / 4),
+                        .estimated = true};
+  return true;
+}
+
+base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
+                                     http::ServerConnection& connection) {
+  auto read = co_await read_whole(call);
+  if (!read) {
+    x.fail_with(x.upstream_error(read.error()));
+    x.aborted = connection.gone();
     co_return co_await refuse(x, connection);
   }
-  if (x.check && x.check->pending() && x.upstream_status == 200) {
-    co_await judge(x);
-    if (x.check->stopped()) {
-      x.fail_with(ungrounded_answer(x));
-      co_return co_await refuse(x, connection);
-    }
+  std::string body = std::move(*read);
+  x.first_ns = shared_.clock.mono_ns();
+  std::optional<chat::Usage> usage;
+  if (!accept_answer(x, body, usage)) co_return co_await refuse(x, connection);
+  settle(x, usage);
+  if (x.upstream_status == 200) {
+    co_await guard_plain(x, body);
+    if (x.error) co_return co_await refuse(x, connection);
   }
-  if (x.check && x.upstream_status == 200) body = x.check->in_body(std::move(body));
   x.status = x.upstream_status;
   finish(x);
   out_headers_.clear();
@@ -101,68 +108,100 @@ base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::
   (void)co_await connection.respond(x.status, out_headers_, body);
 }
 
+// A whole answer through its guards; x.error is set when one stops it.
+base::Task<void> Worker::guard_plain(Exchange& x, std::string& body) {
+  if (x.filter && !x.filter->whole(body)) {
+    x.fail_with(blocked_answer(x));
+    co_return;
+  }
+  if (!x.check) co_return;
+  if (x.check->pending()) co_await judge(x);
+  if (x.check->stopped()) {
+    x.fail_with(ungrounded_answer(x));
+  } else {
+    body = x.check->in_body(std::move(body));
+  }
+}
+
+// A stream on its way.
+struct Worker::Passing {
+  explicit Passing(base::JsonDoc& parser) : relay(parser) {}
+  StreamRelay relay;
+  bool checks = false;  // a grounding guard waits for its end
+  bool begun = false;   // the head has left
+  std::string held;     // of a checked answer: its end, or all of it
+  std::optional<Error> trouble;
+  [[nodiscard]] bool ended() const { return relay.over() && (relay.ok() || relay.scan().error()); }
+};
+
+// What of a piece may go to the client now. The view lives until the next piece.
+std::string_view Worker::pass(Exchange& x, Passing& p, std::string_view piece) {
+  std::string_view ready = p.relay.take(piece);  // whole events only
+  if (x.filter) {
+    ready = x.filter->events(stream_doc_, ready);
+    if (x.filter->blocked() != nullptr) {
+      p.trouble = blocked_answer(x);
+      return {};
+    }
+  }
+  if (x.first_ns == 0 && p.relay.scan().first_content()) x.first_ns = shared_.clock.mono_ns();
+  if (!p.checks || (!p.ended() && !x.check->holds())) return ready;
+  p.held += ready;
+  if (p.held.size() > kMaxPlainAnswer)
+    p.trouble = Error{ErrorCode::kProtocol, "the answer is over 64 MiB"};
+  return {};
+}
+
 base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head,
                                       http::ServerConnection& connection) {
-  StreamRelay relay(stream_doc_);
-  bool begun = false;
-  std::optional<Error> trouble;
-  const bool checks = x.check && x.check->pending();
-  std::string held;  // of a checked answer: its end, or all of it
-  while (!relay.over()) {
+  Passing p(stream_doc_);
+  p.checks = x.check && x.check->pending();
+  while (!p.relay.over() && !p.trouble) {
     const auto piece = co_await call.read_body();
     if (!piece || connection.gone()) {
-      trouble = piece ? Error{ErrorCode::kCancelled, "the client went away"} : piece.error();
+      p.trouble = piece ? Error{ErrorCode::kCancelled, "the client went away"} : piece.error();
       break;
     }
     if (piece->empty()) break;
-    std::string_view ready = relay.take(*piece);  // whole events only
-    if (x.filter) {
-      ready = x.filter->events(stream_doc_, ready);
-      if (x.filter->blocked() != nullptr) {
-        trouble = blocked_answer(x);
-        break;
-      }
-    }
-    if (x.first_ns == 0 && relay.scan().first_content()) x.first_ns = shared_.clock.mono_ns();
-    const bool ended = relay.over() && (relay.ok() || relay.scan().error());
-    if (checks && (ended || x.check->holds())) {
-      held += ready;
-      if (ended) break;
-      if (held.size() <= kMaxPlainAnswer) continue;
-      trouble = Error{ErrorCode::kProtocol, "the answer is over 64 MiB"};
-      break;
-    }
+    const std::string_view ready = pass(x, p, *piece);
     if (ready.empty()) continue;
-    if (!begun) begin_stream(x, head, connection);
-    begun = true;
-    if (ended) co_return co_await finish_stream(x, call, relay, connection, ready);
-    if (const auto sent = co_await connection.write(ready); !sent) {
-      trouble = Error{ErrorCode::kCancelled, "the client went away or stopped reading"};
-      break;
-    }
+    if (!p.begun) begin_stream(x, head, connection);
+    p.begun = true;
+    if (p.ended()) co_return co_await finish_stream(x, call, p.relay, connection, ready);
+    if (const auto sent = co_await connection.write(ready); !sent)
+      p.trouble = Error{ErrorCode::kCancelled, "the client went away or stopped reading"};
   }
-  if (checks && !trouble && relay.ok()) {
+  co_await end_stream(x, call, p, head, connection);
+}
+
+// The end of a stream that is checked, or that did not end with [DONE].
+base::Task<void> Worker::end_stream(Exchange& x, http::Call& call, Passing& p,
+                                    const wire::ResponseHead& head,
+                                    http::ServerConnection& connection) {
+  const bool ok = p.relay.ok();
+  if (p.checks && !p.trouble && ok) {
     co_await judge(x);
     if (x.check->stopped()) {
-      trouble = ungrounded_answer(x);
+      p.trouble = ungrounded_answer(x);
     } else {
-      held += x.check->as_event({x.filter->id(), x.filter->model(), x.filter->created()});
-      held += x.filter->end();
+      p.held += x.check->as_event({x.filter->id(), x.filter->model(), x.filter->created()});
+      p.held += x.filter->end();
     }
   }
-  if (checks && !trouble && (relay.ok() || relay.scan().error())) {
-    if (!begun) begin_stream(x, head, connection);
-    co_return co_await finish_stream(x, call, relay, connection, held);
+  if (p.checks && !p.trouble && (ok || p.relay.scan().error())) {
+    if (!p.begun) begin_stream(x, head, connection);
+    co_return co_await finish_stream(x, call, p.relay, connection, p.held);
   }
-  x.aborted = trouble && (connection.gone() || trouble->code == ErrorCode::kCancelled);
-  x.finish_reason = relay.scan().finish_reason();
-  settle(x, relay.scan().usage_or_estimate(x.tokens_in));
-  if (!trouble && !relay.ok()) trouble = relay.why();
-  if (trouble) {
-    // Named: g++ 12 destroys a temporary of `?:` inside a co_await expression twice.
-    const bool ours = trouble->code == ErrorCode::kForbidden;
-    if (!ours) trouble = broken_stream(x, *trouble);
-    co_return co_await end_stream_with_error(x, connection, begun, *trouble);
+  x.aborted = p.trouble && (connection.gone() || p.trouble->code == ErrorCode::kCancelled);
+  x.finish_reason = p.relay.scan().finish_reason();
+  settle(x, p.relay.scan().usage_or_estimate(x.tokens_in));
+  if (!p.trouble && !ok) p.trouble = p.relay.why();
+  if (p.trouble) {
+    // Our own guards speak for themselves. Named: g++ 12 destroys a temporary of `?:` inside a
+    // co_await expression twice.
+    const bool ours = p.trouble->code == ErrorCode::kForbidden;
+    if (!ours) p.trouble = broken_stream(x, *p.trouble);
+    co_return co_await end_stream_with_error(x, connection, p.begun, *p.trouble);
   }
   finish(x);
   (void)co_await connection.finish();
