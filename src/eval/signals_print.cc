@@ -262,7 +262,8 @@ constexpr std::string_view kSets = R"(
   `datasets`: which benchmark a prompt comes from.
 - `vsr_domain`: a peer's questions, most of them without options, in the same 14 categories. Learned from exam questions
   with and without their options, from questions written for this project (50 topics a category) and from everyday
-  requests as `other`; confidence is calibrated on questions without options. None of the peer's rows was learned from.
+  requests as `other`; confidence is calibrated on questions without options. None of the peer's rows was learned from;
+  some thirty had been read before the project's questions were written, and their topics were avoided.
 - `task`: what kind of work a prompt asks for, from the data set that it comes from; only the shipped head is measured.
 )";
 
