@@ -76,7 +76,7 @@ def table(result):
     if "closed_plain" in result:
         out += [cpu_row(result, "plain", "request, plain"), cpu_row(result, "sse", "SSE stream of 50 chunks"),
                 rate_row(result, "plain", "requests"), rate_row(result, "sse", "streams")]
-        out += latency_rows(result, "plain", "latency, plain") + latency_rows(result, "sse", "time to first chunk, SSE")
+        out += latency_rows(result, "plain", "latency, plain") + latency_rows(result, "sse", "time to first chunk, SSE, 50 chunks 1 ms apart")
     if "decide" in result:
         out += decide_rows(result)
     if "slow" in result:

@@ -3,13 +3,16 @@
 
 Usage: tools/heads.py DATA OUT    writes OUT/domain.jsonl and OUT/task.jsonl
 
-Only rows with part "train" are read, and only sets whose licence allows it (models/README.md). A row stands twice where it is a
-multiple-choice question: with its options and without; both have one id, so that they fall on one side of every split.
+Only rows with part "train" are learned from, and only sets whose licence allows it (models/README.md). A row stands twice where it
+is a multiple-choice question: without its options, as people ask, and with them, as exams do ("auxiliary": learned from, but
+confidence is not calibrated on it); both have one id, the question, so that they fall on one side of every split. A question that occurs among the
+rows that heads are measured on, of whatever set, is left out.
 """
 import gzip
 import itertools
 import json
 import os
+import re
 import sys
 
 SUBJECTS = {
@@ -32,16 +35,18 @@ SUBJECTS = {
 CATEGORY = {subject: name for name, subjects in SUBJECTS.items() for subject in subjects.split()}
 
 DATA = OUT = None
+OWN = os.path.join(os.path.dirname(__file__), "..", "tests", "data")
+EXAMS = ("mmlu_pro/mmlu_pro.jsonl.gz", "routellm/routellm-mmlu.jsonl.gz", "zeroeval/zeroeval-mmlu-redux.jsonl.gz")
 
 
-def rows(path):
+def rows(path, part="train"):
     path = os.path.join(DATA, path)
     if not os.path.exists(path):
         sys.exit(f"heads: {path} is missing")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             row = json.loads(line)
-            if row.get("part") == "train":
+            if part is None or (row.get("part") == "train") == (part == "train"):
                 yield row
 
 
@@ -56,16 +61,37 @@ def spread(items, limit):
     return [items[i * len(items) // limit] for i in range(limit)] if len(items) > limit else items
 
 
+def bare(text):
+    return re.sub("[^a-z0-9]", "", stem(text).lower())
+
+
+def measured():
+    """What domain heads are measured on, as bare questions."""
+    out = {bare(row["prompt"]) for path in EXAMS for row in rows(path, "other")}
+    out |= {bare(row["question"]) for row in rows("vsr_cases/domain_classify_cases.jsonl.gz", None)}
+    return out | {bare(row["text"]) for row in rows("vsr_cases/domain_bench.jsonl.gz", None)}
+
+
 def domain():
-    for path in ("mmlu_pro/mmlu_pro.jsonl.gz", "routellm/routellm-mmlu.jsonl.gz", "zeroeval/zeroeval-mmlu-redux.jsonl.gz"):
+    left_out = measured()
+    for path in EXAMS:
         for row in rows(path):
+            if bare(row["prompt"]) in left_out:
+                continue
             label = CATEGORY.get(row["domain"], row["domain"] if path.startswith("mmlu_pro") else None)
             if not label:
                 continue
-            yield row["id"], row["prompt"], label
             short = stem(row["prompt"])
-            if short != row["prompt"] and len(short) > 20:
-                yield row["id"], short, label
+            alone = len(short) > 20  # "Which of these?" is no question without its options
+            question = bare(row["prompt"])  # as id: MMLU-Pro holds many of MMLU's
+            yield question, row["prompt"], label, alone and short != row["prompt"]
+            if alone:
+                yield question, short, label
+    with open(os.path.join(OWN, "domain", "questions.tsv"), encoding="utf-8") as lines:
+        for line in lines:
+            label, topic, text = line.rstrip("\n").split("\t")
+            if bare(text) not in left_out:
+                yield topic, text, label
     # Everyday requests belong to no subject.
     for row in spread((r for r in rows("intents/clinc150.jsonl.gz") if r["oos"] is False), 900):
         yield row["id"], row["text"], "other"
@@ -132,7 +158,12 @@ TASK_OF_DOMAIN = {"gsm8k": "math", "math": "math", "agentverse-mgsm": "math", "m
 KNOWLEDGE = {"history", "psychology", "biology", "health", "law", "other", "philosophy", "business"}
 
 
+MIXED = ("llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/llmrouter_dc-test.jsonl.gz", "llmrouter/routeprofile-test.jsonl.gz",
+         "routellm/routellm-mtbench.jsonl.gz")
+
+
 def task():
+    left_out = {bare(row["prompt"]) for path in MIXED for row in rows(path, "other")}
     for label, (templates, slots) in TEMPLATES.items():
         names = sorted(slots)
         for t, template in enumerate(templates):
@@ -140,9 +171,9 @@ def task():
             for values in spread(itertools.product(*(slots[n] for n in used)), 25):
                 text = template.format(**dict(zip(used, values)))
                 yield f"{label}-{t}", text, label  # one template, one side of the split
-    for path in ("llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/routeprofile-test.jsonl.gz", "routellm/routellm-mtbench.jsonl.gz"):
+    for path in MIXED:
         for row in rows(path):
-            if row["domain"] in TASK_OF_DOMAIN:
+            if row["domain"] in TASK_OF_DOMAIN and bare(row["prompt"]) not in left_out:
                 yield row["id"], row["prompt"], TASK_OF_DOMAIN[row["domain"]]
     for path, label in (("zeroeval/zeroeval-crux.jsonl.gz", "code"), ("zeroeval/zeroeval-gsm.jsonl.gz", "math"), ("zeroeval/zeroeval-math-l5.jsonl.gz", "math"),
                         ("lineage/lineage_b.jsonl.gz", "reasoning")):
@@ -172,10 +203,13 @@ def main():
     for name, examples in (("domain", domain()), ("task", task())):
         with open(os.path.join(OUT, name + ".jsonl"), "w", encoding="utf-8") as out:
             seen = set()
-            for row_id, text, label in examples:
+            for row_id, text, label, *auxiliary in examples:
                 if text not in seen:
                     seen.add(text)
-                    out.write(json.dumps({"id": row_id, "text": text, "label": label}, ensure_ascii=False) + "\n")
+                    row = {"id": row_id, "text": text, "label": label}
+                    if auxiliary == [True]:
+                        row["auxiliary"] = True
+                    out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 main()

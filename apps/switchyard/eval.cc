@@ -64,6 +64,9 @@ void add_eval(CLI::App& app, int& exit_code) {
   c->add_option("--train-share", e.pool.train_share, "share of the questions to learn from")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
+  c->add_option("--leave-out", e.pool.leave_out,
+                "test on these data sets and learn from all others, instead of a split")
+      ->delimiter(',');
   c->add_option("--seed", e.pool.seed, "of the split and the bootstrap")->capture_default_str();
   c->add_option("--points", e.points, "settings along a curve")
       ->capture_default_str()

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <memory>
@@ -22,8 +23,8 @@ void add_train_cues(CLI::App& train, int& exit_code);
 namespace {
 
 struct Options {
-  std::string data, out, type = "linear", features = "ngram";
-  std::string static_folder, encoder_folder, name, license;
+  std::string data, measure, out, type = "linear", features = "ngram";
+  std::string static_folder, encoder_folder, encoder_name, name, license;
   learn::ExampleKeys keys;
   learn::TrainOptions train;
   double held_out = 0.2;
@@ -61,8 +62,8 @@ Status embed_all(const Options& o, const learn::Examples& examples, learn::Embed
 }
 
 void print_figures(std::string_view way, const learn::HeadFigures& f) {
-  fmt::print("  {:<22} accuracy {:.3f}  macro F1 {:.3f}  ECE {:.3f}", way, f.accuracy, f.macro_f1,
-             f.ece);
+  fmt::print("  {:<22} accuracy {:.3f}  macro F1 {:.3f}  ECE {:.3f} (by chance {:.3f})", way,
+             f.accuracy, f.macro_f1, f.ece, f.ece_chance);
   if (!std::isnan(f.out_of_scope_auroc)) fmt::print("  OOS AUROC {:.3f}", f.out_of_scope_auroc);
   if (f.encoder_share > 0) fmt::print("  encoder asked {:.0f} %", 100 * f.encoder_share);
   fmt::print("  kept {:.0f} % with {:.3f} right\n", 100 * f.kept, f.kept_accuracy);
@@ -85,7 +86,7 @@ Result<std::string> provenance(const Options& o, std::size_t rows) {
   std::string out;
   base::JsonWriter w(out);
   w.begin_object().field("data", stem(o.data)).field("data_hash", base::hex64(base::hash64(bytes)));
-  w.field("rows", std::uint64_t{rows}).field("held_out", o.held_out);
+  w.field("rows", std::uint64_t{rows}).field("held_out", o.measure.empty() ? o.held_out : 0);
   w.field("seed", o.train.seed).field("license", o.license).end_object();
   return out;
 }
@@ -112,14 +113,39 @@ Result<std::string> report(const embed::HeadData& head, const learn::TrainData& 
   return json + "}";
 }
 
+// Appends the rows of another file; what has no label of `examples` is out of scope.
+Status add_measured(const Options& o, learn::Examples& examples) {
+  SWY_TRY(const learn::Examples more, learn::read_examples(o.measure, o.keys));
+  for (learn::Example row : more.rows) {
+    std::vector<std::uint32_t> labels;
+    for (const std::uint32_t label : row.labels) {
+      const auto at =
+          std::lower_bound(examples.labels.begin(), examples.labels.end(), more.labels[label]);
+      if (at == examples.labels.end() || *at != more.labels[label]) continue;
+      labels.push_back(static_cast<std::uint32_t>(at - examples.labels.begin()));
+    }
+    row.out_of_scope = row.out_of_scope || labels.empty();
+    row.labels = std::move(labels);
+    examples.rows.push_back(std::move(row));
+  }
+  return {};
+}
+
 Status train(Options& o) {
-  SWY_TRY(const learn::Examples examples, learn::read_examples(o.data, o.keys));
+  SWY_TRY(learn::Examples examples, learn::read_examples(o.data, o.keys));
+  const std::size_t own = examples.rows.size();
+  if (!o.measure.empty()) SWY_DO(add_measured(o, examples));
   learn::EmbeddedTexts fixed, encoder;
   SWY_DO(embed_all(o, examples, fixed, encoder));
   std::vector<std::uint32_t> rows, held_out;
+  const double share = o.measure.empty() ? o.held_out : 0;
   for (std::uint32_t r = 0; r < examples.rows.size(); ++r) {
     const double at = learn::split_point(examples.rows[r].id, o.train.seed);
-    (at < o.held_out ? held_out : rows).push_back(r);
+    if (r < own && at >= share) {
+      rows.push_back(r);
+    } else if (!examples.rows[r].auxiliary) {
+      held_out.push_back(r);
+    }
   }
   o.train.name = o.name.empty() ? stem(o.out) : o.name;
   o.train.one_vs_rest = o.train.one_vs_rest || examples.multilabel;
@@ -127,7 +153,8 @@ Status train(Options& o) {
   o.train.type = o.type == "linear"      ? learn::HeadType::kLinear
                  : o.type == "prototype" ? learn::HeadType::kPrototype
                                          : learn::HeadType::kContrastive;
-  SWY_TRY(o.train.provenance, provenance(o, examples.rows.size()));
+  if (!o.encoder_name.empty()) encoder.name = o.encoder_name;
+  SWY_TRY(o.train.provenance, provenance(o, own));
   const learn::TrainData data{examples, fixed.view(), encoder.view()};
   std::unique_ptr<base::Progress> progress;
   std::uint64_t before = 0;
@@ -167,10 +194,14 @@ void add_train_signal(CLI::App& train_app, int& exit_code) {
       ->check(CLI::IsMember({"ngram", "none"}));
   c->add_option("--static", o->static_folder, "folder of a static embedding");
   c->add_option("--encoder", o->encoder_folder, "folder of an encoder (Hugging Face layout)");
+  c->add_option("--encoder-name", o->encoder_name,
+                "what the file calls the encoder; its folder's name when absent");
   c->add_flag("--multilabel", o->train.one_vs_rest, "several labels, or none, may hold");
   c->add_option("--held-out", o->held_out, "share of the rows to measure on")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 0.9));
+  c->add_option("--measure", o->measure,
+                "measure on this file's rows instead; all of --data learn");
   c->add_option("--penalty", o->train.c, "inverse penalty C of the linear fit")
       ->capture_default_str()
       ->check(CLI::Range(1e-4, 1e6));

@@ -55,7 +55,7 @@ struct Request {
   double temperature = std::numeric_limits<double>::quiet_NaN();  // NaN: not given
   std::vector<Message> messages;
   std::vector<Part> parts;
-  std::vector<std::string_view> tools;  // declared function names
+  std::vector<std::string_view> tools;              // declared function names
   std::vector<std::string_view> tool_descriptions;  // as many; "" where none is given
   ToolChoice tool_choice = ToolChoice::kUnset;
   ResponseFormat response_format = ResponseFormat::kText;
@@ -71,13 +71,18 @@ struct Request {
 };
 
 // Which of the request's texts a reader looks at.
-enum class Scope : std::uint8_t { kLastUser, kUser, kSystem, kAll, kToolResults };
-inline constexpr std::size_t kScopes = 5;
+enum class Scope : std::uint8_t { kLastUser, kUser, kSystem, kAll, kToolResults, kRetrieved };
+inline constexpr std::size_t kScopes = 6;
 std::optional<Scope> scope_from(std::string_view name);  // "last_user", "user", "system", "all",
-                                                         // "tool_results"
+                                                         // "tool_results", "retrieved"
+
+// The next passage of `rest` that stands between <TAG ...> and </TAG>, where TAG is context,
+// document, documents, passage, passages, retrieved, search_results or source, in any case; an open
+// one reaches to the end. `rest` moves behind it. false: no more. Linear.
+bool next_retrieved(std::string_view& rest, std::string_view& passage);
 
 // Calls f(std::string_view) for every text part in scope, in order. kLastUser falls back to kAll
-// when no user message exists.
+// when no user message exists. kRetrieved: the passages of user, system and developer messages.
 template <typename F>
 void each_text(const Request& r, Scope scope, F&& f) {
   std::size_t last_user = r.messages.size();
@@ -96,10 +101,17 @@ void each_text(const Request& r, Scope scope, F&& f) {
         scope == Scope::kAll || (scope == Scope::kLastUser && i == last_user) ||
         (scope == Scope::kUser && m.role == Role::kUser) ||
         (scope == Scope::kToolResults && m.role == Role::kTool) ||
-        (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper));
+        (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper)) ||
+        (scope == Scope::kRetrieved && m.role != Role::kAssistant && m.role != Role::kTool);
     if (!in) continue;
     for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p) {
-      if (r.parts[p].kind == PartKind::kText) f(r.parts[p].text);
+      if (r.parts[p].kind != PartKind::kText) continue;
+      if (scope != Scope::kRetrieved) {
+        f(r.parts[p].text);
+        continue;
+      }
+      std::string_view rest = r.parts[p].text, passage;
+      while (next_retrieved(rest, passage)) f(passage);
     }
   }
 }

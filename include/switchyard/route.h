@@ -111,6 +111,8 @@ class Reading {
   // The texts in scope joined by newlines, at most 64 KiB (the head 48 KiB and the tail 16 KiB of
   // longer ones).
   std::string_view text(chat::Scope scope);
+  // Whether text(scope) leaves something out: nothing can be said of what stands there.
+  bool cut(chat::Scope scope);
   // Estimated prompt tokens of the whole request, tool declarations included.
   std::int64_t tokens_in();
   const text::Cues& cues(chat::Scope scope);
@@ -143,7 +145,7 @@ enum class Truth : std::uint8_t { kFalse, kTrue, kUnknown };
 std::string_view to_string(Truth truth);
 
 // The label of an unknown fact says why it is unknown, where there is more to say than that the
-// text does not tell: "late", "queue full", "failed" (see Encoding).
+// text does not tell: "late", "queue full", "failed" (see Encoding), "not all read" (Reading::cut).
 struct Fact {
   Truth truth = Truth::kUnknown;
   float confidence =

@@ -34,6 +34,31 @@ TEST(EachText, VisitsTheTextsOfTheNamedScopeInOrder) {
   EXPECT_FALSE(scope_from("everything"));
 }
 
+TEST(EachText, FindsRetrievedPassagesBetweenTheirTags) {
+  Request r;
+  r.parts = {{PartKind::kText, "<context>S</context> rules"},
+             {PartKind::kText, "<Document id=\"1\">one</document><documents >two</DOCUMENTS>x"},
+             {PartKind::kText, "<contextual>no</contextual> a < b <source>open </context>"},
+             {PartKind::kText, "<context>said by the model</context>"},
+             {PartKind::kText, "<context>a tool's</context>"}};
+  r.messages = {{Role::kSystem, 0, 1, 0},
+                {Role::kUser, 1, 2, 0},
+                {Role::kAssistant, 3, 1, 0},
+                {Role::kTool, 4, 1, 0}};
+  std::string out;
+  each_text(r, *scope_from("retrieved"), [&](std::string_view t) { out.append(t).append("|"); });
+  EXPECT_EQ(out, "S|one|two|open </context>|");
+}
+
+TEST(EachText, LooksForPassagesInLinearTime) {
+  std::string text;
+  for (int i = 0; i < 40'000; ++i) text += "<context></document></sources><document";
+  std::string_view rest = text, passage;
+  std::size_t n = 0;
+  while (next_retrieved(rest, passage)) ++n;
+  EXPECT_EQ(n, 1U) << "the first is never closed";
+}
+
 TEST(EachText, FallsBackToAllTextsWithoutAUserMessage) {
   Request r = conversation();
   for (Message& m : r.messages) m.role = m.role == Role::kUser ? Role::kTool : m.role;

@@ -16,6 +16,7 @@ extern const char swy_static_vocab[], swy_static_vocab_end[];
 extern const char swy_static_config[], swy_static_config_end[];
 extern const char swy_head_domain[], swy_head_domain_end[];
 extern const char swy_head_task[], swy_head_task_end[];
+extern const char swy_grounding[], swy_grounding_end[];
 }
 
 namespace swy::embed {
@@ -59,5 +60,7 @@ Result<std::shared_ptr<const TextHead>> builtin_head(std::string_view name,
   return fail(ErrorCode::kNotFound,
               fmt::format("no head '{}' comes with the program; known: {}", name, known));
 }
+
+std::string_view builtin_grounding() { return between(swy_grounding, swy_grounding_end); }
 
 }  // namespace swy::embed

@@ -265,12 +265,12 @@ Result<std::shared_ptr<const Encoder>> Encoder::load(const std::string& folder,
                                                      const Options& options) {
   SWY_TRY(const math::Kernels* kernels, choose_kernels(options.kernels));
   SWY_TRY(detail::Spec spec, detail::read_spec(folder));
-  if (options.max_tokens > spec.positions) {
+  if (options.max_tokens > spec.positions && !options.at_most) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("{}: max_tokens {} is above the model's {}", folder, options.max_tokens,
                             spec.positions));
   }
-  if (options.max_tokens > 0) spec.max_tokens = options.max_tokens;
+  if (options.max_tokens > 0) spec.max_tokens = std::min(options.max_tokens, spec.positions);
   if (options.pooling) spec.pooling = *options.pooling;
   if (options.normalize) spec.normalize = *options.normalize;
   auto impl = std::make_unique<Impl>();

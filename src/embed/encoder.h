@@ -4,7 +4,8 @@
 // classification and cross-encoders (rerankers) for BERT, RoBERTa / XLM-R, DistilBERT, MPNet and
 // ModernBERT (mmBERT) checkpoints: config.json, model.safetensors, tokenizer.json or vocab.txt, and
 // modules.json with 1_Pooling/config.json where the folder is a sentence encoder. Microseconds
-// instead of milliseconds, less quality: static_embedding.h. Across requests: gateway/understanding.h.
+// instead of milliseconds, less quality: static_embedding.h. Across requests:
+// gateway/understanding.h.
 //
 // Threading: an Encoder is immutable; any number of threads may call it at once, each with its own
 // Workspace. Ownership: weights are packed once at load and the file is closed again; the Workspace
@@ -38,6 +39,7 @@ enum class Head : std::uint8_t { kNone, kSequence, kToken };
 struct EncoderOptions {
   Precision precision = Precision::kInt8;
   std::size_t max_tokens = 0;      // a longer text is cut; 0 takes what the folder says
+  bool at_most = false;            // a model with fewer positions than max_tokens takes its own
   std::string kernels;             // "avx512", "avx2", "scalar"; "" takes math::best_kernels()
   std::optional<Pooling> pooling;  // unset takes what the folder says, else mean
   std::optional<bool> normalize;   // unset takes what the folder says, else true

@@ -14,6 +14,7 @@
 #include <cmath>
 
 #include "base/doc.h"
+#include "embed/builtin.h"
 #include "embed/grounding/align.h"
 #include "text/utf8.h"
 
@@ -142,6 +143,7 @@ Status read_grounding(const GroundingText& text, const GroundingModels& models,
                       GroundingScratch& scratch) {
   GroundingScratch::Impl& s = scratch.impl();
   grounding::align(text, s);
+  if (text.stopped()) return fail(ErrorCode::kCancelled, "grounding was given up");
   if (s.answer.size() > kMaxNeuralBytes) return {};
   if (models.encoder != nullptr) grounding::add_states(*models.encoder, s);
   if (models.detector == nullptr) return {};
@@ -177,7 +179,12 @@ const GroundingStage* Grounding::stage_for(GroundingInput input) const {
 }
 
 Result<std::shared_ptr<const Grounding>> Grounding::load(GroundingOptions options) {
-  SWY_TRY(const std::string text, base::read_file(options.model));
+  std::string text(builtin_grounding());
+  if (options.model.empty()) {
+    options.model = "the built-in grounding model";
+  } else {
+    SWY_TRY(text, base::read_file(options.model));
+  }
   SWY_TRY(GroundingModel model, read_model(text, options.model));
   auto g = std::shared_ptr<Grounding>(new Grounding(std::move(options), std::move(model)));
   const GroundingOptions& o = g->options_;

@@ -56,7 +56,7 @@ struct GroundingReport {
 };
 
 struct GroundingOptions {
-  std::string model;                                 // file of `switchyard train grounding`
+  std::string model;  // file of `switchyard train grounding`; empty: the one that is built in
   std::shared_ptr<const Encoder> encoder = nullptr;  // sentence encoder: token states
   // Token classification checkpoint over pairs (LettuceDetect and its like). Its label for words
   // without support is the one named like "hallucinated" or "unsupported", else the second.

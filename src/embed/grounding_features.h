@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,9 @@ struct GroundingText {
   std::string_view question;
   std::string_view context;
   std::string_view answer;
+  // Once true, reading and checking give up at the next sentence: kCancelled. May be null.
+  const std::atomic<bool>* stop = nullptr;
+  [[nodiscard]] bool stopped() const { return stop != nullptr && *stop; }
 };
 
 // What stands behind each group of features.

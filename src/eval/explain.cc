@@ -53,6 +53,7 @@ class Explainer {
     facts(decision);
     candidates(decision);
     chosen(decision);
+    guarded();
     if (outcome) paid(*outcome, decision);
     if (const auto times = record_.find("times")) timings(*times);
     return std::move(out_);
@@ -73,6 +74,25 @@ class Explainer {
  private:
   void line(std::string_view head, std::string_view text) {
     out_ += fmt::format("{} {}\n", styled(fmt::format("{:>11}", head), "dim", color_), text);
+  }
+
+  // What content guards, output guards and a grounding guard did.
+  void guarded() {
+    if (const auto done = record_.string_or("guards", ""); !done.empty()) line("guards", done);
+    if (const auto done = record_.string_or("output_guards", ""); !done.empty())
+      line("answer", done);
+    const auto g = record_.find("grounding");
+    if (!g) return;
+    std::string text =
+        fmt::format("{}: {}", g->string_or("guard", "?"), g->string_or("result", "?"));
+    if (const auto why = g->string_or("why", ""); !why.empty()) {
+      text += fmt::format(" ({})", why);
+    } else if (const auto p = g->find("p_unsupported")) {
+      text += fmt::format(" (p {:.3f}, {} parts without support, {} contradicted)",
+                          p->as_number().value_or(0), g->integer_or("parts", 0),
+                          g->integer_or("contradicted", 0));
+    }
+    line("grounding", text);
   }
 
   void asked(const Json& work) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/doc.h"
 #include "base/hash.h"
@@ -156,15 +157,59 @@ std::uint64_t question_key(std::string_view prompt, std::string& buffer) {
   return base::hash64(buffer);
 }
 
+// A question without text is known by its id alone.
+std::uint64_t key_of(const record::OutcomeRow& row, std::string& buffer) {
+  return row.prompt.empty() ? base::hash64(row.id, 1) : question_key(row.prompt, buffer);
+}
+
+Status leave_out(Pool& pool, const std::vector<std::size_t>& rows,
+                 const std::vector<std::string>& sets) {
+  std::vector<std::string> known;
+  for (const std::size_t row : rows) {
+    const std::string_view name = pool.table.row(row).dataset;
+    if (std::find(known.begin(), known.end(), name) == known.end()) known.emplace_back(name);
+  }
+  for (const std::string& name : sets) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      return fail(ErrorCode::kNotFound, fmt::format("no data set '{}' among the questions{}", name,
+                                                    base::did_you_mean(name, known)));
+    }
+  }
+  std::unordered_set<std::uint64_t> tested;
+  std::string buffer;
+  const auto is_left_out = [&](const record::OutcomeRow& r) {
+    return std::find(sets.begin(), sets.end(), r.dataset) != sets.end();
+  };
+  for (const std::size_t row : rows) {
+    const record::OutcomeRow r = pool.table.row(row);
+    if (!is_left_out(r)) continue;
+    pool.test.push_back(row);
+    tested.insert(key_of(r, buffer));
+  }
+  std::size_t twins = 0;
+  for (const std::size_t row : rows) {
+    const record::OutcomeRow r = pool.table.row(row);
+    if (is_left_out(r)) continue;
+    if (tested.count(key_of(r, buffer)) != 0) {
+      ++twins;
+    } else {
+      pool.train.push_back(row);
+    }
+  }
+  if (twins > 0) {
+    pool.notes.push_back(fmt::format(
+        "{} questions of other sets occur in the ones left out and are not learned from", twins));
+  }
+  return {};
+}
+
 void split_rows(Pool& pool, const std::vector<std::size_t>& rows, const PoolOptions& options) {
   const record::Split split{options.train_share, options.seed, options.by_part};
   std::unordered_map<std::uint64_t, bool> side;
   std::string buffer;
   for (const std::size_t row : rows) {
     const record::OutcomeRow r = pool.table.row(row);
-    // A question without text is known by its id alone.
-    const std::uint64_t key =
-        r.prompt.empty() ? base::hash64(r.id, 1) : question_key(r.prompt, buffer);
+    const std::uint64_t key = key_of(r, buffer);
     const bool train = side.try_emplace(key, record::is_train(r, split)).first->second;
     (train ? pool.train : pool.test).push_back(row);
   }
@@ -186,13 +231,20 @@ Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& optio
                 fmt::format("no question has an observation of all of {}", some_names(models)));
   }
   fill_cost(pool);
-  split_rows(pool, rows, options);
+  if (options.leave_out.empty()) {
+    split_rows(pool, rows, options);
+  } else {
+    SWY_DO(leave_out(pool, rows, options.leave_out));
+  }
   if (pool.test.empty() || pool.train.empty()) {
     return fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("the {} part is empty: {} questions at train share {}{}",
-                    pool.test.empty() ? "test" : "train", rows.size(), options.train_share,
-                    options.by_part ? ", split by the table's own parts; try --split hash" : ""));
+        options.leave_out.empty()
+            ? fmt::format(
+                  "the {} part is empty: {} questions at train share {}{}",
+                  pool.test.empty() ? "test" : "train", rows.size(), options.train_share,
+                  options.by_part ? ", split by the table's own parts; try --split hash" : "")
+            : "nothing is left to learn from: all questions are in the data sets left out");
   }
   return pool;
 }

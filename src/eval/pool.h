@@ -23,6 +23,9 @@ struct PoolOptions {
   std::uint64_t seed = 0;
   bool by_part =
       false;  // the table's own parts ("train", "dev", "test") decide where they are named
+  // Data sets to test on, all of them; everything else is learned from, but for questions that
+  // occur in these too. Empty: the split above.
+  std::vector<std::string> leave_out;
 };
 
 struct Pool {

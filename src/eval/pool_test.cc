@@ -94,5 +94,43 @@ TEST(Pool, AnEmptyTestPartIsAnErrorThatSaysWhatToDo) {
   EXPECT_THAT(pool.error().message, HasSubstr("test part is empty"));
 }
 
+// Three data sets; the question "one" occurs in two of them.
+record::OutcomeTable three_sets() {
+  std::string rows;
+  int id = 0;
+  for (const auto& [set, prompt] : std::vector<std::pair<const char*, const char*>>{
+           {"a", "one"}, {"a", "two"}, {"b", "One!"}, {"b", "three"}, {"c", "four"}}) {
+    rows += fmt::format(
+        R"({{"id":"{}","dataset":"{}","prompt":"{}","models":{{"S":{{"correct":1,"cost":1}}}}}})"
+        "\n",
+        id++, set, prompt);
+  }
+  return testing::table_from(rows);
+}
+
+TEST(Pool, LeavesWholeDataSetsOutAndTheirQuestionsWhereverTheyOccur) {
+  PoolOptions options;
+  options.leave_out = {"b"};
+  const auto pool = make_pool(three_sets(), options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ(pool->test.size(), 2U);
+  for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).dataset, "b");
+  EXPECT_EQ(pool->train.size(), 2U);  // "two" and "four"
+  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 questions of other sets occur")));
+}
+
+TEST(Pool, LeavingOutWhatIsNotThereOrEverythingIsAnError) {
+  PoolOptions options;
+  options.leave_out = {"bb"};
+  auto pool = make_pool(three_sets(), options);
+  ASSERT_FALSE(pool);
+  EXPECT_EQ(pool.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(pool.error().message, HasSubstr("'bb'"));
+  options.leave_out = {"a", "b", "c"};
+  pool = make_pool(three_sets(), options);
+  ASSERT_FALSE(pool);
+  EXPECT_THAT(pool.error().message, HasSubstr("nothing is left to learn from"));
+}
+
 }  // namespace
 }  // namespace swy::eval

@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <unordered_map>
 
 #include "base/json.h"
 #include "base/terminal.h"
@@ -121,7 +122,10 @@ class Again {
       one_.after = plan_.catalogue[choice->expert].name;
       costs(choice->expert);
     }
-    if (!same_plan) return judge();
+    if (!same_plan) {
+      weigh_choice(decision, *rules);
+      return judge();
+    }
     return compare(now, has_body_);
   }
 
@@ -160,6 +164,24 @@ class Again {
     return "";
   }
   using FactId = route::FactId;
+
+  // The recorded choice under this plan: its odds against those recorded, and what is believed.
+  void weigh_choice(const route::Decision& decision, const route::RuleSet& rules) {
+    const auto* choice = std::get_if<route::Choice>(&decision);
+    const double logged = decision_.number_or("propensity", 0);
+    if (choice == nullptr || !(logged > 0)) return;
+    const route::Rule& rule = rules.rules[choice->rule];
+    Scored& s = one_.scored;
+    s.weight = s.expected = s.believed = 0;  // what would never be chosen needs no belief
+    for (std::size_t i = 0; i < rule.candidates.size(); ++i) {
+      const double p = scratch_.probability[i];
+      const double believed = scratch_.beliefs[i].quality;
+      if (p > 0) s.expected += p * believed;
+      if (plan_.catalogue[rule.candidates[i]].name != one_.before) continue;
+      s.weight = p / logged;
+      s.believed = believed;
+    }
+  }
 
   ReplayOne judge() {
     one_.verdict = one_.before == one_.after ? ReplayVerdict::kSame
@@ -244,6 +266,39 @@ void write_counts(base::JsonWriter& w, std::string_view name,
   w.end_object();
 }
 
+std::string value_text(const OffPolicy& v) {
+  if (!v.refused.empty()) return fmt::format("  value: not estimated, {}\n", v.refused);
+  const auto line = [](std::string_view name, const Estimate& e) {
+    return std::isnan(e.value)
+               ? std::string()
+               : fmt::format("  {:<36} {:>9.3f} [{:.3f}, {:.3f}]\n", name, e.value, e.low, e.high);
+  };
+  return fmt::format(
+             "\n  mean score of {} scored requests, worth {:.0f} under this configuration\n"
+             "  {:<36} {:>9.3f}\n",
+             v.scored, v.effective, "as it was", v.logged) +
+         line("inverse propensity", v.ips) + line("self-normalised", v.snips) +
+         line("doubly robust", v.dr);
+}
+
+void write_value(base::JsonWriter& w, const OffPolicy& v) {
+  w.key("value").begin_object();
+  w.field("scored", static_cast<std::uint64_t>(v.scored)).field("effective", v.effective);
+  if (!v.refused.empty()) w.field("refused", v.refused);
+  if (!std::isnan(v.logged)) w.field("logged", v.logged);
+  const auto write = [&w](std::string_view name, const Estimate& e) {
+    if (std::isnan(e.value)) return;
+    w.key(name).begin_object();
+    w.field("value", e.value).field("low", e.low).field("high", e.high).end_object();
+  };
+  if (v.refused.empty()) {
+    write("ips", v.ips);
+    write("snips", v.snips);
+    write("dr", v.dr);
+  }
+  w.end_object();
+}
+
 }  // namespace
 
 ReplayOne replay_line(std::string_view line, const route::Plan& plan,
@@ -269,6 +324,8 @@ Result<ReplayReport> replay(const std::string& directory, std::string_view file_
   std::uint64_t bytes = 0;
   for (const record::LogFile& f : files) bytes += static_cast<std::uint64_t>(f.bytes);
   base::Progress progress("replay", bytes);
+  std::unordered_map<std::string, Scored> choices;
+  std::map<std::string, double> scores;  // the last one of a record counts
   SWY_TRY(const auto scanned,
           record::scan(directory, file_kind, [&](std::string_view line, const record::LogPlace&) {
             progress.advance(line.size() + 1);
@@ -277,12 +334,24 @@ Result<ReplayReport> replay(const std::string& directory, std::string_view file_
               ++broken;
             } else if (record->string_or("kind", "") != "request") {
               ++report.feedback;
+              if (const auto score = record->find("score"); score && score->as_number())
+                scores[std::string(record->string_or("record", ""))] = *score->as_number();
             } else {
-              count(report, Again(line, *record, plan, options).run(), options.differences);
+              ReplayOne one = Again(line, *record, plan, options).run();
+              if (!std::isnan(one.scored.weight)) choices[one.id] = one.scored;
+              count(report, std::move(one), options.differences);
             }
             return true;
           }));
   report.unreadable = scanned.unreadable + broken;
+  std::vector<Scored> scored;
+  for (const auto& [id, reward] : scores) {
+    const auto it = choices.find(id);
+    if (it == choices.end()) continue;
+    it->second.reward = reward;
+    scored.push_back(it->second);
+  }
+  report.value = off_policy(scored);
   return report;
 }
 
@@ -315,6 +384,7 @@ std::string to_text(const ReplayReport& r, bool color) {
         "  cost of {} requests at their recorded tokens: {:.6f} USD before, {:.6f} USD after\n",
         r.costed, r.cost_before, r.cost_after);
   }
+  if (r.what_if && r.feedback > 0) out += value_text(r.value);
   if (!r.differences.empty()) out += "\n";
   for (const ReplayOne& d : r.differences) {
     out += fmt::format("  {}  {} -> {}{}{}\n", d.id, or_refused(d.before),
@@ -348,6 +418,7 @@ std::string to_json(const ReplayReport& r) {
   w.field("cost_before_usd", r.cost_before)
       .field("cost_after_usd", r.cost_after)
       .field("costed", r.costed);
+  if (r.what_if) write_value(w, r.value);
   w.key("differences").begin_array();
   for (const ReplayOne& d : r.differences) {
     w.begin_object()

@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "eval/off_policy.h"
 #include "route/plan.h"
 #include "switchyard/result.h"
 
@@ -40,6 +42,9 @@ struct ReplayOne {
   std::string why;         // what differs, or why it cannot be compared
   double cost_before = 0;  // USD as recorded; NaN when the record has none
   double cost_after = 0;   // USD of the recorded tokens at the price of `after`; NaN when unknown
+  // What-if: of the recorded choice, but for its reward, which comes as feedback. weight NaN: the
+  // request was not routed, or the record names no propensity.
+  Scored scored{std::numeric_limits<double>::quiet_NaN()};
 };
 
 struct ReplayReport {
@@ -61,6 +66,7 @@ struct ReplayReport {
   double cost_after = 0;
   std::uint64_t costed = 0;
   std::vector<ReplayOne> differences;
+  OffPolicy value;  // what-if: what the scored requests would have earned
 
   // Nothing differed and everything could be read: the exit status of `switchyard replay`.
   [[nodiscard]] bool clean() const { return different == 0 && refused == 0 && unreadable == 0; }

@@ -22,6 +22,7 @@ namespace swy::eval {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kModels =
     "models:\n"
@@ -175,6 +176,47 @@ TEST_F(ReplayTest, AnotherConfigurationReportsWhatItWouldHaveChosen) {
   EXPECT_NEAR(r.cost_after, (30 * 200 + 10 * 2000) * 1e-6, 1e-9);
   base::JsonDoc doc;
   EXPECT_TRUE(doc.parse(to_json(r)));
+}
+
+TEST_F(ReplayTest, FeedbackSaysWhatAnotherConfigurationWouldHaveEarned) {
+  // Half of the requests by chance to each; the large model's answers are scored 1, the other's 0.
+  const auto explored = plan(config("{ type: epsilon, epsilon: 1, inner: first }"));
+  std::vector<std::string> lines;
+  for (int i = 0; i < 400; ++i) {
+    lines.push_back(record(*explored, fmt::format("a question number {}", i), false, i));
+    const bool large = lines.back().find(R"("choice":"large")") != std::string::npos;
+    lines.push_back(
+        fmt::format(R"({{"v":1,"kind":"feedback","record":"rec_{:026}","time_us":1,"score":{}}})",
+                    i, large ? 1 : 0));
+  }
+  write(lines);
+  const auto large = plan(config("{ type: weighted, weights: { small: 0, large: 1 } }"));
+  const ReplayReport r = replayed(*large, true);
+  EXPECT_EQ(r.value.refused, "");
+  EXPECT_EQ(r.value.scored, 400U);
+  EXPECT_NEAR(r.value.logged, 0.5, 0.1);
+  EXPECT_NEAR(r.value.snips.value, 1, 1e-9);
+  EXPECT_LT(r.value.ips.low, 1);
+  EXPECT_GT(r.value.ips.high, 1);
+  EXPECT_NEAR(r.value.effective, 200, 40);
+  EXPECT_THAT(to_text(r, false), HasSubstr("self-normalised"));
+  EXPECT_THAT(to_json(r), HasSubstr(R"("snips":{"value":1)"));
+}
+
+TEST_F(ReplayTest, NoValueIsMadeUpFromRecordsThatWereNotExplored) {
+  const auto cheap = plan(config("{ type: weighted, weights: { small: 1, large: 0 } }"));
+  std::vector<std::string> lines;
+  for (int i = 0; i < 100; ++i) {
+    lines.push_back(record(*cheap, fmt::format("a question number {}", i), false, i));
+    lines.push_back(fmt::format(
+        R"({{"v":1,"kind":"feedback","record":"rec_{:026}","time_us":1,"score":1}})", i));
+  }
+  write(lines);
+  const auto large = plan(config("{ type: weighted, weights: { small: 0, large: 1 } }"));
+  const ReplayReport r = replayed(*large, true);
+  EXPECT_THAT(r.value.refused, HasSubstr("too little overlap"));
+  EXPECT_THAT(to_text(r, false), HasSubstr("value: not estimated"));
+  EXPECT_THAT(to_json(r), Not(HasSubstr("snips")));
 }
 
 TEST_F(ReplayTest, WhatNeedsTheTextIsSkippedWithThatReasonUnlessTheBodyIsThere) {

@@ -27,20 +27,6 @@ struct Row {
   bool auxiliary = false;
 };
 using Rows = std::vector<Row>;
-using OnRow = std::function<Status(base::Json)>;
-
-Status each_row(const std::string& path, const OnRow& on_row) {
-  SWY_TRY(record::GzipReader reader, record::GzipReader::open(path));
-  base::JsonDoc doc;
-  for (;;) {
-    SWY_TRY(const auto line, reader.next());
-    if (!line) return {};
-    if (line->empty()) continue;
-    const auto row = doc.parse(*line);
-    if (!row) return fail_in(reader.where(), row.error());
-    if (auto ok = on_row(*row); !ok) return fail_in(reader.where(), ok.error());
-  }
-}
 
 Result<std::string> text_of(base::Json row, std::string_view key) {
   const auto value = row.find(key);
@@ -52,6 +38,24 @@ Result<std::string> text_of(base::Json row, std::string_view key) {
 std::string part_of(base::Json row) {
   const auto part = row.string_or("part", row.string_or("split", "test"));
   return std::string(part == "valid" ? "dev" : part);
+}
+
+// The question without its answer options: as people ask.
+std::string_view question_of(std::string_view text) {
+  for (const std::string_view mark : {"\nA.", "\nA)", "\n(A)"}) {
+    text = text.substr(0, text.find(mark));
+  }
+  return text;
+}
+
+// The question without its answer options, letters and digits only: what two sets have in common.
+std::string stem(std::string_view text) {
+  std::string out;
+  for (const char c : question_of(text)) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out.push_back(c);
+    if (c >= 'A' && c <= 'Z') out.push_back(static_cast<char>(c + 32));
+  }
+  return out;
 }
 
 // ---- one reader for each shape of file
@@ -72,6 +76,26 @@ Status intents(const std::string& path, Rows& out) {
   });
 }
 
+// The project's own: label, tab, id, tab, text.
+Status tabbed(const std::string& path, Rows& out) {
+  SWY_TRY(record::GzipReader reader, record::GzipReader::open(path));
+  for (;;) {
+    SWY_TRY(const auto line, reader.next());
+    if (!line) return {};
+    const std::size_t one = line->find('\t');
+    const std::size_t two = one == std::string_view::npos ? one : line->find('\t', one + 1);
+    if (two == std::string_view::npos) {
+      return fail(ErrorCode::kParse, reader.where() + ": not a label, an id and a text");
+    }
+    Row r;
+    r.label = std::string(line->substr(0, one));
+    r.id = std::string(line->substr(one + 1, two - one - 1));
+    r.text = std::string(line->substr(two + 1));
+    r.part = "train";
+    out.push_back(std::move(r));
+  }
+}
+
 using LabelOf = std::function<std::string(base::Json)>;
 
 // Outcome tables: the prompt, and a label from the row; rows with an empty label are left out.
@@ -81,7 +105,7 @@ Status prompts(const std::string& path, const LabelOf& label, Rows& out) {
     r.label = label(row);
     if (r.label.empty()) return {};
     SWY_TRY(r.text, text_of(row, "prompt"));
-    r.id = std::string(row.string_or("id", r.text));
+    r.id = stem(r.text);  // sets share questions under different ids
     r.part = part_of(row);
     out.push_back(std::move(r));
     return {};
@@ -95,7 +119,6 @@ Status dialogues(const std::string& path, Rows& out) {
     const auto turns = row.find("turns");
     if (!turns) return fail(ErrorCode::kParse, "\"turns\" is missing");
     std::string before;
-    std::size_t at = 0;
     turns->each([&](base::Json turn) {
       const std::string text(turn.string_or("text", ""));
       const auto services = turn.find("services");
@@ -104,13 +127,12 @@ Status dialogues(const std::string& path, Rows& out) {
         services->each([&](base::Json s) { service = s.as_string().value_or(""); });
         Row r;
         r.label = service.substr(0, service.rfind('_'));
-        r.id = fmt::format("{}/{}", row.string_or("id", ""), at);
+        r.id = std::string(row.string_or("id", ""));  // turns of a dialogue stay together
         r.text = before.empty() ? text : before + "\n" + text;
         r.part = part_of(row);
         out.push_back(std::move(r));
       }
       before = text;
-      ++at;
     });
     return {};
   });
@@ -207,13 +229,74 @@ std::string dataset(base::Json row) {
 struct Source {
   std::string path;  // under the data folder
   std::function<Status(const std::string&, Rows&)> read;
+  bool written = false;  // under the folder of the project's own rows
 };
 struct SetPlan {
   std::string_view name;
   std::string_view source;
   std::vector<Source> train, test;
   bool fill = false;  // training files after the first give only labels that the first lacks
+  std::string_view shipped = {};
 };
+
+// Exam questions twice: without their options, and with them as auxiliary rows.
+Source both_ways(const Source& source) {
+  const auto read = source.read;
+  return {source.path, [read](const std::string& path, Rows& out) -> Status {
+            constexpr std::size_t kShort = 20;  // "Which is true?" says nothing on its own
+            const std::size_t before = out.size();
+            SWY_DO(read(path, out));
+            for (std::size_t i = before, n = out.size(); i < n; ++i) {
+              const std::string_view bare = question_of(out[i].text);
+              if (bare.size() <= kShort || bare.size() == out[i].text.size()) continue;
+              Row row = out[i];
+              row.text = std::string(bare);
+              out[i].auxiliary = true;
+              out.push_back(std::move(row));
+            }
+            return {};
+          }};
+}
+
+// Every sixteenth everyday request: a subject has none of them.
+Source everyday(std::string path) {
+  return {std::move(path), [](const std::string& p, Rows& out) -> Status {
+            Rows all;
+            SWY_DO(intents(p, all));
+            for (std::size_t i = 0; i < all.size(); i += 16) {
+              if (all[i].out_of_scope) continue;
+              all[i].label = "other";
+              out.push_back(std::move(all[i]));
+            }
+            return {};
+          }};
+}
+
+// What kind of work a data set's prompts ask for; "" where they are of several kinds.
+std::string task_of(base::Json row) {
+  static const std::unordered_map<std::string_view, std::string_view> kTasks = {
+      {"gsm8k", "math"},
+      {"math", "math"},
+      {"agentverse-mgsm", "math"},
+      {"mbpp", "code"},
+      {"human_eval", "code"},
+      {"coding", "code"},
+      {"agentverse-logicgrid", "reasoning"},
+      {"natural_qa", "knowledge"},
+      {"trivia_qa", "knowledge"},
+      {"openbook_qa", "knowledge"},
+      {"commonsense_qa", "knowledge"},
+      {"arc_challenge", "knowledge"},
+      {"mmlu", "knowledge"},
+      {"commongen", "writing"},
+      {"writing", "writing"},
+      {"roleplay", "writing"},
+      {"extraction", "extraction"},
+      {"humanities", "knowledge"},
+      {"stem", "knowledge"}};
+  const auto found = kTasks.find(row.string_or("domain", ""));
+  return found == kTasks.end() ? std::string() : std::string(found->second);
+}
 
 Source intent_file(std::string path) { return {std::move(path), intents}; }
 Source table(std::string path, const LabelOf& label) {
@@ -241,12 +324,27 @@ std::vector<SetPlan> make_plans() {
                    {{"sgd/sgd-train.jsonl.gz", dialogues}},
                    {{"sgd/sgd-dev.jsonl.gz", dialogues}, {"sgd/sgd-test.jsonl.gz", dialogues}}});
   plans.push_back(
-      {"mmlu_pro", "mmlu_pro, routellm, zeroeval", domains, {table(pro, domain)}, true});
+      {"mmlu_pro", "mmlu_pro, routellm, zeroeval", domains, {table(pro, domain)}, true, "domain"});
+  std::vector<Source> asked;
+  for (const Source& source : domains) asked.push_back(both_ways(source));
+  asked.push_back({"domain/questions.tsv", tabbed, true});
+  asked.push_back(everyday("intents/clinc150.jsonl.gz"));
   plans.push_back({"vsr_domain",
                    "vsr_cases",
-                   domains,
+                   asked,
                    {case_file("vsr_cases/domain_classify_cases.jsonl.gz", "question", "category"),
-                    case_file("vsr_cases/domain_bench.jsonl.gz", "text", "true_label")}});
+                    case_file("vsr_cases/domain_bench.jsonl.gz", "text", "true_label")},
+                   false,
+                   "domain"});
+  plans.push_back({"task",
+                   "llmrouter, routellm",
+                   {},
+                   {table("llmrouter/llmrouter_dc-train.jsonl.gz", task_of),
+                    table("llmrouter/llmrouter_dc-test.jsonl.gz", task_of),
+                    table("llmrouter/routeprofile-test.jsonl.gz", task_of),
+                    table("routellm/routellm-mtbench.jsonl.gz", task_of)},
+                   false,
+                   "task"});
   plans.push_back({"mmlu_subjects", "routellm", {table(mmlu, domain)}, {table(mmlu, domain)}});
   std::vector<Source> sets = {table(mmlu, dataset), table(redux, dataset)};
   for (const char* path :
@@ -259,26 +357,14 @@ std::vector<SetPlan> make_plans() {
   return plans;
 }
 
-// The question without its answer options, letters and digits only: what two sets have in common.
-std::string stem(std::string_view text) {
-  for (const std::string_view mark : {"\nA.", "\nA)", "\n(A)"}) {
-    text = text.substr(0, text.find(mark));
-  }
-  std::string out;
-  for (const char c : text) {
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out.push_back(c);
-    if (c >= 'A' && c <= 'Z') out.push_back(static_cast<char>(c + 32));
-  }
-  return out;
-}
-
 // Files that are missing are skipped; kNotFound when all are.
-Status read_all(const std::vector<Source>& sources, const std::string& data, bool fill, Rows& out) {
+Status read_all(const std::vector<Source>& sources, const std::string& data,
+                const std::string& written, bool fill, Rows& out) {
   bool any = false;
   std::unordered_set<std::string> first;
   std::string last;
   for (const Source& source : sources) {
-    last = (fs::path(data) / source.path).string();
+    last = (fs::path(source.written ? written : data) / source.path).string();
     if (!fs::exists(last)) continue;
     const std::size_t before = out.size();
     SWY_DO(source.read(last, out));
@@ -293,7 +379,7 @@ Status read_all(const std::vector<Source>& sources, const std::string& data, boo
     }
     any = true;
   }
-  return any ? Status{} : fail(ErrorCode::kNotFound, last + ": no such file");
+  return any || sources.empty() ? Status{} : fail(ErrorCode::kNotFound, last + ": no such file");
 }
 
 SignalSet assemble(const SetPlan& plan, Rows train, Rows test) {
@@ -309,7 +395,11 @@ SignalSet assemble(const SetPlan& plan, Rows train, Rows test) {
   for (const Row& r : train) {
     if (!r.out_of_scope) learned.insert(r.label);
   }
-  SignalSet set{std::string(plan.name), std::string(plan.source), {}, {}, {}};
+  if (plan.train.empty()) {
+    for (const Row& r : test) learned.insert(r.label);
+  }
+  SignalSet set{std::string(plan.name),   std::string(plan.source), {}, {}, {},
+                std::string(plan.shipped)};
   std::vector<std::vector<std::string>> names;
   const auto add = [&](Row& r, std::vector<std::uint32_t>& rows, bool outside) {
     rows.push_back(static_cast<std::uint32_t>(set.examples.rows.size()));
@@ -330,6 +420,19 @@ const std::vector<SetPlan>& plans() {
 
 }  // namespace
 
+Status each_row(const std::string& path, const std::function<Status(base::Json)>& on_row) {
+  SWY_TRY(record::GzipReader reader, record::GzipReader::open(path));
+  base::JsonDoc doc;
+  for (;;) {
+    SWY_TRY(const auto line, reader.next());
+    if (!line) return {};
+    if (line->empty()) continue;
+    const auto row = doc.parse(*line);
+    if (!row) return fail_in(reader.where(), row.error());
+    if (auto ok = on_row(*row); !ok) return fail_in(reader.where(), ok.error());
+  }
+}
+
 std::string_view mmlu_category(std::string_view subject) {
   for (const auto& [name, category] : kSubjects) {
     if (name == subject) return category;
@@ -346,17 +449,17 @@ const std::vector<std::string_view>& signal_set_names() {
   return kNames;
 }
 
-Result<SignalSet> load_signal_set(std::string_view name, const std::string& train_data,
-                                  const std::string& data) {
+Result<SignalSet> load_signal_set(std::string_view name, const SignalFolders& folders) {
   for (const SetPlan& plan : plans()) {
     if (plan.name != name) continue;
     Rows train, test;
-    SWY_DO(read_all(plan.train, train_data, plan.fill, train));
-    SWY_DO(read_all(plan.test, data, false, test));
+    SWY_DO(read_all(plan.train, folders.train, folders.written, plan.fill, train));
+    SWY_DO(read_all(plan.test, folders.measure, folders.written, false, test));
     SignalSet set = assemble(plan, std::move(train), std::move(test));
-    if (set.train.empty() || set.test.empty()) {
-      return fail(ErrorCode::kNotFound, fmt::format("{}: no rows to {}", name,
-                                                    set.train.empty() ? "learn from" : "measure"));
+    const bool untaught = set.train.empty() && !plan.train.empty();
+    if (untaught || set.test.empty()) {
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("{}: no rows to {}", name, untaught ? "learn from" : "measure"));
     }
     return set;
   }

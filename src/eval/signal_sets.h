@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "learn/examples.h"
 #include "switchyard/result.h"
 
@@ -20,16 +22,25 @@ struct SignalSet {
   learn::Examples examples;
   std::vector<std::uint32_t> train;  // learning and calibration
   std::vector<std::uint32_t> test;   // part "test" where there are such rows, else "dev"
+  std::string shipped;               // the built-in head that knows these labels, or ""
 };
 
 // The sets by name, in the order of the table.
 const std::vector<std::string_view>& signal_set_names();
 
-// `train_data` gives the rows with part "train", `data` those to be measured on. kNotFound when the
-// set's files are missing from either, kParse for a row that is not what it should be. A training
-// row whose question occurs among the test rows is left out.
-Result<SignalSet> load_signal_set(std::string_view name, const std::string& train_data,
-                                  const std::string& data);
+struct SignalFolders {
+  std::string train;    // gives the rows with part "train"
+  std::string measure;  // gives those to be measured on
+  std::string written;  // the project's own rows (tests/data); may be absent
+};
+
+// kNotFound when the set's files are missing, kParse for a row that is not what it should be. A
+// training row whose question occurs among the test rows is left out. A set that only measures a
+// shipped head has no training rows.
+Result<SignalSet> load_signal_set(std::string_view name, const SignalFolders& folders);
+
+// Calls `on_row` with each line of a JSONL file, gzip or not; errors begin with file and line.
+Status each_row(const std::string& path, const std::function<Status(base::Json)>& on_row);
 
 // Labels of the domain head for MMLU's subjects: the 14 categories of MMLU-Pro; "" for a subject
 // that fits none.

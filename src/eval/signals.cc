@@ -12,9 +12,11 @@
 #include <set>
 #include <thread>
 
+#include "embed/builtin.h"
 #include "embed/gram_index.h"
 #include "embed/head_file.h"
 #include "eval/signal_sets.h"
+#include "eval/signals_served.h"
 #include "learn/figures.h"
 #include "switchyard/env.h"
 #include "text/language.h"
@@ -78,27 +80,72 @@ Status measure(const SignalsOptions& o, const Measured& m, std::span<const Way> 
   return {};
 }
 
-// Keeps `limit` of the training rows, those with the smallest split points.
-void limit_training(SignalSet& set, std::size_t limit, std::uint64_t seed) {
-  if (set.train.size() <= limit) return;
-  std::sort(set.train.begin(), set.train.end(), [&](std::uint32_t a, std::uint32_t b) {
+// Keeps `limit` of the rows, those with the smallest split points.
+void keep_some(const SignalSet& set, std::size_t limit, std::uint64_t seed,
+               std::vector<std::uint32_t>& rows) {
+  if (rows.size() <= limit) return;
+  std::sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
     return learn::split_point(set.examples.rows[a].id, seed) <
            learn::split_point(set.examples.rows[b].id, seed);
   });
-  set.train.resize(limit);
-  std::sort(set.train.begin(), set.train.end());
+  rows.resize(limit);
+  std::sort(rows.begin(), rows.end());
+}
+
+void keep_some(SignalSet& set, const SignalsOptions& o) {
+  keep_some(set, o.max_train, o.seed, set.train);
+  keep_some(set, o.max_test, o.seed, set.test);
   // Rows that are not used any more need no embedding.
-  for (std::uint32_t r = 0, used = 0; r < set.examples.rows.size(); ++r) {
-    if (used < set.train.size() && set.train[used] == r) {
-      ++used;
-    } else if (std::find(set.test.begin(), set.test.end(), r) == set.test.end()) {
-      set.examples.rows[r].text.clear();
-    }
+  std::vector<bool> used(set.examples.rows.size());
+  for (const std::uint32_t r : set.train) used[r] = true;
+  for (const std::uint32_t r : set.test) used[r] = true;
+  for (std::size_t r = 0; r < used.size(); ++r) {
+    if (!used[r]) set.examples.rows[r].text.clear();
   }
 }
 
+// The head that comes with the program, on rows it has not learned from (tools/heads.py leaves out
+// what is measured here).
+Status measure_shipped(Measured& m, SignalReport& report) {
+  const std::string shipped_static(embed::builtin_static()->content_hash());
+  embed::HeadInputs given{shipped_static, m.encoder.hash};
+  auto head = embed::builtin_head(m.set.shipped, given);
+  if (!head && head.error().code == ErrorCode::kInvalidArgument) {  // of another encoder
+    given.encoder_hash.clear();
+    head = embed::builtin_head(m.set.shipped, given);
+  }
+  if (!head) return tl::unexpected(head.error());
+  if ((*head)->uses_static() && m.fixed.hash != shipped_static) return {};
+  learn::Examples examples = m.set.examples;  // with the head's own numbers of labels
+  const auto labels = (*head)->labels();
+  for (learn::Example& e : examples.rows) {
+    for (std::uint32_t& label : e.labels) {
+      const auto at = std::find(labels.begin(), labels.end(), m.set.examples.labels[label]);
+      if (at == labels.end()) {
+        return fail(ErrorCode::kInvalidArgument,
+                    fmt::format("{}: the shipped head does not know \"{}\"", m.set.name,
+                                m.set.examples.labels[label]));
+      }
+      label = static_cast<std::uint32_t>(at - labels.begin());
+    }
+  }
+  const learn::TrainData data{examples, m.fixed.view(), m.encoder.view()};
+  std::vector<Way> ways = {{"shipped", true, (*head)->uses_static(), false, HeadUse::kCheap}};
+  if ((*head)->has_encoder_stage()) {
+    ways.push_back({"shipped, cascade", true, (*head)->uses_static(), true, HeadUse::kCascade});
+  }
+  for (const Way& way : ways) {
+    SignalRow row{m.set.name, std::string(way.name), 0, labels.size(), {}, 0, 0};
+    row.figures = learn::score_head(**head, way.use, data, m.set.test);
+    row.us = time_of(way, m, row.figures);
+    row.head_bytes = (*head)->memory_bytes();
+    report.rows.push_back(std::move(row));
+  }
+  return {};
+}
+
 Status evaluate_set(const SignalsOptions& o, SignalSet set, SignalReport& report) {
-  limit_training(set, o.max_train, o.seed);
+  keep_some(set, o);
   Measured m{set, {}, {}};
   const auto texts = learn::texts_of(set.examples);
   if (o.static_embedding != nullptr) {
@@ -111,6 +158,8 @@ Status evaluate_set(const SignalsOptions& o, SignalSet set, SignalReport& report
     report.encoder_name = m.encoder.name, report.encoder_bytes = m.encoder.memory_bytes;
   }
   const bool fixed = m.fixed.dims != 0;
+  if (!set.shipped.empty()) SWY_DO(measure_shipped(m, report));
+  if (set.train.empty()) return {};
   const Way grams{"n-grams", true, false, false, HeadUse::kCheap};
   SWY_DO(measure(o, m, {&grams, 1}, report));
   if (fixed) {
@@ -297,14 +346,16 @@ bool wanted(const SignalsOptions& o, std::string_view name) {
 
 Result<SignalReport> evaluate_signals(const SignalsOptions& options) {
   SignalReport report;
-  const std::string& train = options.train_data.empty() ? options.data : options.train_data;
+  const std::int64_t start = system_clock().mono_ns();
+  const SignalFolders folders{options.train_data.empty() ? options.data : options.train_data,
+                              options.data, options.written};
   for (const std::string_view name : signal_set_names()) {
     if (!wanted(options, name)) {
       report.notes.push_back(fmt::format("{} was not measured: not asked for", name));
       continue;
     }
     step(options, std::string(name));
-    auto set = load_signal_set(name, train, options.data);
+    auto set = load_signal_set(name, folders);
     if (!set && set.error().code == ErrorCode::kNotFound) {
       report.notes.push_back(fmt::format("{} is left out: {}", name, set.error().message));
       continue;
@@ -321,8 +372,15 @@ Result<SignalReport> evaluate_signals(const SignalsOptions& options) {
     }
   }
   if (wanted(options, "language")) evaluate_language(report);
+  if (wanted(options, "served")) {
+    step(options, "served");
+    SWY_DO(evaluate_served(options, report));
+  }
   note_load(report);
-  if (report.rows.empty() && report.tools.empty() && report.language_samples == 0) {
+  report.max_train = options.max_train, report.max_test = options.max_test;
+  report.seconds = static_cast<double>(system_clock().mono_ns() - start) / 1e9;
+  if (report.rows.empty() && report.tools.empty() && report.served.empty() &&
+      report.language_samples == 0) {
     return fail(ErrorCode::kNotFound, options.data + " holds none of the sets asked for");
   }
   return report;

@@ -17,6 +17,25 @@ constexpr std::size_t kMaxLanes = 512;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
+// Where the text is cut, near `wanted` and behind `sent`: not inside a character, and not inside a
+// hit. Hits that begin at or before `sent`, and what overlaps them, leave whole; the others wait.
+// REQUIRES: hits sorted by begin; sent < wanted < text.size().
+std::size_t place_to_cut(std::string_view text, std::size_t sent, std::size_t wanted,
+                         const std::vector<route::OutputHit>& hits) {
+  std::size_t cut = wanted;
+  while (cut > sent + 1 && wanted - cut < 3 && continues(text[cut])) --cut;
+  if (continues(text[cut])) cut = wanted;  // more than a character has: not UTF-8
+  std::size_t whole = sent;                // the end of what must leave together
+  for (const route::OutputHit& h : hits) {
+    if (h.begin <= sent || h.begin < whole) whole = std::max(whole, h.end);
+  }
+  if (cut <= whole) return whole;
+  for (auto h = hits.rbegin(); h != hits.rend(); ++h) {
+    if (h->begin < cut && h->end > cut) cut = h->begin;
+  }
+  return cut;
+}
+
 }  // namespace
 
 OutputWindow::OutputWindow(const std::vector<const route::OutputGuard*>& guards)
@@ -59,11 +78,11 @@ bool OutputWindow::look(bool last, std::string& out) {
   }
   std::stable_sort(seen.begin(), seen.end(),
                    [](const Seen& a, const Seen& b) { return a.hit.begin < b.hit.begin; });
-  std::size_t cut = last ? buffer_.size() : sent_ + window_ / 2;
-  while (cut > sent_ && cut < buffer_.size() && continues(buffer_[cut])) --cut;
-  for (const Seen& s :
-       seen) {  // a hit is not cut: it waits, or leaves whole when it fills the half
-    if (s.hit.begin < cut && s.hit.end > cut) cut = s.hit.begin > sent_ ? s.hit.begin : s.hit.end;
+  std::size_t cut = buffer_.size();
+  if (!last) {
+    std::vector<route::OutputHit> all;
+    for (const Seen& s : seen) all.push_back(s.hit);
+    cut = place_to_cut(buffer_, sent_, sent_ + window_ / 2, all);
   }
   std::size_t at = sent_;
   for (const Seen& s : seen) {
@@ -133,6 +152,7 @@ AnswerFilter::Lane& AnswerFilter::lane(std::size_t choice, std::size_t call, boo
   if (it != lanes_.end()) return it->second;
   // More texts than any request can ask for: the last ones share a lane rather than memory.
   Lane& made = lanes_[lanes_.size() < kMaxLanes ? key : LaneKey{kMaxLanes, 0}];
+  made.choice = choice;
   made.arguments = arguments;
   if (!guards_.empty() && !arguments && made.window == nullptr)
     made.window = std::make_unique<OutputWindow>(guards_);
@@ -148,6 +168,13 @@ std::string AnswerFilter::pass(Lane& lane, std::string_view piece, bool last) {
   }
   std::string out;
   lane.restorer.push(vault_, guarded, last, out, lane.arguments);
+  if (limit_ > 0 && !lane.arguments && !out.empty()) {
+    std::string& text = texts_[lane.choice];
+    const std::size_t room = limit_ - kept_;
+    cut_ = cut_ || out.size() > room;
+    text.append(out, 0, room);
+    kept_ += std::min(room, out.size());
+  }
   return out;
 }
 
@@ -196,7 +223,7 @@ void AnswerFilter::event(base::JsonDoc& parser, const wire::SseEvent& e, std::st
     for (const std::size_t choice : open) {
       if (blocked_ == nullptr) flush(chunk, choice);
     }
-    if (blocked_ == nullptr) out_ += raw;
+    if (blocked_ == nullptr) (limit_ > 0 ? end_ : out_) += raw;
     return;
   }
   const auto root = parser.parse(e.data);
@@ -208,6 +235,11 @@ void AnswerFilter::event(base::JsonDoc& parser, const wire::SseEvent& e, std::st
   chunk.id = root->string_or("id", "");
   chunk.model = root->string_or("model", "");
   chunk.created = root->integer_or("created", 0);
+  if (limit_ > 0) {
+    id_ = chunk.id;
+    model_ = chunk.model;
+    created_ = chunk.created;
+  }
   choices->each([&](const base::Json& c) {
     Chunk::Choice choice;
     choice.index = index_in(c, chunk.choices.size());

@@ -1,5 +1,6 @@
 // AnswerFilter: what happens to an answer's text on its way to the client: output guards look at it
-// in a window, and placeholders of a masked request get back what they stand for.
+// in a window, placeholders of a masked request get back what they stand for, and the text that
+// left is kept for a guard that looks at the whole.
 //
 // When to use: one per exchange that needs it (active()); without it bytes pass unchanged.
 // Threading: one exchange's coroutine. Ownership: borrows the rule and guards (the exchange pins
@@ -49,6 +50,18 @@ class AnswerFilter {
   AnswerFilter(std::vector<const route::OutputGuard*> guards, text::PiiVault vault)
       : guards_(std::move(guards)), vault_(std::move(vault)) {}
 
+  // Keeps the message texts as they leave, at most `limit` bytes, and holds the end of
+  // a stream ([DONE]) back.
+  void collect(std::size_t limit) { limit_ = limit; }
+  [[nodiscard]] const std::map<std::size_t, std::string>& texts() const { return texts_; }
+  [[nodiscard]] bool cut() const { return cut_; }  // some text was longer
+  // What was held back at the end; "" when no [DONE] came.
+  [[nodiscard]] const std::string& end() const { return end_; }
+  // Of the stream's latest chunk.
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& model() const { return model_; }
+  [[nodiscard]] std::int64_t created() const { return created_; }
+
   // A whole answer, rewritten in place. false: blocked.
   bool whole(std::string& body);
   // Whole events in, whole events out; the view lives until the next call. Look at blocked() then.
@@ -62,6 +75,7 @@ class AnswerFilter {
   struct Lane {  // one text that grows: a choice's content, or a tool call's arguments
     std::unique_ptr<OutputWindow> window;
     text::PiiRestorer restorer;
+    std::size_t choice = 0;
     bool arguments = false;
     bool ended = false;
   };
@@ -75,6 +89,11 @@ class AnswerFilter {
 
   std::vector<const route::OutputGuard*> guards_;
   text::PiiVault vault_;
+  std::size_t limit_ = 0, kept_ = 0;
+  std::map<std::size_t, std::string> texts_;  // by choice
+  bool cut_ = false;
+  std::string end_, id_, model_;
+  std::int64_t created_ = 0;
   std::map<LaneKey, Lane> lanes_;
   wire::SseParser sse_;
   std::string out_, json_;

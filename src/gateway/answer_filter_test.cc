@@ -178,5 +178,32 @@ TEST(AnswerFilter, CommentsUsageAndErrorsPassUnchanged) {
   EXPECT_EQ(filter.events(parser, events), events);
 }
 
+TEST(OutputWindow, TextThatIsNotUtf8DoesNotStopIt) {
+  const auto mask =
+      guard("{ type: phrases, any: [secret], action: mask, replace: '*', window: 64 }");
+  const std::vector<const route::OutputGuard*> guards = {mask.get()};
+  OutputWindow window(guards);
+  std::string out;
+  const std::string text(1000, '\x9c');
+  EXPECT_TRUE(window.push(text, false, out));
+  EXPECT_TRUE(window.push(" secret", true, out));
+  EXPECT_EQ(out, text + " *");
+}
+
+TEST(OutputWindow, HitsOfTwoGuardsThatOverlapAtTheCutAreBothMasked) {
+  const auto early =
+      guard("{ type: phrases, regex: ['a[^ ]*b'], action: mask, replace: '<', window: 64 }");
+  const auto late =
+      guard("{ type: phrases, regex: ['b[^ ]*c'], action: mask, replace: '>', window: 64 }");
+  const std::vector<const route::OutputGuard*> guards = {late.get(), early.get()};
+  for (std::size_t before = 0; before < 70; ++before) {
+    OutputWindow window(guards);
+    std::string out;
+    ASSERT_TRUE(
+        window.push(std::string(before, ' ') + "a12345b6789c" + std::string(60, ' '), true, out));
+    EXPECT_EQ(out.find_first_of("123456789abc"), std::string::npos) << before << ": " << out;
+  }
+}
+
 }  // namespace
 }  // namespace swy::gateway

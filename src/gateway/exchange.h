@@ -2,12 +2,15 @@
 // coroutine.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "chat/answer.h"
 #include "chat/error.h"
+#include "gateway/answer_check.h"
 #include "gateway/masking.h"
 #include "gateway/snapshot.h"
 #include "record/record_id.h"
@@ -64,6 +67,7 @@ struct Exchange {
   // what guards demand of the request and its answer, and what became of it
   Demands demands;
   std::unique_ptr<AnswerFilter> filter;  // of the answer; null: it passes as it is
+  std::unique_ptr<AnswerCheck> check;    // of the whole answer; null: no such guard
   LiveCall live;
 
   // how it ended
@@ -77,6 +81,11 @@ struct Exchange {
   std::optional<NanoUsd> cost;
 
   void fail_with(Error why) { error = std::move(why); }
+  // What an upstream did wrong, said of it.
+  [[nodiscard]] Error upstream_error(const Error& why) const {
+    return {why.code,
+            fmt::format("upstream '{}' (model {}): {}", card().upstream, card().name, why.message)};
+  }
   [[nodiscard]] const Card& card() const { return snapshot->plan().catalogue[expert]; }
 };
 

@@ -59,6 +59,10 @@ void write_guards(base::JsonWriter& w, const Exchange& x) {
   if (!x.demands.notes.empty()) w.field("guards", x.demands.notes);
   const std::string output = x.filter ? x.filter->note() : std::string();
   if (!output.empty()) w.field("output_guards", output);
+  if (x.check && !x.check->pending()) {
+    w.key("grounding");
+    x.check->write(w, false);
+  }
 }
 
 void write_times(base::JsonWriter& w, const Exchange& x, std::int64_t now_ns) {

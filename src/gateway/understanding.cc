@@ -16,16 +16,22 @@ Understanding::Understanding(const UnderstandingOptions& options, base::Metrics&
       failed_(metrics.counter("switchyard_encodings_total", "", {{"result", "failed"}})),
       batch_us_(metrics.histogram("switchyard_encode_batch_seconds",
                                   "Time of one batch in the compute pool.")) {
-  for (std::int64_t i = 0; i < options.threads; ++i) threads_.emplace_back([this] { run(); });
+  for (std::int64_t i = 0; i < options.threads; ++i)
+    threads_.emplace_back([this] { serve(encodings_); });
+  threads_.emplace_back([this] { serve(works_); });
 }
 
 Understanding::~Understanding() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
-    queue_.clear();
+    encodings_.queue.clear();
+    for (const Job& job : works_.queue) job.ticket->dropped = true;
+    works_.queue.clear();
+    if (working_ != nullptr) working_->dropped = true;
   }
-  ready_.notify_all();
+  encodings_.ready.notify_all();
+  works_.ready.notify_all();
   for (std::thread& t : threads_) t.join();
 }
 
@@ -36,37 +42,59 @@ std::shared_ptr<Understanding::Ticket> Understanding::ask(std::shared_ptr<const 
   auto ticket = std::make_shared<Ticket>();
   ticket->key = key;
   ticket->done = std::move(done);
-  {
-    const std::lock_guard lock(mutex_);
-    if (queue_.size() >= queue_limit_) {
-      refused_.add();
-      return nullptr;
-    }
-    queue_.push_back({std::move(plan), std::move(text), &loop, ticket});
+  if (!add(encodings_, {std::move(plan), std::move(text), {}, &loop, ticket})) {
+    refused_.add();
+    return nullptr;
   }
-  ready_.notify_one();
   return ticket;
 }
 
-std::vector<Understanding::Job> Understanding::take() {
+std::shared_ptr<Understanding::Ticket> Understanding::run(Work work, net::Loop& loop,
+                                                          std::function<void()> done) {
+  auto ticket = std::make_shared<Ticket>();
+  ticket->done = std::move(done);
+  return add(works_, {nullptr, {}, std::move(work), &loop, ticket}) ? ticket : nullptr;
+}
+
+bool Understanding::add(Lane& lane, Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (lane.queue.size() >= queue_limit_) return false;
+    lane.queue.push_back(std::move(job));
+  }
+  lane.ready.notify_one();
+  return true;
+}
+
+std::vector<Understanding::Job> Understanding::take(Lane& lane) {
   std::vector<Job> jobs;
   std::unique_lock lock(mutex_);
-  ready_.wait(lock, [this] { return ending_ || !queue_.empty(); });
+  lane.ready.wait(lock, [&] { return ending_ || !lane.queue.empty(); });
   if (ending_) return jobs;
-  const auto* const encoder =
-      queue_.front().plan->encoders[queue_.front().ticket->key.encoder].encoder.get();
-  for (auto it = queue_.begin(); it != queue_.end() && jobs.size() < batch_;) {
-    const bool same = it->plan->encoders[it->ticket->key.encoder].encoder.get() == encoder;
+  const auto encoder_of = [](const Job& j) {
+    return j.work ? nullptr : j.plan->encoders[j.ticket->key.encoder].encoder.get();
+  };
+  const auto* const encoder = encoder_of(lane.queue.front());
+  const std::size_t most = encoder == nullptr ? 1 : batch_;
+  for (auto it = lane.queue.begin(); it != lane.queue.end() && jobs.size() < most;) {
+    const bool same = encoder_of(*it) == encoder;
     if (same && !it->ticket->dropped) jobs.push_back(std::move(*it));
-    it = same ? queue_.erase(it) : std::next(it);
+    it = same ? lane.queue.erase(it) : std::next(it);
   }
+  if (!jobs.empty() && jobs.front().work) working_ = jobs.front().ticket;
   return jobs;
 }
 
-void Understanding::run() {
+void Understanding::serve(Lane& lane) {
   for (;;) {
-    std::vector<Job> jobs = take();
-    if (!jobs.empty()) encode(jobs);
+    std::vector<Job> jobs = take(lane);
+    if (!jobs.empty() && jobs.front().work) {
+      jobs.front().work(jobs.front().ticket->dropped);
+      tell(jobs.front());
+    } else if (!jobs.empty()) {
+      encode(jobs);
+    }
+    jobs.clear();
     const std::lock_guard lock(mutex_);
     if (ending_) return;
   }
@@ -92,12 +120,30 @@ void Understanding::encode(std::vector<Job>& jobs) {
       ticket->result.state = route::Encoding::State::kReady;
       ticket->result.values.assign(row.begin(), row.end());
     }
-    jobs[i].loop->post([ticket] {
-      if (ticket->dropped) return;
-      ticket->finished = true;
-      ticket->done();
-    });
+    tell(jobs[i]);
   }
+}
+
+void Understanding::tell(const Job& job) {
+  job.loop->post([ticket = job.ticket] {
+    if (ticket->dropped) return;
+    ticket->finished = true;
+    ticket->done();
+  });
+}
+
+base::Task<route::Encoding::State> Errand::run(Understanding::Work work, std::int64_t patience_ns) {
+  ticket_ = pool_.run(std::move(work), loop_, [this] {
+    if (asleep_ != nullptr) asleep_->interrupt();
+  });
+  if (ticket_ == nullptr) co_return route::Encoding::State::kBusy;
+  net::Loop::Sleep sleep(loop_, patience_ns);
+  asleep_ = &sleep;
+  co_await sleep;
+  asleep_ = nullptr;
+  if (ticket_->finished) co_return route::Encoding::State::kReady;
+  ticket_->dropped = true;
+  co_return route::Encoding::State::kLate;
 }
 
 Understood::~Understood() {

@@ -1,4 +1,4 @@
-// Understanding: the compute pool that encodes texts for decisions.
+// Understanding: the compute pool that encodes texts for decisions and judges answers.
 //
 // When to use: a worker whose decide() answered Need asks for the encodings and is told on its own
 // loop. Requests that wait for the same encoder are encoded as one batch. The queue is bounded:
@@ -31,8 +31,8 @@ class Understanding {
  public:
   // One text's way through the pool.
   struct Ticket {
-    route::EncodingKey key;
-    route::Encoding result;             // written by the pool, read once `finished`
+    route::EncodingKey key;             // of ask()
+    route::Encoding result;             // of ask(): written by the pool, read once `finished`
     std::function<void()> done;         // called on the asker's loop unless `dropped`
     std::atomic<bool> dropped = false;  // the asker went away or stopped waiting
     bool finished = false;              // set on the asker's loop
@@ -47,30 +47,64 @@ class Understanding {
   std::shared_ptr<Ticket> ask(std::shared_ptr<const route::Plan> plan, route::EncodingKey key,
                               std::string text, net::Loop& loop, std::function<void()> done);
   void late() { late_.add(); }  // an asker stopped waiting
+  // What is not an encoding has a queue, as long, and a thread of its own: it may take much longer.
+  // The argument turns true when the asker went away: give up then.
+  using Work = std::function<void(const std::atomic<bool>& stop)>;
+  // Runs `work`, which owns what it touches, and then `done` on the asker's loop. nullptr: the
+  // queue is full.
+  std::shared_ptr<Ticket> run(Work work, net::Loop& loop, std::function<void()> done);
 
  private:
   struct Job {
     std::shared_ptr<const route::Plan> plan;
     std::string text;
+    Work work;  // set: instead of encoding
     net::Loop* loop = nullptr;
     std::shared_ptr<Ticket> ticket;
   };
-  void run();
-  // The oldest job and those behind it for the same encoder. Waits; empty when the pool ends.
-  std::vector<Job> take();
+  struct Lane {
+    std::deque<Job> queue;
+    std::condition_variable ready;
+  };
+  void serve(Lane& lane);
+  bool add(Lane& lane, Job job);  // false: the queue is full
+  static void tell(const Job& job);
+  // The oldest job and, when it encodes, those behind it for the same encoder. Waits; empty when
+  // the pool ends.
+  std::vector<Job> take(Lane& lane);
   void encode(std::vector<Job>& jobs);
 
   const std::size_t queue_limit_, batch_;
   std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<Job> queue_;  // guarded by mutex_
-  bool ending_ = false;    // guarded by mutex_
+  Lane encodings_, works_;           // guarded by mutex_
+  std::shared_ptr<Ticket> working_;  // what works_ is at; guarded by mutex_
+  bool ending_ = false;              // guarded by mutex_
   base::Counter& encoded_;
   base::Counter& refused_;
   base::Counter& late_;
   base::Counter& failed_;
   base::Histogram& batch_us_;
   std::vector<std::thread> threads_;  // last: they use everything above
+};
+
+// One piece of work that a coroutine waits for. On its loop's thread; destroying it drops the work.
+class Errand {
+ public:
+  Errand(Understanding& pool, net::Loop& loop) : pool_(pool), loop_(loop) {}
+  ~Errand() {
+    if (ticket_ != nullptr) ticket_->dropped = true;
+  }
+  Errand(const Errand&) = delete;
+  Errand& operator=(const Errand&) = delete;
+  // kReady: done. kLate: still running, or waiting, when the time was over. kBusy: the queue was
+  // full. `work` owns what it touches: it may run on when nobody waits any more.
+  base::Task<route::Encoding::State> run(Understanding::Work work, std::int64_t patience_ns);
+
+ private:
+  Understanding& pool_;
+  net::Loop& loop_;
+  std::shared_ptr<Understanding::Ticket> ticket_;
+  net::Loop::Sleep* asleep_ = nullptr;
 };
 
 // Everything one decision has asked the pool for, over all its askings. On its loop's thread;

@@ -4,6 +4,8 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <thread>
 
 #include "route/testing/fakes.h"
 
@@ -152,6 +154,63 @@ TEST(Understanding, AnEncoderThatFailsSaysSo) {
   for (int i = 0; i < 500 && !a->over; ++i) b.loop.run_for(10 * net::kMillisecond);
   ASSERT_TRUE(a->over);
   EXPECT_EQ(a->result()->state, Encoding::State::kFailed);
+}
+
+struct Errands {
+  static base::Task<void> go(Errand& errand, Understanding::Work work, std::int64_t patience_ns,
+                             std::optional<Encoding::State>& out) {
+    out = co_await errand.run(std::move(work), patience_ns);
+  }
+};
+
+TEST(Errand, IsDoneBesideEncodingsThatAreStillWaitedFor) {
+  Bench b;
+  const auto stuck = b.ask("stuck", 60'000);
+  b.encoder->wait_for_start();
+  auto made = std::make_shared<int>(0);
+  Errand errand(b.pool, b.loop);
+  std::optional<Encoding::State> state;
+  b.loop.spawn(Errands::go(
+      errand, [made](const std::atomic<bool>&) { *made = 7; }, 5000 * net::kMillisecond, state));
+  for (int i = 0; i < 500 && !state; ++i) b.loop.run_for(10 * net::kMillisecond);
+  EXPECT_EQ(state, Encoding::State::kReady);
+  EXPECT_EQ(*made, 7);
+  EXPECT_FALSE(stuck->over);
+}
+
+TEST(Errand, ThatIsLateIsToldToStop) {
+  Bench b;
+  auto saw_stop = std::make_shared<std::atomic<bool>>(false);
+  const Understanding::Work until_stopped = [saw_stop](const std::atomic<bool>& stop) {
+    while (!stop) std::this_thread::yield();
+    *saw_stop = true;
+  };
+  std::optional<Encoding::State> state;
+  Errand errand(b.pool, b.loop);
+  b.loop.spawn(Errands::go(errand, until_stopped, 20 * net::kMillisecond, state));
+  for (int i = 0; i < 500 && !state; ++i) b.loop.run_for(10 * net::kMillisecond);
+  EXPECT_EQ(state, Encoding::State::kLate);
+  for (int i = 0; i < 500 && !*saw_stop; ++i) b.loop.run_for(10 * net::kMillisecond);
+  EXPECT_TRUE(*saw_stop);
+}
+
+TEST(Errand, IsRefusedWhenTheQueueIsFullAndThePoolEndsUnderIt) {
+  std::optional<Encoding::State> first, second, third;
+  {
+    Bench b(1);
+    auto started = std::make_shared<std::atomic<bool>>(false);
+    const Understanding::Work endless = [started](const std::atomic<bool>& stop) {
+      *started = true;
+      while (!stop) std::this_thread::yield();
+    };
+    Errand one(b.pool, b.loop), two(b.pool, b.loop), three(b.pool, b.loop);
+    b.loop.spawn(Errands::go(one, endless, 60'000 * net::kMillisecond, first));
+    while (!*started) std::this_thread::yield();
+    b.loop.spawn(Errands::go(two, endless, 60'000 * net::kMillisecond, second));
+    b.loop.spawn(Errands::go(three, endless, 60'000 * net::kMillisecond, third));
+    EXPECT_EQ(third, Encoding::State::kBusy);
+    EXPECT_FALSE(first || second);
+  }
 }
 
 }  // namespace

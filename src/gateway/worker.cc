@@ -70,7 +70,16 @@ Shared::Shared(const Clock& the_clock, base::Metrics& the_metrics)
                               "Chat requests refused before any model was called.")),
       added(metrics.histogram("switchyard_added_seconds",
                               "Time spent in the gateway, waiting for upstreams not counted.")),
-      deciding(metrics.histogram("switchyard_decide_seconds", "Time of the decision alone.")) {}
+      deciding(metrics.histogram("switchyard_decide_seconds", "Time of the decision alone.")),
+      judging(
+          metrics.histogram("switchyard_grounding_seconds",
+                            "Time a finished answer waited to be judged by a grounding guard.")) {
+  for (std::size_t i = 0; i < judged.size(); ++i) {
+    judged[i] = &metrics.counter(
+        "switchyard_grounding_total", "Answers that a grounding guard was asked about, by result.",
+        {{"result", std::string(to_string(static_cast<route::GroundingResult>(i)))}});
+  }
+}
 
 Worker::Worker(net::Loop& loop, unsigned index, Shared& shared,
                std::shared_ptr<const Snapshot> snapshot, std::unique_ptr<record::LogWriter> log,

@@ -5,6 +5,7 @@
 // Shared (thread-safe) state comes in through Shared, which outlives all workers.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -51,9 +52,12 @@ struct Shared {
   base::Counter& refused;
   base::Histogram& added;
   base::Histogram& deciding;
+  base::Histogram& judging;
+  std::array<base::Counter*, 4> judged;          // by route::GroundingResult
   std::unique_ptr<Understanding> understanding;  // set before the first worker starts
 
   Shared(const Clock& the_clock, base::Metrics& the_metrics);
+  void judged_as(route::GroundingResult r) { judged[static_cast<std::size_t>(r)]->add(); }
 };
 
 class Worker final : public http::Handler {
@@ -76,7 +80,7 @@ class Worker final : public http::Handler {
   std::string error_body(int status, const Error& error) override;
 
  private:
-  // chat completions (worker_chat.cc)
+  // chat completions (worker_chat.cc; the answer's way back: worker_relay.cc)
   base::Task<void> chat(http::Request request, http::ServerConnection& connection);
   enum class Prepared : std::uint8_t { kReady, kRefused, kNeeds };
   Prepared prepare(Exchange& x, const http::Request& request,
@@ -90,6 +94,15 @@ class Worker final : public http::Handler {
                     const route::RuleSet* set, const Key* key = nullptr);
   base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
                                http::ServerConnection& connection);
+  bool accept_answer(Exchange& x, std::string& body, std::optional<chat::Usage>& usage);
+  base::Task<void> guard_plain(Exchange& x, std::string& body);
+  struct Passing;
+  std::string_view pass(Exchange& x, Passing& p, std::string_view piece);
+  base::Task<void> end_stream(Exchange& x, http::Call& call, Passing& p,
+                              const wire::ResponseHead& head, http::ServerConnection& connection);
+  base::Task<void> judge(Exchange& x);
+  void begin_stream(Exchange& x, const wire::ResponseHead& head,
+                    http::ServerConnection& connection);
   base::Task<void> finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay,
                                  http::ServerConnection& connection, std::string_view last);
   base::Task<void> relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head,

@@ -20,28 +20,7 @@
 namespace swy::gateway {
 namespace {
 
-constexpr std::size_t kMaxPlainAnswer = std::size_t{64} << 20U;
-constexpr std::int64_t kPatienceForEnd =
-    250 * net::kMillisecond;                       // after [DONE]; well-behaved servers need none
 constexpr std::int64_t kDefaultExpectedOut = 400;  // as the price estimator's default
-
-Error upstream_error(const Exchange& x, const Error& why) {
-  return {why.code, fmt::format("upstream '{}' (model {}): {}", x.card().upstream, x.card().name,
-                                why.message)};
-}
-
-Error blocked_answer(const Exchange& x) {
-  return {ErrorCode::kForbidden,
-          fmt::format("the answer was stopped by output guard '{}'", x.filter->blocked()->name)};
-}
-
-// A stream that was cut is a bad gateway to the client whatever the transport called it.
-Error broken_stream(const Exchange& x, const Error& why) {
-  const ErrorCode code = why.code == ErrorCode::kTimeout || why.code == ErrorCode::kCancelled
-                             ? why.code
-                             : ErrorCode::kProtocol;
-  return upstream_error(x, {code, why.message});
-}
 
 std::string_view session_of(const chat::Request& request, const http::Request& raw) {
   for (const std::string_view name :
@@ -88,7 +67,7 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
       {.method = "POST", .target = target, .headers = &out_headers_, .body = x.upstream_body});
   x.head_ns = shared_.clock.mono_ns();
   if (!head) {
-    x.fail_with(upstream_error(x, head.error()));
+    x.fail_with(x.upstream_error(head.error()));
     x.aborted = connection.gone();
     co_await refuse(x, connection);
     connection.on_gone({});
@@ -144,7 +123,8 @@ Worker::Prepared Worker::prepare(Exchange& x, const http::Request& request,
 
 // Masks what guards demand and prepares the answer's filter. false: the error is set.
 bool Worker::mask(Exchange& x, std::string_view& body, std::string& masked) {
-  if (x.demands.mask == 0 && x.demands.output.empty()) return true;
+  const bool collects = x.check && x.check->pending();
+  if (x.demands.mask == 0 && x.demands.output.empty() && !collects) return true;
   text::PiiVault vault;
   if (x.demands.mask != 0) {
     auto done = mask_request(body, x.demands, vault);
@@ -156,8 +136,9 @@ bool Worker::mask(Exchange& x, std::string_view& body, std::string& masked) {
     body = masked;
     x.demands.notes += fmt::format(" ({} masked)", vault.size());
   }
-  if (vault.size() > 0 || !x.demands.output.empty())
+  if (vault.size() > 0 || !x.demands.output.empty() || collects)
     x.filter = std::make_unique<AnswerFilter>(x.demands.output, std::move(vault));
+  if (collects) x.filter->collect(route::GroundingGuard::kMaxAnswer);
   return true;
 }
 
@@ -237,7 +218,12 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
   if (const auto* choice = std::get_if<route::Choice>(&d)) {
     x.snapshot->rule_sets[index].fired[choice->rule]->add();
     x.expert = choice->expert;
-    x.demands = demands_of(plan, set.rules[choice->rule], scratch_, x.card());
+    const route::Rule& rule = set.rules[choice->rule];
+    x.demands = demands_of(plan, rule, scratch_, x.card());
+    if (rule.grounding) {
+      x.check = std::make_unique<AnswerCheck>(*plan.grounding_guards[*rule.grounding], scratch_);
+      if (!x.check->pending()) shared_.judged_as(x.check->result().result);
+    }
     x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
     x.reason = choice->why.view();
     return Prepared::kReady;
@@ -285,6 +271,8 @@ void Worker::answer_headers(Exchange& x, const wire::ResponseHead* upstream, wir
   out.add("x-switchyard-decision", x.decision);
   if (!x.demands.notes.empty())
     out.add_checked("x-switchyard-guards", header_safe(x.demands.notes));
+  if (x.check && !x.check->pending())
+    out.add_checked("x-switchyard-grounding", header_safe(x.check->header()));
   out.add_checked("x-switchyard-reason",
                   header_safe(x.error && x.expert == kNoExpert ? x.error->message : x.reason));
   const fmt::format_int added_text(added_us);
@@ -315,153 +303,6 @@ base::Task<void> Worker::refuse(Exchange& x, http::ServerConnection& connection)
       chat::openai_error(x.error->message, e.type, x.error_param,
                          x.error_code.empty() ? e.code : std::string_view(x.error_code));
   (void)co_await connection.respond(e.status, out_headers_, body);
-}
-
-base::Task<void> Worker::relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
-                                     http::ServerConnection& connection) {
-  std::string body;
-  for (;;) {
-    const auto piece = co_await call.read_body();
-    if (!piece || body.size() + piece->size() > kMaxPlainAnswer) {
-      x.fail_with(upstream_error(
-          x, piece ? Error{ErrorCode::kProtocol, "the answer is over 64 MiB"} : piece.error()));
-      x.aborted = connection.gone();
-      co_return co_await refuse(x, connection);
-    }
-    if (piece->empty()) break;
-    body += *piece;
-  }
-  x.first_ns = shared_.clock.mono_ns();
-  if (x.upstream_status < 400 && x.upstream_status != 200) {
-    x.fail_with(upstream_error(
-        x,
-        {ErrorCode::kProtocol,
-         fmt::format("answered {}, which is neither an answer nor an error", x.upstream_status)}));
-    co_return co_await refuse(x, connection);
-  }
-  std::optional<chat::Usage> usage;
-  if (x.upstream_status == 200) {
-    const auto answer = answer_doc_.read(body);
-    if (x.stream || !answer || answer->error) {
-      const std::string why = x.stream  ? "answered a request for a stream without one"
-                              : !answer ? answer.error().message
-                                        : "answered 200 with an error: " + answer->error->message;
-      x.fail_with(upstream_error(x, {ErrorCode::kProtocol, why}));
-      co_return co_await refuse(x, connection);
-    }
-    usage = answer->usage;
-    x.finish_reason = answer->finish_reason;
-    if (!usage)
-      usage = chat::Usage{.prompt = x.tokens_in,
-                          .completion = static_cast<std::int64_t>(answer->content_bytes / 4),
-                          .estimated = true};
-  } else {
-    x.error = Error{ErrorCode::kUnavailable,
-                    fmt::format("upstream '{}' answered {}", x.card().upstream, x.upstream_status)};
-    if (!answer_doc_.read(body)) {
-      body = chat::openai_error(x.error->message, chat::error_type(x.upstream_status), "",
-                                "upstream_error");
-    }
-  }
-  settle(x, usage);
-  if (x.filter && x.upstream_status == 200 && !x.filter->whole(body)) {
-    x.fail_with(blocked_answer(x));
-    co_return co_await refuse(x, connection);
-  }
-  x.status = x.upstream_status;
-  finish(x);
-  out_headers_.clear();
-  answer_headers(x, &head, out_headers_);
-  out_headers_.add_checked("Content-Type", "application/json");
-  (void)co_await connection.respond(x.status, out_headers_, body);
-}
-
-base::Task<void> Worker::relay_stream(Exchange& x, http::Call& call, const wire::ResponseHead& head,
-                                      http::ServerConnection& connection) {
-  StreamRelay relay(stream_doc_);
-  bool begun = false;
-  std::optional<Error> trouble;
-  while (!relay.over()) {
-    const auto piece = co_await call.read_body();
-    if (!piece || connection.gone()) {
-      trouble = piece ? Error{ErrorCode::kCancelled, "the client went away"} : piece.error();
-      break;
-    }
-    if (piece->empty()) break;
-    std::string_view ready = relay.take(*piece);  // whole events only
-    if (x.filter) {
-      ready = x.filter->events(stream_doc_, ready);
-      if (x.filter->blocked() != nullptr) {
-        trouble = blocked_answer(x);
-        break;
-      }
-    }
-    if (x.first_ns == 0 && relay.scan().first_content()) x.first_ns = shared_.clock.mono_ns();
-    if (ready.empty()) continue;
-    if (!begun) {
-      out_headers_.clear();
-      answer_headers(x, &head, out_headers_);
-      out_headers_.add_checked("Content-Type", "text/event-stream");
-      out_headers_.add_checked("Cache-Control", "no-cache");
-      x.status = 200;
-      connection.begin(200, out_headers_);
-      begun = true;
-    }
-    if (relay.over() && (relay.ok() || relay.scan().error()))
-      co_return co_await finish_stream(x, call, relay, connection, ready);
-    if (const auto sent = co_await connection.write(ready); !sent) {
-      trouble = Error{ErrorCode::kCancelled, "the client went away or stopped reading"};
-      break;
-    }
-  }
-  x.aborted = trouble && (connection.gone() || trouble->code == ErrorCode::kCancelled);
-  x.finish_reason = relay.scan().finish_reason();
-  settle(x, relay.scan().usage_or_estimate(x.tokens_in));
-  if (!trouble && !relay.ok()) trouble = relay.why();
-  if (trouble) {
-    // Named: g++ 12 destroys a temporary of `?:` inside a co_await expression twice.
-    const bool blocked = x.filter && x.filter->blocked() != nullptr;
-    if (!blocked) trouble = broken_stream(x, *trouble);
-    co_return co_await end_stream_with_error(x, connection, begun, *trouble);
-  }
-  finish(x);
-  (void)co_await connection.finish();
-}
-
-// [DONE] or the upstream's own error event is the last thing in `last`: settles before the client
-// can see the end.
-base::Task<void> Worker::finish_stream(Exchange& x, http::Call& call, const StreamRelay& relay,
-                                       http::ServerConnection& connection, std::string_view last) {
-  if (!relay.ok()) x.fail_with(broken_stream(x, relay.why()));
-  x.finish_reason = relay.scan().finish_reason();
-  settle(x, relay.scan().usage_or_estimate(x.tokens_in));
-  finish(x);
-  (void)co_await connection.finish(last);
-  // Read to the end, so that the upstream connection can be used again; but the client's next
-  // request waits for this.
-  net::Deadline patience([](void* c) { static_cast<http::Call*>(c)->cancel(); }, &call);
-  patience.arm(loop_, loop_.after(kPatienceForEnd));
-  while (relay.ok()) {
-    const auto rest = co_await call.read_body();
-    if (!rest || rest->empty()) break;
-  }
-}
-
-base::Task<void> Worker::end_stream_with_error(Exchange& x, http::ServerConnection& connection,
-                                               bool begun, const Error& error) {
-  x.error = error;
-  if (!begun) co_return co_await refuse(x, connection);
-  if (x.aborted) {
-    x.status = 499;
-    finish(x);
-    connection.abort();
-    co_return;
-  }
-  finish(x);
-  const chat::HttpError e = chat::http_error(error.code);
-  // Whole events only have left, so this event stands by itself; no [DONE] follows.
-  const std::string event = chat::sse_error_event(error.message, e.type, "", e.code);
-  (void)co_await connection.finish(event);
 }
 
 void Worker::settle(Exchange& x, const std::optional<chat::Usage>& usage) {

@@ -34,6 +34,9 @@ class TextEmbedder {
 };
 
 // A folder with a static embedding (embed/static_embedding.h) or an encoder (embed/encoder.h).
+// An encoder's texts that were embedded before by the same object are not computed again; their
+// times are still taken.
+std::unique_ptr<TextEmbedder> shipped_static_embedder();  // the one inside the program
 Result<std::unique_ptr<TextEmbedder>> load_static_embedder(const std::string& folder);
 Result<std::unique_ptr<TextEmbedder>> load_encoder_embedder(const std::string& folder);
 

@@ -59,6 +59,8 @@ Status read_row(base::Json row, const ExampleKeys& keys, Examples& out,
   example.text = std::string(*text);
   example.id = std::string(row.string_or(keys.id, *text));
   example.out_of_scope = out_of_scope(row);
+  const auto auxiliary = row.find("auxiliary");
+  example.auxiliary = auxiliary && auxiliary->as_bool().value_or(false);
   names.emplace_back();
   if (!example.out_of_scope) {
     SWY_TRY(names.back(), labels_of(row, keys.label, out.multilabel));

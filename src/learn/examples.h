@@ -17,7 +17,7 @@ struct Example {
   std::string text;
   std::vector<std::uint32_t> labels;  // indices into Examples::labels; empty: none holds
   bool out_of_scope = false;          // belongs to no label; never learned as one
-  bool auxiliary = false;             // of another source than what is served: never calibrated on
+  bool auxiliary = false;             // unlike what is served: learned from, never calibrated on
 };
 
 struct Examples {
@@ -34,8 +34,9 @@ struct ExampleKeys {
 
 inline constexpr std::size_t kMaxExampleBytes = std::size_t{1} << 20U;
 
-// FILE.jsonl or .jsonl.gz. Rows with a true `oos` or `out_of_scope` key are out of scope. kParse
-// names file, line and key; kInvalidArgument when fewer than two labels occur.
+// FILE.jsonl or .jsonl.gz. Rows with a true `oos` or `out_of_scope` key are out of scope, those
+// with a true `auxiliary` key auxiliary. kParse names file, line and key; kInvalidArgument when
+// fewer than two labels occur.
 Result<Examples> read_examples(const std::string& path, const ExampleKeys& keys);
 
 // Fills labels and each row's indices from names, in the order of rows.

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <vector>
 
+#include "base/rng.h"
+
 namespace swy::learn {
 
 double accuracy(std::span<const std::uint32_t> truth, std::span<const std::uint32_t> said) {
@@ -48,6 +50,21 @@ double ece(std::span<const float> confidence, std::span<const std::uint8_t> righ
   double sum = 0;
   for (std::size_t b = 0; b < bins; ++b) sum += std::fabs(says[b] - holds[b]);
   return confidence.empty() ? 0 : sum / static_cast<double>(confidence.size());
+}
+
+double ece_by_chance(std::span<const float> confidence, std::size_t bins) {
+  constexpr std::size_t kDraws = 100;
+  std::vector<double> errors;
+  std::vector<std::uint8_t> right(confidence.size());
+  for (std::uint64_t draw = 0; draw < kDraws; ++draw) {
+    base::Rng rng(1, draw, 0);
+    for (std::size_t i = 0; i < right.size(); ++i) {
+      right[i] = rng.uniform() < static_cast<double>(confidence[i]) ? 1 : 0;
+    }
+    errors.push_back(ece(confidence, right, bins));
+  }
+  std::sort(errors.begin(), errors.end());
+  return errors[kDraws * 95 / 100];
 }
 
 double auroc(std::span<const float> score, std::span<const std::uint8_t> positive) {

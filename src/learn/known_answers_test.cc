@@ -109,6 +109,15 @@ TEST(Figures, CalibrationErrorIsTheGapBetweenClaimAndTruth) {
   EXPECT_EQ(ece({}, {}), 0);
 }
 
+TEST(Figures, OnFewRowsPerfectProbabilitiesHaveAnErrorToo) {
+  const std::vector<float> few(50, 0.7F);
+  const std::vector<float> many(50000, 0.7F);
+  // One bin: |0.7 - share right|, of which 95 in 100 are under 1.96 sqrt(0.21 / n).
+  EXPECT_NEAR(ece_by_chance(few), 1.96 * std::sqrt(0.21 / 50), 0.03);
+  EXPECT_NEAR(ece_by_chance(many), 1.96 * std::sqrt(0.21 / 50000), 0.001);
+  EXPECT_EQ(ece_by_chance({}), 0);
+}
+
 TEST(Figures, OneKindOnlyIsACoinToss) {
   EXPECT_EQ(auroc(std::array{1.0F, 2.0F}, std::array<std::uint8_t, 2>{1, 1}), 0.5);
 }

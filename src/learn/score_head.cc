@@ -72,6 +72,7 @@ HeadFigures score_head(const embed::TextHead& head, HeadUse use, const TrainData
   f.accuracy = accuracy(sums.truth, sums.said);
   f.macro_f1 = macro_f1(sums.truth, sums.said, head.labels().size());
   f.ece = ece(sums.confidence, sums.right);
+  f.ece_chance = ece_by_chance(sums.confidence);
   const bool some = std::find(sums.outside.begin(), sums.outside.end(), 1) != sums.outside.end();
   f.out_of_scope_auroc =
       some ? auroc(sums.strange, sums.outside) : std::numeric_limits<double>::quiet_NaN();

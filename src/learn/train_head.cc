@@ -18,6 +18,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
 
 #include "embed/grams.h"
 #include "learn/calibrate.h"
@@ -32,8 +34,8 @@ using embed::HeadData;
 using embed::HeadStage;
 
 constexpr std::size_t kFolds = 5;
-constexpr std::size_t kSplitRows =
-    8000;  // from here on one fold calibrates, for the time of five fits
+// Rows times labels, the cost of a fit, from which one fold calibrates: two fits in place of six.
+constexpr std::size_t kSplitCells = 150'000;
 constexpr std::size_t kIsotonicRows = 300;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
 constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
@@ -101,7 +103,7 @@ struct Job {
   std::size_t labels;
   Targets targets;
   std::vector<std::uint32_t> fold;  // by row
-  bool split;                       // fold 0 calibrates, the others learn
+  bool split;                       // fold 0 alone calibrates
   std::function<void()> on_step;
 
   [[nodiscard]] std::vector<std::uint32_t> learning(std::size_t held_out) const {
@@ -114,7 +116,8 @@ struct Job {
   [[nodiscard]] std::vector<std::uint32_t> calibrating() const {
     std::vector<std::uint32_t> out;
     for (std::uint32_t i = 0; i < rows.size(); ++i) {
-      if (fold[i] < (split ? 1U : kFolds)) out.push_back(i);
+      const bool auxiliary = data.examples.rows[rows[i]].auxiliary;
+      if (!auxiliary && (!split || fold[i] == 0)) out.push_back(i);
     }
     return out;
   }
@@ -276,11 +279,9 @@ std::vector<float> fit_apart(const Job& job, Learner& learner) {
       learner.logits(calibrating[i], std::span(out).subspan(i * job.labels, job.labels));
     }
   }
-  if (!job.split) {
-    std::vector<std::uint32_t> all(job.rows.size());
-    for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-    learner.fit(all);
-  }
+  std::vector<std::uint32_t> all(job.rows.size());
+  for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
+  learner.fit(all);
   return out;
 }
 
@@ -453,12 +454,14 @@ Status check_rows(const Job& job) {
 }
 
 // Folds of in-scope rows: stratified when every row counts, by id alone when one fold is a split.
+// Rows of one id share a fold.
 void assign_folds(Job& job) {
   std::vector<std::size_t> seen(job.labels + 1, 0);
+  std::unordered_map<std::string_view, std::uint32_t> of_id;
   for (std::uint32_t i = 0; i < job.rows.size(); ++i) {
     const auto& example = job.data.examples.rows[job.rows[i]];
-    if (example.auxiliary) {
-      job.fold.push_back(kFolds);  // never held out
+    if (const auto known = of_id.find(example.id); known != of_id.end()) {
+      job.fold.push_back(known->second);
     } else if (job.split) {
       const double at = split_point(example.id, job.options.seed ^ kFoldSalt);
       job.fold.push_back(static_cast<std::uint32_t>(at * kFolds));
@@ -467,6 +470,7 @@ void assign_folds(Job& job) {
       const std::size_t stratum = labels.empty() ? job.labels : labels[0];
       job.fold.push_back(static_cast<std::uint32_t>(seen[stratum]++ % kFolds));
     }
+    of_id.emplace(example.id, job.fold.back());
   }
 }
 
@@ -512,7 +516,14 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
     const Example& e = data.examples.rows[r];
     if (!e.out_of_scope && (options.one_vs_rest || e.labels.size() == 1)) kept.push_back(r);
   }
-  Job job{data, kept, options, data.examples.labels.size(), {}, {}, kept.size() >= kSplitRows, {}};
+  Job job{data,
+          kept,
+          options,
+          data.examples.labels.size(),
+          {},
+          {},
+          kept.size() * data.examples.labels.size() >= kSplitCells,
+          {}};
   for (const std::uint32_t r : kept) job.targets.add(data.examples.rows[r].labels);
   SWY_DO(check_rows(job));
   const bool grams = options.type == HeadType::kLinear && options.grams;
@@ -524,7 +535,7 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
   }
   assign_folds(job);
   const std::size_t fits =
-      (job.split ? 1 : kFolds + 1) * ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
+      (job.split ? 2 : kFolds + 1) * ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
   std::uint64_t done = 0;
   job.on_step = [&] {
     if (on_progress) on_progress(++done, fits * static_cast<std::uint64_t>(options.max_iterations));

@@ -55,10 +55,11 @@ struct TrainOptions {
 // What the trainer would do next, for a progress bar: units done of units in all.
 using OnProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-// Learns and calibrates on `rows` (indices into data.examples) alone: with 8,000 rows or more a
-// fifth of them, chosen by id, calibrates; with fewer every row calibrates with the head that was
-// trained on the other four fifths. kInvalidArgument: fewer than two rows of a label, or no
-// features for the type.
+// Learns and calibrates on `rows` (indices into data.examples) alone: where the fits are
+// large a fifth of them, chosen by id, calibrates, else every row does; always with the head that
+// was trained on the other four fifths. The head that is given learned from all. Auxiliary rows are
+// learned from and never calibrate; rows of one id learn or calibrate together. kInvalidArgument:
+// fewer than two rows of a label, or no features for the type.
 Result<embed::HeadData> train_head(const TrainData& data, std::span<const std::uint32_t> rows,
                                    const TrainOptions& options, const OnProgress& on_progress = {});
 
@@ -68,6 +69,7 @@ struct HeadFigures {
   double accuracy = 0;  // of the best label; multilabel: the best label holds
   double macro_f1 = 0;
   double ece = 0;
+  double ece_chance = 0;          // ece_by_chance()
   double out_of_scope_auroc = 0;  // NaN without out-of-scope rows
   double encoder_share = 0;       // of rows that asked the encoder
   double cheap_us = 0;            // median of the cheap stage, embedding excluded

@@ -82,6 +82,28 @@ TEST(TrainHead, ConfidenceMeansProbabilityOnRowsItHasNotSeen) {
   EXPECT_LT(f.ece, 0.03);
 }
 
+// Labels are noise, so confidence must be that of a coin, however well a row's twin was learned.
+TEST(TrainHead, AnAuxiliaryTwinDoesNotTellTheLabelOfTheRowThatCalibrates) {
+  base::Rng rng(5, 0, 0);
+  Examples examples;
+  std::vector<std::vector<std::string>> names;
+  for (std::size_t i = 0; i < 500; ++i) {
+    std::string text;
+    for (int w = 0; w < 4; ++w) text += "word" + std::to_string(rng.below(1000)) + "x ";
+    for (char& c : text) c = c >= '0' && c <= '9' ? static_cast<char>('a' + c - '0') : c;
+    const std::string id = "row-" + std::to_string(i);
+    const std::string label = rng.below(2) == 0 ? "heads" : "tails";
+    examples.rows.push_back({id, text, {}, false, false});
+    examples.rows.push_back({id, text + "twin", {}, false, true});
+    names.insert(names.end(), 2, {label});
+  }
+  index_labels(names, examples);
+  const TrainData data{examples, {}, {}};
+  const auto head = served(train_head(data, range(0, 800), {.name = "coin"}));
+  const HeadFigures f = score_head(*head, HeadUse::kCheap, data, range(800, 1000));
+  EXPECT_LT(f.ece, 0.15) << "accuracy " << f.accuracy;
+}
+
 TEST(TrainHead, ServingAndTrainingSeeTheSameLogits) {
   const Examples examples = topics(300, 3);
   const TrainData data{examples, {}, {}};

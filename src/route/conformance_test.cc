@@ -274,6 +274,10 @@ const EstimatorCase kEstimators[] = {
     {"live", "{ type: live, min_calls: 2 }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
     {"knn", "{ type: knn, table: table.jsonl, weights: uniform, shrink: 0, min_similarity: 0.2 }"},
+    {"clusters", "{ type: clusters, table: table.jsonl, clusters: 4 }"},
+    {"clusters", "{ type: clusters, table: table.jsonl, by: domain, shrink: 0, sharpness: 20 }"},
+    {"sw_ranking", "{ type: sw_ranking, table: table.jsonl }"},
+    {"eagle", "{ type: eagle, table: table.jsonl, neighbours: 3, global: 0.2 }"},
 };
 
 constexpr const char* kWords[] = {"integral", "poem",  "python", "river",

@@ -323,7 +323,7 @@ Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, ba
       need.deadline_ms = rule.deadline_ms;
       return need;
     }
-    need = {};  // what was pending did not matter
+    if (!need.facts.empty()) need = {};  // what was pending did not matter
     if (a == Answer::kTrue) return decide_rule(plan, rule, i, live, rng, s);
   }
   return Refuse{ErrorCode::kNoCandidate,

@@ -10,6 +10,8 @@
 #include <array>
 #include <optional>
 
+#include "base/check.h"
+#include "route/grounded.h"
 #include "text/phrases.h"
 #include "text/pii.h"
 #include "text/regex.h"
@@ -155,10 +157,11 @@ std::unique_ptr<OutputGuard> make_output_guard(const std::string& name, const ba
                                                base::Diagnostics& diag) {
   const base::Doc* type = node.is_map() ? node.find("type") : nullptr;
   if (type == nullptr || !type->is_scalar()) {
-    diag.error(node.mark(), "an output guard needs a `type`: phrases or pii");
+    diag.error(node.mark(), "an output guard needs a `type`: phrases, pii or grounding");
     return nullptr;
   }
   const std::vector<std::string> known = output_guard_types();
+  SWY_ASSERT(type->text() != "grounding");  // make_grounding_guard()
   if (std::find(known.begin(), known.end(), type->text()) == known.end()) {
     diag.error(type->mark(), fmt::format("unknown output guard type '{}'{}", type->text(),
                                          base::did_you_mean(type->text(), known)));
@@ -184,9 +187,10 @@ std::unique_ptr<OutputGuard> make_output_guard(const std::string& name, const ba
   return guard;
 }
 
-std::vector<std::string> output_guard_types() { return {"phrases", "pii"}; }
+std::vector<std::string> output_guard_types() { return {"phrases", "pii", "grounding"}; }
 
 std::vector<base::OptionInfo> output_guard_options(std::string_view type) {
+  if (type == "grounding") return grounding_guard_options();
   Options o;
   o.pii = type == "pii";
   base::ListBinder lister;

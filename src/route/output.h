@@ -33,11 +33,12 @@ class OutputGuard {
   std::size_t window = 256;  // bytes of text that are held back, so that nothing is missed at a cut
 };
 
-// Reads one entry of `output_guards:`. nullptr: errors were reported.
+// Reads one entry of `output_guards:` of type phrases or pii (grounding: grounded.h). nullptr:
+// errors were reported.
 std::unique_ptr<OutputGuard> make_output_guard(const std::string& name, const base::Doc& node,
                                                base::Diagnostics& diag);
 
-// The options of each type, for the reference page: "phrases", "pii".
+// The options of each type, for the reference page: "phrases", "pii", "grounding".
 std::vector<std::string> output_guard_types();
 std::vector<base::OptionInfo> output_guard_options(std::string_view type);
 

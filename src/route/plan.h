@@ -10,6 +10,7 @@
 
 #include "base/doc.h"
 #include "route/expr.h"
+#include "route/grounded.h"
 #include "route/output.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
@@ -43,6 +44,7 @@ struct Rule {
   std::vector<ExpertId> candidates;
   std::vector<std::uint16_t> guards;           // into Plan::guards, in order of asking
   std::vector<std::uint16_t> output;           // into Plan::output_guards
+  std::optional<std::uint16_t> grounding;      // into Plan::grounding_guards
   std::shared_ptr<const Estimator> estimator;  // never null: price at least
   std::string estimator_name;
   std::unique_ptr<Policy> policy;
@@ -64,6 +66,7 @@ class Plan {
   std::vector<NamedSignal> signals;    // by FactId
   std::vector<NamedGuard> guards;
   std::vector<std::unique_ptr<OutputGuard>> output_guards;
+  std::vector<std::unique_ptr<GroundingGuard>> grounding_guards;
   std::vector<RuleSet> rule_sets;
   std::string version;  // 16 hex digits: hash of the configuration's decision part
 

@@ -26,6 +26,7 @@ struct Reading::Memo {
       joined;  // by Scope; only when a scope has several parts or is too long
   std::array<std::string_view, chat::kScopes> text;  // by Scope
   std::array<bool, chat::kScopes> have_text{};
+  std::array<bool, chat::kScopes> cut{};
   std::array<bool, chat::kScopes> have_cues{};
   std::array<text::Cues, chat::kScopes> cues;  // by Scope
   bool have_tokens = false, have_structure = false, have_sketch = false;
@@ -82,7 +83,8 @@ std::string_view Reading::text(chat::Scope scope) {
     joined += part;
   });
   std::string_view all = parts > 1 ? std::string_view(joined) : only;
-  if (all.size() > kHead + kTail) {
+  memo_->cut[i] = all.size() > kHead + kTail;
+  if (memo_->cut[i]) {
     std::string cut(all.substr(0, kHead));
     cut += '\n';
     cut += all.substr(all.size() - kTail);
@@ -92,6 +94,11 @@ std::string_view Reading::text(chat::Scope scope) {
   memo_->have_text[i] = true;
   memo_->text[i] = all;
   return all;
+}
+
+bool Reading::cut(chat::Scope scope) {
+  (void)text(scope);
+  return memo_->cut[static_cast<std::size_t>(scope)];
 }
 
 std::int64_t Reading::tokens_in() {

@@ -25,12 +25,15 @@ guards:
 output_guards:
   fruit: { type: phrases, any: [forbidden fruit], window: 64 }
   ticket: { type: phrases, regex: ['OPS-[0-9]+'], action: mask, window: 64 }
+  facts: { type: grounding, context: [system] }
 """,
               "rules": """\
   auto:
     - { name: all, models: [small], guards: [mask_mail, no_attack], output: [fruit, ticket] }
   plain:
     - { name: all, models: [small], guards: [mask_mail] }
+  checked:
+    - { name: all, models: [small], guards: [mask_mail], output: [facts, ticket] }
 """}
     UPSTREAM = ("--chunks", "40")
 
@@ -83,6 +86,23 @@ output_guards:
         text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
         self.assertNotIn("OPS-", text)
         self.assertIn("[removed]", text)
+
+    def test_the_client_reads_an_answer_that_was_checked_against_its_context(self):
+        messages = [{"role": "system", "content": "The tower is 330 metres tall."},
+                    {"role": "user", "content": f"Tell {MAIL} that the tower is 512 metres tall."}]
+        plain = self.create("", model="checked", messages=messages)
+        self.assertIn(MAIL, plain.choices[0].message.content)
+        told = plain.model_extra["switchyard"]["grounding"]
+        self.assertEqual(told["result"], "unsupported")
+        self.assertIn("512", [p.get("said") for p in told["parts"]])
+        client = openai.OpenAI(base_url=self.gateway.url("/v1"), api_key="right", max_retries=0)
+        self.addCleanup(client.close)
+        chunks = list(client.chat.completions.create(model="checked", messages=messages, stream=True,
+                                                     stream_options={"include_usage": True}))
+        text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+        self.assertIn(MAIL, text)
+        self.assertEqual(chunks[-1].model_extra["switchyard"]["grounding"]["guard"], "facts")
+        self.assertTrue(any(c.usage for c in chunks))
 
     def test_header_and_record_say_what_was_done(self):
         client = openai.OpenAI(base_url=self.gateway.url("/v1"), api_key="right", max_retries=0)

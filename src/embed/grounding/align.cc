@@ -44,7 +44,7 @@ class Aligner {
   explicit Aligner(GroundingScratch::Impl& s)
       : s_(s), answer_(s.answer_items.items), context_(s.context_items.items) {}
 
-  void run();
+  void run(const GroundingText& text);
 
  private:
   void sentence(std::uint32_t number);
@@ -419,11 +419,11 @@ void Aligner::features(std::uint32_t number) {
   neighbour_features(in);
 }
 
-void Aligner::run() {
+void Aligner::run(const GroundingText& text) {
   s_.alignments.resize(answer_.size());
   s_.tops.resize(s_.answer_items.sentences.size());
   s_.features.reset(answer_.size(), kAllFeatures);  // zeros; number_features writes one ahead
-  for (std::uint32_t n = 0; n < s_.answer_items.sentences.size(); ++n) {
+  for (std::uint32_t n = 0; n < s_.answer_items.sentences.size() && !text.stopped(); ++n) {
     const Sentence& in = s_.answer_items.sentences[n];
     if (in.first == in.last) continue;  // all of it was joined into the number before
     sentence(n);
@@ -456,7 +456,7 @@ void align(const GroundingText& text, GroundingScratch::Impl& s) {
     s.tokens.push_back({item.begin, item.end});
     s.sentences.push_back(item.sentence);
   }
-  Aligner(s).run();
+  Aligner(s).run(text);
 }
 
 void pick_sentences(const GroundingScratch::Impl& s, std::uint32_t first, std::uint32_t last,

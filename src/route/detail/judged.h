@@ -29,6 +29,11 @@ inline Fact judged(text::CueTask task, const text::CueJudgement& j, std::uint32_
           label(holds ? classes[likeliest] : classes[0])};
 }
 
+// An empty text: whatever is looked for is not in it.
+inline Fact nothing_there(text::CueTask task) {
+  return {Truth::kFalse, 1, 0, label(text::cue_classes(task)[0])};
+}
+
 // Bits of the named classes; every one but the first when none is named. 0: errors were reported.
 inline std::uint32_t classes_of(BuildContext& ctx, const base::Doc& node, text::CueTask task,
                                 const std::vector<std::string>& names) {

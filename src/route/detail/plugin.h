@@ -64,14 +64,15 @@ std::string_view name_of(E value, const std::array<Named<E>, N>& known) {
   return "";
 }
 
-inline constexpr std::array<Named<chat::Scope>, 5> kScopes = {
+inline constexpr std::array<Named<chat::Scope>, 6> kScopes = {
     {{"last_user", chat::Scope::kLastUser},
      {"user", chat::Scope::kUser},
      {"system", chat::Scope::kSystem},
      {"all", chat::Scope::kAll},
-     {"tool_results", chat::Scope::kToolResults}}};
+     {"tool_results", chat::Scope::kToolResults},
+     {"retrieved", chat::Scope::kRetrieved}}};
 inline constexpr std::string_view kScopeHelp =
-    "texts that are read: last_user, user, system, all or tool_results";
+    "texts that are read: last_user, user, system, all, tool_results or retrieved";
 
 // False: errors were reported for an empty text in a list option.
 inline bool no_empty(BuildContext& ctx, const base::Doc& node, std::string_view key,
@@ -149,6 +150,9 @@ void each_field(const Reading& reading, Source source, std::string_view key, F&&
     if (name == key && !f(value)) return;
   }
 }
+
+// Of a signal that has to see everything and found nothing in a text that was cut.
+inline Fact not_all_read() { return {Truth::kUnknown, 1, kNaN, ShortText("not all read")}; }
 
 inline Truth truth(bool b) { return b ? Truth::kTrue : Truth::kFalse; }
 

@@ -5,9 +5,7 @@
 // token. When it loses: word order, negation, other languages than its vocabulary's. Source:
 // model2vec (Minish Lab 2024), SIF weights (Arora et al. 2017). Test: encoder_test.cc.
 #include "embed/builtin.h"
-
-#include <filesystem>
-
+#include "embed/model_store.h"
 #include "route/detail/plugin.h"
 
 namespace swy::route {
@@ -16,7 +14,8 @@ namespace {
 struct Options {
   std::string path;
   void bind(base::OptionBinder& b) {
-    b.field("path", path, "folder of a static embedding; empty: the one that is built in");
+    b.field("path", path,
+            "model:NAME of the model store, or a folder; empty: the one that is built in");
   }
 };
 
@@ -45,8 +44,12 @@ std::unique_ptr<Encoder> make_static_embedding(const base::Doc& node, BuildConte
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   if (o.path.empty()) return std::make_unique<Static>(embed::builtin_static());
-  auto table =
-      embed::StaticEmbedding::load((std::filesystem::path(ctx.directory()) / o.path).string());
+  const auto folder = embed::resolve_model_path(o.path, ctx.directory());
+  if (!folder) {
+    ctx.diag().error(plugin::mark_of(node, "path"), folder.error().message);
+    return nullptr;
+  }
+  auto table = embed::StaticEmbedding::load(*folder);
   if (!table) {
     ctx.diag().error(plugin::mark_of(node, "path"), table.error().message);
     return nullptr;

@@ -3,13 +3,11 @@
 // What: the encoder's pooled vector of a text (embed/encoder.h), computed on the driver's compute
 // pool within the rule's deadline. Cost: milliseconds a text (docs/guide/benchmarks.md). Two
 // configurations in force at once, or two entries with equal options, share one copy of the
-// weights. When it loses: texts beyond max_tokens are cut at their end. Source: BERT (Devlin et al.
-// 2019); sentence encoders (Reimers and Gurevych 2019). Test: encoder_test.cc.
-#include <filesystem>
-#include <map>
-#include <mutex>
-
+// weights (detail/checkpoints.h). When it loses: texts beyond max_tokens are cut at their end.
+// Source: BERT (Devlin et al. 2019); sentence encoders (Reimers and Gurevych 2019). Test:
+// encoder_test.cc.
 #include "embed/encoder.h"
+#include "route/detail/checkpoints.h"
 #include "route/detail/plugin.h"
 
 namespace swy::route {
@@ -20,36 +18,19 @@ struct Options {
   std::string precision = "int8";
   std::int64_t max_tokens = 256;
   void bind(base::OptionBinder& b) {
-    b.field("path", path, "folder with config.json, model.safetensors and the tokenizer; required");
+    b.field("path", path, "model:NAME of the model store, or a folder; required");
     b.field("precision", precision, "int8 or fp32");
-    b.field("max_tokens", max_tokens, {8, 8192}, "a longer text is cut");
+    b.field("max_tokens", max_tokens, {8, 8192},
+            "a longer text is cut; the default gives way to a smaller model");
   }
 };
 
 constexpr std::array<plugin::Named<embed::Precision>, 2> kPrecisions = {
     {{"int8", embed::Precision::kInt8}, {"fp32", embed::Precision::kF32}}};
 
-using Loaded = std::shared_ptr<const embed::Encoder>;
-
-// The weights in use by any plan of this process, by file and options: a reload that changes
-// something else must not read 90 MB again, nor hold them twice.
-Result<Loaded> load_shared(const std::string& folder, const embed::EncoderOptions& options) {
-  static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<const embed::Encoder>> loaded;
-  std::error_code ec;
-  const auto written = std::filesystem::last_write_time(folder + "/model.safetensors", ec);
-  const std::string key = fmt::format("{}|{}|{}|{}", folder, static_cast<int>(options.precision),
-                                      options.max_tokens, written.time_since_epoch().count());
-  const std::lock_guard lock(mutex);
-  if (auto known = loaded[key].lock()) return known;
-  auto made = embed::Encoder::load(folder, options);
-  if (made) loaded[key] = *made;
-  return made;
-}
-
 class Transformer final : public Encoder {
  public:
-  explicit Transformer(Loaded encoder) : encoder_(std::move(encoder)) {}
+  explicit Transformer(Checkpoint encoder) : encoder_(std::move(encoder)) {}
   [[nodiscard]] std::size_t dims() const override { return encoder_->info().hidden; }
   [[nodiscard]] const std::string& content_hash() const override {
     return encoder_->info().content_hash;
@@ -64,7 +45,7 @@ class Transformer final : public Encoder {
   }
 
  private:
-  Loaded encoder_;
+  Checkpoint encoder_;
 };
 
 }  // namespace
@@ -78,7 +59,9 @@ std::unique_ptr<Encoder> make_transformer(const base::Doc& node, BuildContext& c
   embed::EncoderOptions options;
   options.precision = *precision;
   options.max_tokens = static_cast<std::size_t>(o.max_tokens);
-  auto loaded = load_shared((std::filesystem::path(ctx.directory()) / o.path).string(), options);
+  options.at_most =
+      node.is_map() && node.find("max_tokens") == nullptr;  // the default is no demand
+  auto loaded = load_checkpoint(o.path, ctx.directory(), options);
   if (!loaded) {
     ctx.diag().error(plugin::mark_of(node, "path"), loaded.error().message);
     return nullptr;

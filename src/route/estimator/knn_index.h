@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "text/ngram.h"
+#include "route/estimator/tf_idf.h"
 
 namespace swy::route {
 
@@ -30,7 +30,7 @@ class RowIndex {
   // Computes idf and postings. Features in more than max_share of the rows are dropped everywhere
   // (0 < max_share <= 1).
   void finish(double max_share);
-  [[nodiscard]] std::size_t rows() const { return row_start_.size() - 1; }
+  [[nodiscard]] std::size_t rows() const { return rows_; }
   // out[row] = cosine of the query and the row, 0..1. REQUIRES: finished, out.size() == rows().
   void similarities(std::span<const text::Feature> query, std::span<float> out) const;
   [[nodiscard]] std::size_t postings() const { return postings_.size(); }
@@ -40,10 +40,9 @@ class RowIndex {
     std::uint32_t row;
     float weight;
   };
-  std::vector<std::size_t> row_start_{0};
-  std::vector<text::Feature> features_;  // rows as added; empty after finish()
-  std::vector<float> idf_;               // by feature; 0: dropped
-  std::vector<std::uint32_t> start_;     // by feature, into postings_
+  TfIdf texts_;  // without rows after finish()
+  std::size_t rows_ = 0;
+  std::vector<std::uint32_t> start_;  // by feature, into postings_
   std::vector<Posting> postings_;
 };
 

@@ -6,7 +6,6 @@
 #include <cctype>
 #include <set>
 
-#include "base/hash.h"
 #include "route/plan/compile.h"
 
 namespace swy::route {
@@ -19,82 +18,12 @@ using base::Mark;
 // name.
 constexpr std::string_view kAlwaysGuards[] = {"context_fits", "capabilities"};
 
-class FirstKnown final : public Estimator {
- public:
-  explicit FirstKnown(std::vector<std::shared_ptr<const Estimator>> chain)
-      : chain_(std::move(chain)) {
-    for (const auto& e : chain_) {
-      for (const FactId id : e->needs()) {
-        if (std::find(needs_.begin(), needs_.end(), id) == needs_.end()) needs_.push_back(id);
-      }
-      reads_live_ = reads_live_ || e->reads_live();
-      version_ = version_ * 31 + e->version();
-    }
-  }
-
-  void estimate(const Question& q, std::span<Belief> out) const override {
-    for (const auto& e : chain_) {
-      q.scratch.partial.assign(out.size(), Belief{});
-      e->estimate(q, q.scratch.partial);
-      for (std::size_t i = 0; i < out.size(); ++i) merge(out[i], q.scratch.partial[i]);
-    }
-  }
-  [[nodiscard]] std::span<const FactId> needs() const override { return needs_; }
-  [[nodiscard]] bool reads_live() const override { return reads_live_; }
-  [[nodiscard]] std::uint64_t version() const override { return version_; }
-
- private:
-  static void keep(double& known, double candidate) {
-    if (known != known) known = candidate;
-  }
-  static void merge(Belief& into, const Belief& from) {
-    if (into.quality != into.quality) {  // a quality goes with its own variance and evidence
-      into.quality = from.quality;
-      into.quality_var = from.quality_var;
-      into.evidence = from.evidence;
-    }
-    keep(into.cost_micro, from.cost_micro);
-    keep(into.latency_ms, from.latency_ms);
-    keep(into.latency_p95_ms, from.latency_p95_ms);
-    keep(into.p_fail, from.p_fail);
-  }
-  std::vector<std::shared_ptr<const Estimator>> chain_;
-  std::vector<FactId> needs_;
-  bool reads_live_ = false;
-  std::uint64_t version_ = 0;
-};
-
 bool is_identifier(std::string_view s) {
   if (s.empty() || (std::isalpha(static_cast<unsigned char>(s[0])) == 0 && s[0] != '_'))
     return false;
   return std::all_of(s.begin(), s.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
   });
-}
-
-// A configuration node as text without places: equal configurations have equal dumps.
-void dump(const Doc& d, std::string& out) {
-  switch (d.kind()) {
-    case Doc::Kind::kNull:
-      out += '~';
-      break;
-    case Doc::Kind::kScalar:
-      out += fmt::format("{}{}:{}", d.quoted() ? 'q' : 's', d.text().size(), d.text());
-      break;
-    case Doc::Kind::kList:
-      out += '[';
-      for (const Doc& i : d.items()) dump(i, out);
-      out += ']';
-      break;
-    case Doc::Kind::kMap:
-      out += '{';
-      for (const auto& m : d.members()) {
-        out += fmt::format("{}:{}=", m.key.size(), m.key);
-        dump(m.value, out);
-      }
-      out += '}';
-      break;
-  }
 }
 
 template <typename Map>
@@ -132,7 +61,7 @@ class Compiler final : public BuildContext {
     read_routes();
     check_unused_estimators();
     if (diag_.errors() != before) return nullptr;
-    set_version();
+    plan_->version = version_of(config_, *plan_);
     return plan_;
   }
 
@@ -153,6 +82,8 @@ class Compiler final : public BuildContext {
     if (registry_.encoders().count(name) != 0) {  // a type name stands for its defaults
       return add_encoder(std::string(name), Doc::scalar(std::string(name), mark));
     }
+    if (failed_.count(fmt::format("encoder {}", name)) != 0)
+      return std::nullopt;  // reported at its own place
     std::vector<std::string> known = keys_of(registry_.encoders());
     for (const auto& e : plan_->encoders) known.push_back(e.name);
     diag_.error(mark, fmt::format("unknown encoder '{}'{}", name, base::did_you_mean(name, known)));
@@ -231,9 +162,8 @@ class Compiler final : public BuildContext {
                               base::did_you_mean(type, keys_of(factories))));
       return nullptr;
     }
-    const std::size_t before = diag_.errors();
     auto made = it->second(node, *this);
-    if (made == nullptr && diag_.errors() == before)
+    if (made == nullptr && diag_.errors() == 0)
       diag_.error(node.mark(), fmt::format("{} '{}' could not be made", kind, type));
     return made;
   }
@@ -262,7 +192,9 @@ class Compiler final : public BuildContext {
     if (section == nullptr || section->is_null()) return;
     if (!section->is_map())
       return diag_.error(section->mark(), "encoders must be a map of name: { type: ... }");
-    for (const auto& m : section->members()) (void)add_encoder(m.key, m.value);
+    for (const auto& m : section->members()) {
+      if (!add_encoder(m.key, m.value)) failed_.insert("encoder " + m.key);
+    }
   }
 
   std::optional<std::uint16_t> add_encoder(const std::string& name, const Doc& node) {
@@ -288,10 +220,25 @@ class Compiler final : public BuildContext {
             fmt::format("'{}' cannot name a signal: letters, digits and _ only, and none of {}",
                         m.key, fmt::join(reserved, ", ")));
       }
-      auto made = make<Signal>(m.value, registry_.signals(), "signal type");
-      if (made == nullptr) continue;
+      std::unique_ptr<Signal> made;
+      if (is_off(m.value)) {
+        off_.insert(m.key);
+      } else {
+        reserved_ = {"type", "enabled"};
+        made = make<Signal>(m.value, registry_.signals(), "signal type");
+        reserved_ = {"type"};
+      }
+      if (made == nullptr) made = no_signal();
       plan_->signals.push_back({m.key, type_of(m.value, "signal"), std::move(made)});
     }
+  }
+
+  bool is_off(const Doc& node) {
+    const Doc* enabled = node.is_map() ? node.find("enabled") : nullptr;
+    if (enabled == nullptr) return false;
+    if (!enabled->is_scalar() || (enabled->text() != "true" && enabled->text() != "false"))
+      diag_.error(enabled->mark(), "enabled must be true or false");
+    return enabled->is_scalar() && enabled->text() == "false";
   }
 
   void read_guards() {
@@ -310,7 +257,15 @@ class Compiler final : public BuildContext {
 
   void add_guard(const std::string& name, const Doc& node) {
     if (auto made = make<Guard>(node, registry_.guards(), "guard type")) {
+      for (const FactId id : made->needs()) {
+        if (off_.count(plan_->signals[id].name) != 0)
+          diag_.warning(node.mark(),
+                        fmt::format("guard '{}' reads '{}', which is off: always unknown", name,
+                                    plan_->signals[id].name));
+      }
       plan_->guards.push_back({name, type_of(node, "guard"), std::move(made)});
+    } else {
+      failed_.insert("guard " + name);
     }
   }
 
@@ -454,6 +409,7 @@ class Compiler final : public BuildContext {
     rule.guards = always_;
     for (const std::string& name : names) {
       auto g = find_guard(name);
+      if (failed_.count("guard " + name) != 0) continue;
       if (!g && registry_.guards().count(name) != 0) {  // a type name stands for its defaults
         add_guard(name, Doc::scalar(name, node.find("guards")->mark()));
         g = find_guard(name);
@@ -477,24 +433,46 @@ class Compiler final : public BuildContext {
     if (!section->is_map())
       return diag_.error(section->mark(), "output_guards must be a map of name: { type: ... }");
     for (const auto& m : section->members()) {
-      if (auto made = make_output_guard(m.key, m.value, diag_))
+      const Doc* type = m.value.is_map() ? m.value.find("type") : nullptr;
+      if (type != nullptr && type->is_scalar() && type->text() == "grounding") {
+        if (auto made = make_grounding_guard(m.key, m.value, *this)) {
+          plan_->grounding_guards.push_back(std::move(made));
+          continue;
+        }
+      } else if (auto made = make_output_guard(m.key, m.value, diag_)) {
         plan_->output_guards.push_back(std::move(made));
+        continue;
+      }
+      failed_.insert("output " + m.key);
     }
+  }
+
+  template <typename Guards>
+  static std::optional<std::uint16_t> find_output(const Guards& guards, std::string_view name) {
+    for (std::size_t i = 0; i < guards.size(); ++i) {
+      if (guards[i]->name == name) return static_cast<std::uint16_t>(i);
+    }
+    return std::nullopt;
   }
 
   void read_rule_output(const Doc& node, const std::vector<std::string>& names, Rule& rule) {
     for (const std::string& name : names) {
-      std::vector<std::string> known;
-      std::optional<std::uint16_t> found;
-      for (std::size_t i = 0; i < plan_->output_guards.size(); ++i) {
-        known.push_back(plan_->output_guards[i]->name);
-        if (known.back() == name) found = static_cast<std::uint16_t>(i);
-      }
-      if (!found) {
+      if (const auto found = find_output(plan_->output_guards, name)) {
+        if (std::find(rule.output.begin(), rule.output.end(), *found) == rule.output.end())
+          rule.output.push_back(*found);
+      } else if (const auto grounding = find_output(plan_->grounding_guards, name)) {
+        if (rule.grounding && *rule.grounding != *grounding) {
+          diag_.error(
+              node.find("output")->mark(),
+              fmt::format("rule '{}' names two grounding guards: one is enough", rule.name));
+        }
+        rule.grounding = grounding;
+      } else if (failed_.count("output " + name) == 0) {
+        std::vector<std::string> known;
+        for (const auto& g : plan_->output_guards) known.push_back(g->name);
+        for (const auto& g : plan_->grounding_guards) known.push_back(g->name);
         diag_.error(node.find("output")->mark(), fmt::format("unknown output guard '{}'{}", name,
                                                              base::did_you_mean(name, known)));
-      } else if (std::find(rule.output.begin(), rule.output.end(), *found) == rule.output.end()) {
-        rule.output.push_back(*found);
       }
     }
   }
@@ -566,6 +544,9 @@ class Compiler final : public BuildContext {
     for (const std::uint16_t g : rule.guards) add(plan_->guards[g].guard->needs());
     if (rule.estimator) add(rule.estimator->needs());
     if (rule.policy) add(rule.policy->needs());
+    if (rule.grounding) {
+      if (const auto& when = plan_->grounding_guards[*rule.grounding]->when) add({&*when, 1});
+    }
   }
 
   // A configured estimator that no rule uses is still made, so that its options are checked.
@@ -577,26 +558,14 @@ class Compiler final : public BuildContext {
     for (const auto& m : section->members()) estimator(Doc::scalar(m.key, m.key_mark));
   }
 
-  void set_version() {
-    std::string text;
-    for (const std::string& key : plan_keys()) {
-      if (const Doc* d = config_.find(key)) {
-        text += key;
-        dump(*d, text);
-      }
-    }
-    std::uint64_t h = base::hash64(text);
-    for (const RuleSet& set : plan_->rule_sets) {
-      for (const Rule& r : set.rules) h = h * 31 + r.estimator->version();
-    }
-    plan_->version = base::hex64(h);
-  }
-
   const Doc& config_;
   const std::string& directory_;
   const Registry& registry_;
   base::Diagnostics& diag_;
   std::shared_ptr<Plan> plan_;
+  std::set<std::string> off_;  // signals by name
+  std::set<std::string>
+      failed_;  // "encoder NAME": reported where they stand, not where they are used
   std::vector<std::uint16_t> always_;
   std::map<std::string, std::shared_ptr<const Estimator>, std::less<>> estimators_;
   const Rule* rule_ = nullptr;
@@ -604,12 +573,6 @@ class Compiler final : public BuildContext {
 };
 
 }  // namespace
-
-std::shared_ptr<const Estimator> first_known(std::vector<std::shared_ptr<const Estimator>> chain) {
-  if (chain.empty()) return nullptr;
-  if (chain.size() == 1) return chain[0];
-  return std::make_shared<FirstKnown>(std::move(chain));
-}
 
 const RuleSet* Plan::find(std::string_view name) const {
   for (const RuleSet& s : rule_sets) {

@@ -14,6 +14,12 @@ void read_models(const base::Doc& models, base::Diagnostics& diag, Catalogue& ou
 // example of a request that matches none.
 void check_reach(const RuleSet& rules, base::Diagnostics& diag);
 
+// Stands for a signal that is off, or could not be made: always unknown.
+std::unique_ptr<Signal> no_signal();
+
+// 16 hex digits: equal for configurations that decide alike.
+std::string version_of(const base::Doc& config, const Plan& plan);
+
 // A list of estimators, first known value per field wins. REQUIRES: not empty.
 std::shared_ptr<const Estimator> first_known(std::vector<std::shared_ptr<const Estimator>> chain);
 

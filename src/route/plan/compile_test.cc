@@ -47,6 +47,32 @@ TEST(Compile, NamesUnknownThingsWithTheirNeighbours) {
             "test.yaml:4:41: error: unknown guard 'smal', did you mean small?\n");
 }
 
+TEST(Compile, ASignalThatIsOffIsNotMadeAndIsUnknown) {
+  const auto plan = plan_from(std::string(kModels) + R"(
+signals: { x: { type: counted, no_such_option: 1, enabled: false }, y: { type: counted, key: y, enabled: true } }
+routes: { auto: [{ name: r, when: x, models: [a] }, { models: [b] }] }
+)",
+                              fake_registry());
+  ASSERT_TRUE(plan);
+  Fact fact;
+  fact.truth = Truth::kTrue;
+  Reading reading;
+  Reading* const one = &reading;
+  plan->signals[0].signal->compute({&one, 1}, {&fact, 1});
+  EXPECT_EQ(fact.truth, Truth::kUnknown);
+  EXPECT_EQ(fact.label.view(), "off");
+  EXPECT_NE(with("signals: { x: { type: counted, key: x, enabled: maybe } }\n"
+                 "routes: { auto: [{ models: [a] }] }\n")
+                .find("enabled must be true or false"),
+            std::string::npos);
+}
+
+TEST(Compile, WhatCouldNotBeMadeIsNotCalledUnknownWhereItIsUsed) {
+  EXPECT_EQ(with("signals: { x: { type: counted, kee: x } }\n"
+                 "routes: { auto: [{ when: x, models: [a] }, { models: [b] }] }\n"),
+            "test.yaml:4:32: error: unknown key 'kee', did you mean key?\n");
+}
+
 TEST(Compile, PointsIntoTheCondition) {
   EXPECT_EQ(with("signals: { code: { type: counted, key: k } }\nroutes:\n  auto:\n    - { name: r, "
                  "when: \"code && cod\", models: [a] }\n"),

@@ -34,10 +34,11 @@ class Jailbreak final : public Signal {
       : o_(std::move(options)), scope_(scope), wanted_(wanted) {}
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](Reading& r) -> Fact {
-      if (r.text(scope_).empty()) return {};
+      if (r.text(scope_).empty()) return plugin::nothing_there(kTask);
       text::CueJudgement j = text::judge(kTask, r.cues(scope_));
       text::expect(j, kTask, static_cast<float>(1 - o_.prior));
-      return plugin::judged(kTask, j, wanted_, o_.threshold);
+      const Fact f = plugin::judged(kTask, j, wanted_, o_.threshold);
+      return f.truth == Truth::kFalse && r.cut(scope_) ? plugin::not_all_read() : f;
     });
   }
   [[nodiscard]] double cost_us() const override { return 12; }

@@ -31,17 +31,19 @@ class Pii final : public Signal {
  public:
   Pii(text::PiiOptions options, chat::Scope scope) : o_(options), scope_(scope) {}
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
-    plugin::each(readings, facts, [this](Reading& r) { return fact(r.text(scope_)); });
+    plugin::each(readings, facts, [this](Reading& r) { return fact(r); });
   }
   [[nodiscard]] double cost_us() const override {
     return (o_.types & ((1U << text::kTaggedPiiTypes) - 1)) != 0 ? 35 : 2;
   }
 
  private:
-  [[nodiscard]] Fact fact(std::string_view text) const {
-    if (text.empty()) return {};
+  [[nodiscard]] Fact fact(Reading& reading) const {
+    const std::string_view text = reading.text(scope_);
+    if (text.empty()) return {Truth::kFalse, 1, 0, {}};
     thread_local std::vector<text::PiiSpan> spans;
     text::detect_pii(text, o_, spans);
+    if (spans.empty() && reading.cut(scope_)) return plugin::not_all_read();
     if (spans.empty()) return {Truth::kFalse, kClean, 0, {}};
     float none = 1;
     for (const text::PiiSpan& s : spans) none *= 1 - s.confidence;

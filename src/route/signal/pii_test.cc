@@ -39,11 +39,19 @@ TEST(PiiSignal, OnlyTheTypesThatWereNamedCount) {
             std::string::npos);
 }
 
-TEST(PiiSignal, NothingFoundIsFalseAndNoTextIsUnknown) {
+TEST(PiiSignal, NothingFoundInATextThatIsTooLongToReadIsUnknown) {
+  const std::string_view mails = "{ type: pii, types: [EMAIL_ADDRESS] }";
+  const std::string mail = " a@example.org ", calm(200'000, 'x');
+  EXPECT_EQ(ask(mails, calm + mail + calm).truth, Truth::kUnknown);
+  EXPECT_EQ(ask(mails, calm + mail + calm).label.view(), "not all read");
+  EXPECT_EQ(ask(mails, calm + mail).truth, Truth::kTrue);
+}
+
+TEST(PiiSignal, NothingFoundIsFalseAndSoIsNoText) {
   const Fact f = ask("{ type: pii }", "How do I sort a list?");
   EXPECT_EQ(f.truth, Truth::kFalse);
   EXPECT_EQ(f.value, 0);
-  EXPECT_EQ(ask("{ type: pii }", "").truth, Truth::kUnknown);
+  EXPECT_EQ(ask("{ type: pii }", "").truth, Truth::kFalse);
 }
 
 TEST(PiiSignal, ToolResultsAreAScopeOfTheirOwn) {
@@ -51,7 +59,7 @@ TEST(PiiSignal, ToolResultsAreAScopeOfTheirOwn) {
   a.say(chat::Role::kAssistant, "", 1).say(chat::Role::kTool, "{\"mail\": \"bob@example.org\"}");
   EXPECT_EQ(ask("{ type: pii, scope: tool_results, types: EMAIL_ADDRESS }", a).truth, Truth::kTrue);
   Asked b("Look him up.");
-  EXPECT_EQ(ask("{ type: pii, scope: tool_results }", b).truth, Truth::kUnknown);
+  EXPECT_EQ(ask("{ type: pii, scope: tool_results }", b).truth, Truth::kFalse);
 }
 
 }  // namespace

@@ -41,8 +41,8 @@ TEST(SafetySignal, OnlyTheNamedCategoriesCount) {
             std::string::npos);
 }
 
-TEST(SafetySignal, NoTextIsUnknown) {
-  EXPECT_EQ(ask("{ type: safety }", "").truth, Truth::kUnknown);
+TEST(SafetySignal, NoTextIsHarmless) {
+  EXPECT_EQ(ask("{ type: safety }", "").truth, Truth::kFalse);
 }
 
 }  // namespace

@@ -1,0 +1,352 @@
+// Signals as served: each is compiled from its configuration, asked about one request after
+// another, and its facts are held against labels.
+//
+// accuracy, f1: of the label (f1 of the positive class with two classes, macro F1 with more);
+// auroc: of the value for "anything but the first class"; ece: of the confidence, which is the
+// probability that the fact's truth is right. Personal data is scored by spans: f1 is the exact one
+// of learn/pii_train.h. Cost: seconds. Test: signals_test.cc.
+#include "eval/signals_served.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include "base/doc.h"
+#include "eval/signal_sets.h"
+#include "learn/cue_train.h"
+#include "learn/figures.h"
+#include "learn/pii_train.h"
+#include "record/outcome.h"
+#include "route/plan.h"
+#include "switchyard/env.h"
+#include "switchyard/registry.h"
+#include "switchyard/route.h"
+
+namespace swy::eval {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+struct Case {
+  std::string text;
+  std::size_t label = 0;  // 0: nothing of this
+};
+
+struct ServedSet {
+  std::string signal, set;
+  std::string yaml;  // the signal's node
+  std::vector<std::string> classes;
+  std::vector<Case> cases;
+  bool after_answer = false;  // the text follows an answer
+};
+
+// One signal in a configuration of its own.
+class Asker {
+ public:
+  static Result<std::unique_ptr<Asker>> make(const std::string& node) {
+    const std::string yaml = fmt::format(
+        "models: [ {{ name: m, price: {{ input: 1, output: 1 }} }} ]\nsignals: {{ it: {} }}\n"
+        "routes: {{ auto: [ {{ when: it, models: [m] }}, {{ models: [m] }} ] }}\n",
+        node);
+    base::Diagnostics diag(node);
+    const auto doc = base::parse_yaml(yaml, diag);
+    auto plan = doc ? route::compile(*doc, ".", route::builtin_registry(), diag) : nullptr;
+    if (plan == nullptr) return fail(ErrorCode::kInvalidArgument, diag.to_text());
+    return std::unique_ptr<Asker>(new Asker(std::move(plan)));
+  }
+
+  route::Fact ask(std::string_view text, bool after_answer) {
+    chat::Request request;
+    const auto say = [&](chat::Role role, std::string_view words) {
+      const auto part = static_cast<std::uint32_t>(request.parts.size());
+      request.messages.push_back({role, part, 1, 0});
+      request.parts.push_back({chat::PartKind::kText, words});
+    };
+    if (after_answer) {
+      say(chat::Role::kUser, "Good morning!");
+      say(chat::Role::kAssistant, "Here is what I found.");
+    }
+    say(chat::Role::kUser, text);
+    route::Work work;
+    work.request = &request;
+    const std::int64_t start = system_clock().mono_ns();
+    scratch_.begin(work, plan_->signals.size());
+    route::compute_facts(*plan_, {&fact_, 1}, scratch_);
+    us_.push_back(static_cast<double>(system_clock().mono_ns() - start) / 1e3);
+    return scratch_.facts[fact_];
+  }
+
+  double median_us() {
+    if (us_.empty()) return 0;
+    const auto middle = us_.begin() + static_cast<std::ptrdiff_t>(us_.size() / 2);
+    std::nth_element(us_.begin(), middle, us_.end());
+    return *middle;
+  }
+
+ private:
+  explicit Asker(std::shared_ptr<const route::Plan> plan)
+      : plan_(std::move(plan)), fact_(*plan_->find_signal("it")) {}
+
+  std::shared_ptr<const route::Plan> plan_;
+  route::FactId fact_;
+  route::Scratch scratch_;
+  std::vector<double> us_;
+};
+
+struct Said {
+  std::vector<std::uint32_t> truth, label;
+  std::vector<float> value, confidence;
+  std::vector<std::uint8_t> positive, right;
+};
+
+double f1_of(const Said& said) {
+  double both = 0, sum = 0;
+  for (std::size_t i = 0; i < said.truth.size(); ++i) {
+    both += said.truth[i] == 1 && said.label[i] == 1 ? 1 : 0;
+    sum += static_cast<double>(said.truth[i] + said.label[i]);
+  }
+  return sum == 0 ? 0 : 2 * both / sum;
+}
+
+ServedRow figures(const ServedSet& set, const Said& said) {
+  ServedRow row;
+  row.signal = set.signal;
+  row.set = set.set;
+  row.rows = said.truth.size();
+  row.classes = set.classes.size();
+  row.accuracy = learn::accuracy(said.truth, said.label);
+  row.f1 = set.classes.size() == 2 ? f1_of(said)
+                                   : learn::macro_f1(said.truth, said.label, set.classes.size());
+  row.auroc = learn::auroc(said.value, said.positive);
+  row.ece = learn::ece(said.confidence, said.right);
+  row.ece_chance = learn::ece_by_chance(said.confidence);
+  return row;
+}
+
+Status measure(const ServedSet& set, std::size_t memory, SignalReport& report) {
+  SWY_TRY(const auto asker, Asker::make(set.yaml));
+  Said said;
+  for (const Case& c : set.cases) {
+    const route::Fact fact = asker->ask(c.text, set.after_answer);
+    const bool holds = fact.truth == route::Truth::kTrue;
+    const auto named = std::find(set.classes.begin(), set.classes.end(), fact.label.view());
+    const auto label = named != set.classes.end()
+                           ? static_cast<std::uint32_t>(named - set.classes.begin())
+                           : std::uint32_t{holds};
+    said.truth.push_back(static_cast<std::uint32_t>(c.label));
+    said.label.push_back(label);
+    said.value.push_back(std::isnan(fact.value) ? 0 : static_cast<float>(fact.value));
+    said.confidence.push_back(fact.confidence);
+    said.positive.push_back(c.label == 0 ? 0 : 1);
+    said.right.push_back(holds == (c.label != 0) ? 1 : 0);
+  }
+  ServedRow row = figures(set, said);
+  row.us = asker->median_us();
+  row.memory = memory;
+  report.served.push_back(std::move(row));
+  return {};
+}
+
+// ---- sets
+
+// The rows written for this project that the weights were not fitted on: every second one, as
+// `switchyard train cues` divides them.
+Result<ServedSet> own_cases(const std::string& folder, text::CueTask task) {
+  const std::string name(to_string(task));
+  ServedSet set{name, "written for this project", {}, {}, {}, task == text::CueTask::kFeedback};
+  set.yaml = fmt::format("{{ type: {}, prior: 0.5 }}", name);  // as the rows are shared out
+  const auto classes = text::cue_classes(task);
+  set.classes.assign(classes.begin(), classes.end());
+  SWY_TRY(const auto rows,
+          learn::load_cue_rows((fs::path(folder) / "cues" / (name + ".tsv")).string(), task));
+  for (std::size_t i = 1; i < rows.size(); i += 2) {
+    set.cases.push_back({rows[i].text, rows[i].label});
+  }
+  return set;
+}
+
+Status add_texts(const std::string& path, const char* key, std::size_t label,
+                 std::vector<Case>& out) {
+  return each_row(path, [&](base::Json row) -> Status {
+    out.push_back({std::string(row.string_or(key, "")), label});
+    return {};
+  });
+}
+
+// The peer's attacks, and its questions as what is none.
+Result<ServedSet> attacks(const std::string& data) {
+  ServedSet set{"jailbreak",
+                "a peer's attacks and questions",
+                "{ type: jailbreak }",
+                {"benign", "attack"},
+                {},
+                false};
+  const fs::path folder = fs::path(data) / "vsr_cases";
+  SWY_DO(add_texts((folder / "jailbreak_detection_cases.jsonl.gz").string(), "question", 1,
+                   set.cases));
+  SWY_DO(add_texts((folder / "domain_classify_cases.jsonl.gz").string(), "question", 0, set.cases));
+  SWY_DO(add_texts((folder / "domain_bench.jsonl.gz").string(), "text", 0, set.cases));
+  return set;
+}
+
+// Prompts whose data set says whether a good answer needs facts about the world.
+Result<ServedSet> fact_questions(const std::string& data) {
+  ServedSet set{
+      "needs_facts", "llmrouter, routellm", "{ type: needs_facts }", {"none", "facts"}, {}, false};
+  static constexpr std::array<std::string_view, 4> kFacts = {"natural_qa", "trivia_qa",
+                                                             "humanities", "stem"};
+  static constexpr std::array<std::string_view, 9> kNoFacts = {
+      "gsm8k",     "math",    "mbpp",     "human_eval", "agentverse-logicgrid",
+      "commongen", "writing", "roleplay", "coding"};
+  const auto among = [](const auto& names, std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const char* file :
+       {"llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/routeprofile-test.jsonl.gz",
+        "routellm/routellm-mtbench.jsonl.gz"}) {
+    SWY_DO(each_row((fs::path(data) / file).string(), [&](base::Json row) -> Status {
+      const std::string_view domain = row.string_or("domain", "");
+      const bool facts = among(kFacts, domain);
+      if (!facts && !among(kNoFacts, domain)) return {};
+      set.cases.push_back({std::string(row.string_or("prompt", "")), facts ? 1U : 0U});
+      return {};
+    }));
+  }
+  return set;
+}
+
+// Hard: fewer than half of the models that tried were right.
+Result<ServedSet> hard_questions(const std::string& data) {
+  ServedSet set{
+      "complexity", "zeroeval, mmlu_pro (dev)", "{ type: complexity }", {"false", "true"}, {},
+      false};
+  const std::vector<std::string> paths = {(fs::path(data) / "zeroeval").string(),
+                                          (fs::path(data) / "mmlu_pro").string()};
+  SWY_TRY(const auto table, record::load_outcomes(paths));
+  for (std::size_t r = 0; r < table.rows(); ++r) {
+    if (table.row(r).part == "train") continue;
+    double right = 0, tried = 0;
+    for (std::size_t m = 0; m < table.models().size(); ++m) {
+      const record::Cell& c = table.cell(r, m);
+      if (!c.present || c.missing || std::isnan(c.quality)) continue;
+      tried += 1;
+      right += static_cast<double>(c.quality);
+    }
+    if (tried == 0) continue;
+    set.cases.push_back({std::string(table.row(r).prompt), right < tried / 2 ? 1U : 0U});
+  }
+  return set;
+}
+
+// ---- personal data
+
+double detect_time(const std::vector<const learn::PiiRow*>& rows) {
+  std::vector<double> us;
+  std::vector<text::PiiSpan> spans;
+  for (const learn::PiiRow* row : rows) {
+    const std::int64_t start = system_clock().mono_ns();
+    text::detect_pii(row->text, {}, spans);
+    us.push_back(static_cast<double>(system_clock().mono_ns() - start) / 1e3);
+  }
+  std::sort(us.begin(), us.end());
+  return us.empty() ? 0 : us[us.size() / 2];
+}
+
+Status measure_spans(const std::string& data, std::size_t memory, SignalReport& report) {
+  SWY_TRY(const auto all,
+          learn::load_pii_rows((fs::path(data) / "pii/presidio_synth_v2.jsonl.gz").string()));
+  std::vector<const learn::PiiRow*> dev;
+  for (const learn::PiiRow& r : all) {
+    if (r.dev) dev.push_back(&r);
+  }
+  const learn::PiiReport scored = learn::score_pii(dev, {});
+  std::vector<float> confidence;
+  std::vector<text::PiiSpan> spans;
+  for (const learn::PiiRow* r : dev) {
+    text::detect_pii(r->text, {}, spans);
+    for (const text::PiiSpan& s : spans) confidence.push_back(s.confidence);
+  }
+  ServedRow row{"pii",
+                "synthetic sentences, spans",
+                dev.size(),
+                text::kPiiTypes,
+                kNone,
+                0,
+                kNone,
+                scored.ece,
+                learn::ece_by_chance(confidence, 10),
+                0,
+                memory};
+  row.f1 = scored.all.f1();
+  row.us = detect_time(dev);
+  report.served.push_back(std::move(row));
+  return {};
+}
+
+// The peer's cases: each names one type that occurs. f1: of the cases with any span found.
+Status measure_named_types(const std::string& data, std::size_t memory, SignalReport& report) {
+  double named = 0, any = 0;
+  std::vector<double> us;
+  std::vector<text::PiiSpan> spans;
+  SWY_DO(each_row((fs::path(data) / "vsr_cases/pii_detection_cases.jsonl.gz").string(),
+                  [&](base::Json row) -> Status {
+                    const auto type = text::pii_type(row.string_or("pii_type", ""));
+                    const std::int64_t start = system_clock().mono_ns();
+                    text::detect_pii(row.string_or("question", ""), {}, spans);
+                    us.push_back(static_cast<double>(system_clock().mono_ns() - start) / 1e3);
+                    any += spans.empty() ? 0 : 1;
+                    named += std::any_of(spans.begin(), spans.end(),
+                                         [&](const auto& s) { return type && s.type == *type; })
+                                 ? 1
+                                 : 0;
+                    return {};
+                  }));
+  if (us.empty()) return fail(ErrorCode::kNotFound, "no cases of personal data");
+  std::sort(us.begin(), us.end());
+  const auto n = static_cast<double>(us.size());
+  const auto add = [&](const char* what, double found) {
+    report.served.push_back({"pii", what, us.size(), 2, found / n, 2 * found / (n + found), kNone,
+                             kNone, kNone, us[us.size() / 2], memory});
+  };
+  add("a peer's cases, all with some: some is found", any);
+  add("a peer's cases: the type they name is found", named);
+  return {};
+}
+
+}  // namespace
+
+Status evaluate_served(const SignalsOptions& options, SignalReport& report) {
+  // Absent files are said, not an error; damaged ones are one.
+  const auto absent = [&](const Error& error, std::string_view what) {
+    if (error.code != ErrorCode::kNotFound && error.code != ErrorCode::kIo) return false;
+    report.notes.push_back(fmt::format("{} is left out: {}", what, error.message));
+    return true;
+  };
+  const auto one = [&](Result<ServedSet> set, std::string_view what) -> Status {
+    if (!set) return absent(set.error(), what) ? Status{} : tl::unexpected(set.error());
+    return measure(*set, sizeof(text::CueWeights), report);
+  };
+  const std::size_t pii = std::size_t{1} << 20U;  // the table of models/pii.bin
+  const auto spans = [&](Status ok, std::string_view what) -> Status {
+    return ok || absent(ok.error(), what) ? Status{} : ok;
+  };
+  SWY_DO(spans(measure_spans(options.data, pii, report), "pii"));
+  SWY_DO(spans(measure_named_types(options.data, pii, report), "a peer's pii cases"));
+  SWY_DO(one(attacks(options.data), "a peer's attacks"));
+  SWY_DO(one(fact_questions(options.data), "questions that need facts"));
+  SWY_DO(one(hard_questions(options.data), "complexity"));
+  for (std::size_t t = 0; t < text::kCueTasks; ++t) {
+    const auto task = static_cast<text::CueTask>(t);
+    SWY_DO(one(own_cases(options.written, task), to_string(task)));
+  }
+  return {};
+}
+
+}  // namespace swy::eval

@@ -1,0 +1,146 @@
+#include "route/estimator/observed.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "route/estimator/expected_output.h"
+#include "route/estimator/outcome_tables.h"
+
+namespace swy::route {
+namespace {
+
+// The table's model for every card: by the option `names`, by the card's name, by its
+// upstream_model.
+std::vector<std::size_t> match_models(const record::OutcomeTable& table,
+                                      const std::vector<std::string>& names, base::Mark mark,
+                                      BuildContext& ctx) {
+  const Catalogue& catalogue = ctx.catalogue();
+  std::vector<std::size_t> match;
+  for (const Card& card : catalogue.cards()) {
+    std::size_t m = table.model_index(card.name);
+    if (m == record::OutcomeTable::npos) m = table.model_index(card.upstream_model);
+    match.push_back(m);
+  }
+  for (const std::string& pair : names) {
+    const std::size_t cut = pair.find('=');
+    const std::string card = pair.substr(0, cut);
+    const auto id = catalogue.find(card);
+    const std::string name = cut == std::string::npos ? "" : pair.substr(cut + 1);
+    const std::size_t m = table.model_index(name);
+    if (!id) {
+      ctx.diag().error(
+          mark, fmt::format("names: '{}' should be card=name; there is no model '{}'{}", pair, card,
+                            base::did_you_mean(card, catalogue.names())));
+    } else if (m == record::OutcomeTable::npos) {
+      ctx.diag().error(mark, fmt::format("names: the table has no model '{}'{}", name,
+                                         base::did_you_mean(name, table.models())));
+    } else {
+      match[*id] = m;
+    }
+  }
+  return match;
+}
+
+bool valid(const TableOptions& options, std::string_view type, base::Mark mark,
+           base::Diagnostics& diag) {
+  const std::size_t before = diag.errors();
+  if (options.table.empty()) {
+    diag.error(mark, fmt::format("{}: say which outcome table to learn from, for example table: "
+                                 "outcomes/",
+                                 type));
+  }
+  if (options.part != "all" && options.part != "train" && options.part != "dev")
+    diag.error(mark, fmt::format("part: '{}' should be all, train or dev", options.part));
+  return diag.errors() == before;
+}
+
+}  // namespace
+
+void TableOptions::bind(base::OptionBinder& binder) {
+  binder.field("table", table, "outcome tables: files, or directories of them");
+  binder.field("names", names,
+               "card=name in the table, where they differ; else the card's name or upstream_model");
+  binder.field("part", part, "rows to learn from: all, train or dev");
+}
+
+std::optional<Observed> Observed::load(
+    const TableOptions& options, std::string_view type, base::Mark mark, BuildContext& ctx,
+    const std::function<void(const record::OutcomeRow&)>& on_row) {
+  if (!valid(options, type, mark, ctx.diag())) return std::nullopt;
+  const std::size_t before = ctx.diag().errors();
+  const auto table = load_tables(options.table, mark, ctx);
+  if (ctx.diag().errors() != before || !table) return std::nullopt;
+  const auto match = match_models(*table, options.names, mark, ctx);
+  if (ctx.diag().errors() != before) return std::nullopt;
+  Observed o;
+  o.read(*table, options.part, match, on_row);
+  if (o.rows() == 0) {
+    ctx.diag().note(mark,
+                    fmt::format("{}: no row of part {}: nothing is known yet", type, options.part));
+    return std::nullopt;
+  }
+  for (std::size_t id = 0; id < match.size(); ++id) {
+    if (o.column_[id] == kNone) {
+      ctx.diag().note(mark, fmt::format("{}: no outcomes of model '{}': it stays unknown", type,
+                                        ctx.catalogue().cards()[id].name));
+    }
+  }
+  return o;
+}
+
+void Observed::read(const record::OutcomeTable& table, const std::string& part,
+                    const std::vector<std::size_t>& match,
+                    const std::function<void(const record::OutcomeRow&)>& on_row) {
+  std::vector<std::size_t> sources;
+  for (const std::size_t m : match) {
+    const auto it = std::find(sources.begin(), sources.end(), m);
+    column_.push_back(
+        m == record::OutcomeTable::npos ? kNone : static_cast<std::size_t>(it - sources.begin()));
+    if (m != record::OutcomeTable::npos && it == sources.end()) sources.push_back(m);
+  }
+  models_.resize(sources.size());
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    const record::OutcomeRow row = table.row(i);
+    if (part != "all" && row.part != part) continue;
+    row_of_.emplace_back(base::hash64(row.id), static_cast<std::uint32_t>(row_of_.size()));
+    version_ = base::hash64(row.prompt, base::hash64(row.id, version_));
+    on_row(row);
+    for (std::size_t c = 0; c < sources.size(); ++c) {
+      const record::Cell& cell = table.cell(i, sources[c]);
+      models_[c].quality.push(cell.quality);
+      models_[c].tokens_out.push(cell.tokens_out);
+      models_[c].cost_usd.push(cell.cost_usd);
+      models_[c].latency_s.push(cell.latency_s);
+    }
+  }
+  std::sort(row_of_.begin(), row_of_.end());
+  for (const ObservedModel& m : models_) {
+    for (const Column* c : {&m.quality, &m.tokens_out, &m.cost_usd, &m.latency_s}) {
+      const auto* bytes = reinterpret_cast<const char*>(c->value.data());
+      version_ = base::hash64({bytes, c->value.size() * sizeof(float)}, version_);
+    }
+  }
+}
+
+std::uint32_t Observed::find(std::string_view id) const {
+  if (id.empty()) return kNoRow;
+  const std::uint64_t h = base::hash64(id);
+  const auto it = std::lower_bound(row_of_.begin(), row_of_.end(), std::pair(h, std::uint32_t{0}));
+  return it != row_of_.end() && it->first == h ? it->second : kNoRow;
+}
+
+void believe_calls(const Question& q, std::size_t i, const PastCalls& past, Belief& out) {
+  out.latency_ms = 1e3 * past.latency_s;
+  const Card& card = q.card(i);
+  if (!card.price.known()) {
+    out.cost_micro = 1e6 * past.cost_usd;
+  } else if (!std::isnan(past.tokens_out)) {
+    const chat::Request& request = q.reading.request();
+    out.cost_micro = expected_cost_micro(request, card, q.reading.tokens_in(),
+                                         expected_output(request, card, past.tokens_out));
+  }
+}
+
+}  // namespace swy::route

@@ -1,0 +1,111 @@
+// What an outcome table says of the models of a configuration: the observations by model, aligned
+// with the rows that were learned from. For estimators that learn from tables.
+//
+// When to use: inside this folder, while the configuration is read. Threading: filled by one
+// thread, then immutable. Ownership: owns its numbers; prompts are given to the reader once and not
+// kept.
+#pragma once
+
+#include <cmath>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/doc.h"
+#include "record/outcome.h"
+#include "switchyard/registry.h"
+#include "switchyard/route.h"
+
+namespace swy::route {
+
+inline constexpr std::uint32_t kNoRow = 0xFFFFFFFF;
+
+// Options of every estimator that learns from tables.
+struct TableOptions {
+  std::vector<std::string> table;
+  std::vector<std::string> names;
+  std::string part = "all";
+  void bind(base::OptionBinder& binder);
+};
+
+// One observed number of one model, by row; NaN where it was not observed.
+struct Column {
+  std::vector<float> value;
+  double sum = 0;
+  double count = 0;
+
+  void push(float v) {
+    value.push_back(v);
+    if (std::isnan(v)) return;
+    sum += static_cast<double>(v);
+    count += 1;
+  }
+  // Mean over all rows but one (kNoRow: over all); NaN without any.
+  [[nodiscard]] double mean_without(std::uint32_t row) const {
+    const bool out = row != kNoRow && !std::isnan(value[row]);
+    const double n = count - (out ? 1 : 0);
+    return n > 0 ? (sum - (out ? static_cast<double>(value[row]) : 0)) / n : kUnknownNumber;
+  }
+};
+
+struct ObservedModel {
+  Column quality;
+  Column tokens_out;
+  Column cost_usd;
+  Column latency_s;
+};
+
+class Observed {
+ public:
+  // Reads the tables; on_row is called with every row that counts, in the order of the columns.
+  // nullopt: an error was reported, or there is nothing to learn from yet (a note says so). `type`
+  // names the estimator in findings.
+  static std::optional<Observed> load(const TableOptions& options, std::string_view type,
+                                      base::Mark mark, BuildContext& ctx,
+                                      const std::function<void(const record::OutcomeRow&)>& on_row);
+
+  [[nodiscard]] std::size_t rows() const { return row_of_.size(); }
+  [[nodiscard]] const std::vector<ObservedModel>& models() const { return models_; }
+  // nullptr: the table says nothing of this card.
+  [[nodiscard]] const ObservedModel* of(ExpertId id) const {
+    return column_[id] == kNone ? nullptr : &models_[column_[id]];
+  }
+  [[nodiscard]] std::size_t index_of(const ObservedModel& model) const {
+    return static_cast<std::size_t>(&model - models_.data());
+  }
+  // The row of this id; kNoRow for "" and for ids that are not there.
+  [[nodiscard]] std::uint32_t find(std::string_view id) const;
+  // Rows, prompts and every observation of them, as one number.
+  [[nodiscard]] std::uint64_t version() const { return version_; }
+
+ private:
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  void read(const record::OutcomeTable& table, const std::string& part,
+            const std::vector<std::size_t>& match,
+            const std::function<void(const record::OutcomeRow&)>& on_row);
+
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> row_of_;  // hash of the id, sorted
+  std::vector<std::size_t> column_;  // by ExpertId, into models_, or kNone
+  std::vector<ObservedModel> models_;
+  std::uint64_t version_ = 0;
+};
+
+// Nothing is known until outcomes exist.
+class Unlearned final : public Estimator {
+ public:
+  void estimate(const Question& /*q*/, std::span<Belief> /*out*/) const override {}
+};
+
+// Cost and latency of candidate i from means of past calls: answer length at the card's price, else
+// the table's cost. NaN stays unknown.
+struct PastCalls {
+  double tokens_out = kUnknownNumber;
+  double cost_usd = kUnknownNumber;
+  double latency_s = kUnknownNumber;
+};
+void believe_calls(const Question& q, std::size_t i, const PastCalls& past, Belief& out);
+
+}  // namespace swy::route
