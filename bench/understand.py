@@ -68,7 +68,7 @@ def find_llama(args, python):
         return source, None
     if not source.exists():
         print("fetching llama.cpp ...", file=sys.stderr)
-        why = tried([python, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "-d", HOME / "llama-source", LLAMA])
+        why = tried([python, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", LLAMA.split("==")[0], "-d", HOME / "llama-source", LLAMA])
         for archive in (HOME / "llama-source").glob("llama_cpp_python-*.tar.gz"):
             with tarfile.open(archive) as t:
                 inside = [m for m in t.getmembers() if "/vendor/llama.cpp/" in m.name]
