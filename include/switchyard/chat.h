@@ -81,29 +81,41 @@ std::optional<Scope> scope_from(std::string_view name);  // "last_user", "user",
 // one reaches to the end. `rest` moves behind it. false: no more. Linear.
 bool next_retrieved(std::string_view& rest, std::string_view& passage);
 
+// The message that kLastUser names; the number of messages when there is no user message.
+inline std::size_t last_user_message(const Request& r) {
+  for (std::size_t i = r.messages.size(); i-- > 0;) {
+    if (r.messages[i].role == Role::kUser) return i;
+  }
+  return r.messages.size();
+}
+
+inline bool in_scope(Role role, Scope scope) {
+  switch (scope) {
+    case Scope::kUser:
+      return role == Role::kUser;
+    case Scope::kSystem:
+      return role == Role::kSystem || role == Role::kDeveloper;
+    case Scope::kToolResults:
+      return role == Role::kTool;
+    case Scope::kRetrieved:
+      return role != Role::kAssistant && role != Role::kTool;
+    case Scope::kLastUser:
+    case Scope::kAll:
+      break;
+  }
+  return scope == Scope::kAll;
+}
+
 // Calls f(std::string_view) for every text part in scope, in order. kLastUser falls back to kAll
 // when no user message exists. kRetrieved: the passages of user, system and developer messages.
 template <typename F>
 void each_text(const Request& r, Scope scope, F&& f) {
-  std::size_t last_user = r.messages.size();
-  if (scope == Scope::kLastUser) {
-    for (std::size_t i = r.messages.size(); i-- > 0;) {
-      if (r.messages[i].role == Role::kUser) {
-        last_user = i;
-        break;
-      }
-    }
-    if (last_user == r.messages.size()) scope = Scope::kAll;
-  }
+  const std::size_t last_user =
+      scope == Scope::kLastUser ? last_user_message(r) : r.messages.size();
+  if (scope == Scope::kLastUser && last_user == r.messages.size()) scope = Scope::kAll;
   for (std::size_t i = 0; i < r.messages.size(); ++i) {
     const Message& m = r.messages[i];
-    const bool in =
-        scope == Scope::kAll || (scope == Scope::kLastUser && i == last_user) ||
-        (scope == Scope::kUser && m.role == Role::kUser) ||
-        (scope == Scope::kToolResults && m.role == Role::kTool) ||
-        (scope == Scope::kSystem && (m.role == Role::kSystem || m.role == Role::kDeveloper)) ||
-        (scope == Scope::kRetrieved && m.role != Role::kAssistant && m.role != Role::kTool);
-    if (!in) continue;
+    if (i != last_user && !in_scope(m.role, scope)) continue;
     for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p) {
       if (r.parts[p].kind != PartKind::kText) continue;
       if (scope != Scope::kRetrieved) {

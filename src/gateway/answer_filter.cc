@@ -211,21 +211,23 @@ void AnswerFilter::flush(const Chunk& chunk, std::size_t choice) {
   }
 }
 
+// [DONE]: what is still held leaves before it.
+void AnswerFilter::done(std::string_view raw) {
+  std::vector<std::size_t> open;
+  for (const auto& [key, lane] : lanes_) open.push_back(key.first);
+  for (const std::size_t choice : open) {
+    if (blocked_ == nullptr) flush(Chunk{}, choice);
+  }
+  if (blocked_ == nullptr) (limit_ > 0 ? end_ : out_) += raw;
+}
+
 void AnswerFilter::event(base::JsonDoc& parser, const wire::SseEvent& e, std::string_view raw) {
   Chunk chunk;
   if (!e.has_data) {
     out_ += raw;
     return;
   }
-  if (e.data == "[DONE]") {
-    std::vector<std::size_t> open;
-    for (const auto& [key, lane] : lanes_) open.push_back(key.first);
-    for (const std::size_t choice : open) {
-      if (blocked_ == nullptr) flush(chunk, choice);
-    }
-    if (blocked_ == nullptr) (limit_ > 0 ? end_ : out_) += raw;
-    return;
-  }
+  if (e.data == "[DONE]") return done(raw);
   const auto root = parser.parse(e.data);
   const auto choices = root && root->is_object() ? root->find("choices") : std::nullopt;
   if (!choices) {

@@ -86,6 +86,7 @@ class AnswerFilter {
   std::string pass(Lane& lane, std::string_view piece, bool last);
   void event(base::JsonDoc& parser, const wire::SseEvent& event, std::string_view raw);
   void flush(const Chunk& chunk, std::size_t choice);
+  void done(std::string_view raw);
 
   std::vector<const route::OutputGuard*> guards_;
   text::PiiVault vault_;
