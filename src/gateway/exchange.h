@@ -2,8 +2,6 @@
 // coroutine.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,7 +82,7 @@ struct Exchange {
   // What an upstream did wrong, said of it.
   [[nodiscard]] Error upstream_error(const Error& why) const {
     return {why.code,
-            fmt::format("upstream '{}' (model {}): {}", card().upstream, card().name, why.message)};
+            "upstream '" + card().upstream + "' (model " + card().name + "): " + why.message};
   }
   [[nodiscard]] const Card& card() const { return snapshot->plan().catalogue[expert]; }
 };
