@@ -28,7 +28,6 @@
 namespace swy::route {
 namespace {
 
-constexpr double kMaxShare = 0.2;  // features in more rows than this are stop words
 constexpr std::size_t kStarts = 2;
 constexpr std::size_t kRounds = 20;
 constexpr std::size_t kTuningRows = 2000;
@@ -222,7 +221,7 @@ std::unique_ptr<Estimator> make_clusters(const base::Doc& node, BuildContext& ct
       });
   if (ctx.diag().errors() != before) return nullptr;
   if (!past) return std::make_unique<Unlearned>();
-  texts.finish(kMaxShare);
+  texts.finish(kStopWordShare);
   if (o.by == "kmeans")
     group = k_means(texts, static_cast<std::size_t>(o.clusters), kStarts, kRounds,
                     static_cast<std::uint64_t>(o.seed));

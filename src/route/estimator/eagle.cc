@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "route/estimator/knn_index.h"
 #include "route/estimator/observed.h"
 #include "route/estimator/pairwise.h"
 #include "switchyard/registry.h"
@@ -23,7 +22,6 @@
 namespace swy::route {
 namespace {
 
-constexpr double kMaxShare = 0.2;  // features in more rows than this are stop words
 constexpr double kStart = 1500;
 
 struct Options {
@@ -105,17 +103,10 @@ std::unique_ptr<Estimator> make_eagle(const base::Doc& node, BuildContext& ctx) 
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   const std::size_t before = ctx.diag().errors();
-  RowIndex index;
-  text::Sketch sketch;
-  auto past =
-      Observed::load(o.source, "eagle", node.mark(), ctx, [&](const record::OutcomeRow& row) {
-        text::sketch_into(row.prompt, sketch);
-        index.add(sketch.features());
-      });
+  auto learned = load_indexed(o.source, "eagle", node.mark(), ctx);
   if (ctx.diag().errors() != before) return nullptr;
-  if (!past) return std::make_unique<Unlearned>();
-  index.finish(kMaxShare);
-  return std::make_unique<Eagle>(std::move(*past), std::move(index), o);
+  if (!learned) return std::make_unique<Unlearned>();
+  return std::make_unique<Eagle>(std::move(learned->past), std::move(learned->index), o);
 }
 
 }  // namespace swy::route

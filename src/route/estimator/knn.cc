@@ -32,10 +32,6 @@
 namespace swy::route {
 namespace {
 
-// Features in more rows than this share are dropped: stop words. Measured:
-// docs/reference/estimators.md.
-constexpr double kMaxShare = 0.2;
-
 struct Options {
   TableOptions source;
   std::int64_t neighbours = 40;
@@ -150,17 +146,10 @@ std::unique_ptr<Estimator> make_knn(const base::Doc& node, BuildContext& ctx) {
     ctx.diag().error(node.mark(),
                      fmt::format("weights: '{}' should be uniform or cosine", options.weights));
   }
-  RowIndex index;
-  text::Sketch sketch;
-  auto past =
-      Observed::load(options.source, "knn", node.mark(), ctx, [&](const record::OutcomeRow& row) {
-        text::sketch_into(row.prompt, sketch);
-        index.add(sketch.features());
-      });
+  auto learned = load_indexed(options.source, "knn", node.mark(), ctx);
   if (ctx.diag().errors() != before) return nullptr;
-  if (!past) return std::make_unique<Unlearned>();
-  index.finish(kMaxShare);
-  return std::make_unique<Knn>(std::move(*past), std::move(index), options);
+  if (!learned) return std::make_unique<Unlearned>();
+  return std::make_unique<Knn>(std::move(learned->past), std::move(learned->index), options);
 }
 
 }  // namespace swy::route

@@ -131,6 +131,24 @@ std::uint32_t Observed::find(std::string_view id) const {
   return it != row_of_.end() && it->first == h ? it->second : kNoRow;
 }
 
+std::optional<IndexedPast> load_indexed(const TableOptions& options, std::string_view type,
+                                        base::Mark mark, BuildContext& ctx) {
+  RowIndex index;
+  text::Sketch sketch;
+  auto past = Observed::load(options, type, mark, ctx, [&](const record::OutcomeRow& row) {
+    text::sketch_into(row.prompt, sketch);
+    index.add(sketch.features());
+  });
+  if (!past) return std::nullopt;
+  index.finish(kStopWordShare);
+  return IndexedPast{std::move(*past), std::move(index)};
+}
+
+PastCalls mean_calls(const ObservedModel& model, std::uint32_t excluded) {
+  return {model.tokens_out.mean_without(excluded), model.cost_usd.mean_without(excluded),
+          model.latency_s.mean_without(excluded)};
+}
+
 void believe_calls(const Question& q, std::size_t i, const PastCalls& past, Belief& out) {
   out.latency_ms = 1e3 * past.latency_s;
   const Card& card = q.card(i);

@@ -16,6 +16,7 @@
 
 #include "base/doc.h"
 #include "record/outcome.h"
+#include "route/estimator/knn_index.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
 
@@ -93,6 +94,14 @@ class Observed {
   std::uint64_t version_ = 0;
 };
 
+// Observations and their prompts, searchable by similarity; options and findings as of load().
+struct IndexedPast {
+  Observed past;
+  RowIndex index;
+};
+std::optional<IndexedPast> load_indexed(const TableOptions& options, std::string_view type,
+                                        base::Mark mark, BuildContext& ctx);
+
 // Nothing is known until outcomes exist.
 class Unlearned final : public Estimator {
  public:
@@ -106,6 +115,8 @@ struct PastCalls {
   double cost_usd = kUnknownNumber;
   double latency_s = kUnknownNumber;
 };
+// Over all rows but one (kNoRow: over all).
+PastCalls mean_calls(const ObservedModel& model, std::uint32_t excluded);
 void believe_calls(const Question& q, std::size_t i, const PastCalls& past, Belief& out);
 
 }  // namespace swy::route

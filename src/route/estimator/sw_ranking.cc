@@ -17,15 +17,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "route/estimator/knn_index.h"
 #include "route/estimator/observed.h"
 #include "route/estimator/pairwise.h"
 #include "switchyard/registry.h"
 
 namespace swy::route {
 namespace {
-
-constexpr double kMaxShare = 0.2;  // features in more rows than this are stop words
 
 struct Options {
   TableOptions source;
@@ -121,17 +118,10 @@ std::unique_ptr<Estimator> make_sw_ranking(const base::Doc& node, BuildContext& 
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   const std::size_t before = ctx.diag().errors();
-  RowIndex index;
-  text::Sketch sketch;
-  auto past =
-      Observed::load(o.source, "sw_ranking", node.mark(), ctx, [&](const record::OutcomeRow& row) {
-        text::sketch_into(row.prompt, sketch);
-        index.add(sketch.features());
-      });
+  auto learned = load_indexed(o.source, "sw_ranking", node.mark(), ctx);
   if (ctx.diag().errors() != before) return nullptr;
-  if (!past) return std::make_unique<Unlearned>();
-  index.finish(kMaxShare);
-  return std::make_unique<SwRanking>(std::move(*past), std::move(index), o.prior);
+  if (!learned) return std::make_unique<Unlearned>();
+  return std::make_unique<SwRanking>(std::move(learned->past), std::move(learned->index), o.prior);
 }
 
 }  // namespace swy::route

@@ -14,6 +14,10 @@
 
 namespace swy::route {
 
+// Features in more of the rows than this share are stop words. Measured:
+// docs/reference/estimators.md.
+inline constexpr double kStopWordShare = 0.2;
+
 class TfIdf {
  public:
   // Before finish() only.
