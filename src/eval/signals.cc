@@ -80,13 +80,16 @@ Status measure(const SignalsOptions& o, const Measured& m, std::span<const Way> 
   return {};
 }
 
-// Keeps `limit` of the rows, those with the smallest split points.
+// Keeps `limit` of the rows: those that calibrate before auxiliary ones, then those with the
+// smallest split points.
 void keep_some(const SignalSet& set, std::size_t limit, std::uint64_t seed,
                std::vector<std::uint32_t>& rows) {
   if (rows.size() <= limit) return;
   std::sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return learn::split_point(set.examples.rows[a].id, seed) <
-           learn::split_point(set.examples.rows[b].id, seed);
+    const learn::Example& x = set.examples.rows[a];
+    const learn::Example& y = set.examples.rows[b];
+    if (x.auxiliary != y.auxiliary) return y.auxiliary;
+    return learn::split_point(x.id, seed) < learn::split_point(y.id, seed);
   });
   rows.resize(limit);
   std::sort(rows.begin(), rows.end());

@@ -199,19 +199,21 @@ Result<ServedSet> attacks(const std::string& data) {
 // Prompts whose data set says whether a good answer needs facts about the world.
 Result<ServedSet> fact_questions(const std::string& data) {
   ServedSet set{
-      "needs_facts", "llmrouter, routellm", "{ type: needs_facts }", {"none", "facts"}, {}, false};
+      "needs_facts", "llmrouter, routellm (dev)", "{ type: needs_facts }", {"none", "facts"}, {},
+      false};
   static constexpr std::array<std::string_view, 4> kFacts = {"natural_qa", "trivia_qa",
                                                              "humanities", "stem"};
-  static constexpr std::array<std::string_view, 9> kNoFacts = {
-      "gsm8k",     "math",    "mbpp",     "human_eval", "agentverse-logicgrid",
-      "commongen", "writing", "roleplay", "coding"};
+  static constexpr std::array<std::string_view, 10> kNoFacts = {
+      "gsm8k",           "math",      "mbpp",    "human_eval", "agentverse-logicgrid",
+      "agentverse-mgsm", "commongen", "writing", "roleplay",   "coding"};
   const auto among = [](const auto& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const char* file :
-       {"llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/routeprofile-test.jsonl.gz",
-        "routellm/routellm-mtbench.jsonl.gz"}) {
+       {"llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/llmrouter_dc-test.jsonl.gz",
+        "llmrouter/routeprofile-test.jsonl.gz", "routellm/routellm-mtbench.jsonl.gz"}) {
     SWY_DO(each_row((fs::path(data) / file).string(), [&](base::Json row) -> Status {
+      if (row.string_or("part", "") == "train") return {};  // the head learned from these
       const std::string_view domain = row.string_or("domain", "");
       const bool facts = among(kFacts, domain);
       if (!facts && !among(kNoFacts, domain)) return {};
