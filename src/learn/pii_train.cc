@@ -359,7 +359,7 @@ void add_margins(const text::PiiModel& model, const PiiRow& row, Margins& seen) 
     const bool right = std::any_of(row.spans.begin(), row.spans.end(), [&](const auto& w) {
       return w.type == t.type && w.begin == tokens[t.first].begin && w.end == tokens[t.last].end;
     });
-    seen.margin.push_back(std::min(t.margin, 12.0F));
+    seen.margin.push_back(std::log1p(std::max(t.margin, 0.0F)));
     seen.right.push_back(right ? 1 : 0);
   }
 }
