@@ -4,11 +4,11 @@
 // gradient is observed minus expected features, by forward and backward sums over 29 labels.
 // Against learning the training names by heart: entities are exchanged for others of their type,
 // some rows are lower-cased, and at random tokens the features that say the word itself are hidden
-// (word dropout). Confidence: logistic of the span's margin (calibrate.h), fitted on all rows, each
-// by one of five fits that was not trained on it.
-// Cost: about a minute for 900 rows. When it loses: few rows of a type (driver licences: two).
-// Source: Lafferty, McCallum, Pereira 2001; AdaGrad, Duchi et al. 2011. Deviations: pruned and
-// rounded to int8 afterwards. Test: pii_train_test.cc.
+// (word dropout). Confidence: logistic of the logarithm of the span's margin (calibrate.h), fitted
+// on all rows, each by one of five fits that was not trained on it. Cost: about a minute for 900
+// rows. When it loses: few rows of a type (driver licences: two). Source: Lafferty, McCallum,
+// Pereira 2001; AdaGrad, Duchi et al. 2011. Deviations: pruned and rounded to int8 afterwards.
+// Test: pii_train_test.cc.
 #include "learn/pii_train.h"
 
 #include <algorithm>

@@ -75,7 +75,7 @@ class Complexity final : public Signal {
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](Reading& r) { return fact(r); });
   }
-  [[nodiscard]] double cost_us() const override { return learned_ ? 25 : 15; }
+  [[nodiscard]] double cost_us() const override { return learned_ ? 15 : 6; }
 
  private:
   [[nodiscard]] Fact fact(Reading& r) const {

@@ -48,7 +48,7 @@ class NeedsFacts final : public Signal {
               plugin::label(holds ? "facts" : "none")};
     });
   }
-  [[nodiscard]] double cost_us() const override { return 25; }
+  [[nodiscard]] double cost_us() const override { return 15; }
 
  private:
   Options o_;
