@@ -320,6 +320,10 @@ Result<ByMeaning> by_meaning(const std::string& data) {
                     }
                     return {};
                   }));
+  for (std::size_t c = 0; c < kWanted.size(); ++c) {
+    if (!out.examples[c + 1].empty()) continue;
+    return fail(ErrorCode::kNotFound, fmt::format("clinc150: no rows of {}", kWanted[c].intent));
+  }
   return out;
 }
 

@@ -244,6 +244,14 @@ TEST_F(Signals, SignalsByMeaningAreMeasuredOnTenIntentsAndOthers) {
     }
     EXPECT_GT(row.auroc, 0.6) << row.signal;
   }
+  write("intents/clinc150.jsonl.gz", lines.substr(0, lines.find("\n") + 1));
+  write("pii/presidio_synth_v2.jsonl.gz",
+        "{\"text\":\"write to joe@example.com\",\"template\":1,\"spans\":[{\"type\":"
+        "\"EMAIL_ADDRESS\",\"start\":9,\"end\":24}],\"part\":\"dev\"}\n");
+  const auto less = evaluate_signals(options);
+  ASSERT_TRUE(less) << "intents that are not there are said, not an error";
+  ASSERT_EQ(less->served.size(), 1U);
+  EXPECT_EQ(less->served[0].signal, "pii");
 }
 
 TEST(SignalSets, EverySubjectHasOneOfFourteenCategories) {
