@@ -272,6 +272,7 @@ const EstimatorCase kEstimators[] = {
     {"prior", "{ type: prior, domains: [topic] }"},
     {"price", "{ type: price, output_tokens: 77 }"},
     {"live", "{ type: live, min_calls: 2 }"},
+    {"auto", "{ type: auto, table: table.jsonl }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
     {"knn", "{ type: knn, table: table.jsonl, weights: uniform, shrink: 0, min_similarity: 0.2 }"},
     {"clusters", "{ type: clusters, table: table.jsonl, clusters: 4 }"},
