@@ -255,6 +255,12 @@ class Estimator {
   // Identifies what was learned (hash of the table or weights), so that every decision names the
   // version it used.
   [[nodiscard]] virtual std::uint64_t version() const { return 0; }
+  // Writes what was learned to a file that the option `weights` reads. kUnsupported: it keeps its
+  // table instead.
+  [[nodiscard]] virtual Status save(const std::string& /*path*/) const {
+    return fail(ErrorCode::kUnsupported,
+                "it has no weight file: it reads its table when it starts");
+  }
 };
 
 // ---- the choice

@@ -75,6 +75,9 @@ Status write_train(const Pool& pool, const std::string& path) {
         .field("dataset", r.dataset)
         .field("domain", r.domain)
         .field("prompt", r.prompt);
+    w.key("tools").begin_array();
+    for (std::uint32_t t = 0; t < r.tools; ++t) w.begin_object().end_object();
+    w.end_array();
     w.key("models").begin_object();
     for (std::size_t m = 0; m < pool.models(); ++m) {
       const record::Cell& c = pool.table.cell(row, m);

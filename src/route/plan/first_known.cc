@@ -30,6 +30,9 @@ class FirstKnown final : public Estimator {
   [[nodiscard]] std::span<const FactId> needs() const override { return needs_; }
   [[nodiscard]] bool reads_live() const override { return reads_live_; }
   [[nodiscard]] std::uint64_t version() const override { return version_; }
+  [[nodiscard]] Status save(const std::string& path) const override {
+    return chain_.front()->save(path);
+  }
 
  private:
   static void keep(double& known, double candidate) {
