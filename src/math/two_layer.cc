@@ -252,4 +252,25 @@ TwoLayer fit_two_layer(const Matrix& x, std::span<const std::vector<float>> y,
   return best;
 }
 
+HeldOutTwoLayer fit_two_layer_held_out(const Matrix& x, std::span<const std::vector<float>> y,
+                                       const TwoLayerOptions& options) {
+  HeldOutTwoLayer out{fit_two_layer(x, y, options), Matrix(x.rows(), y.size())};
+  std::vector<double> p(y.size());
+  for (std::size_t half = 0; half < 2; ++half) {
+    // Blocks of rows, so that both halves have rows that decide when to end.
+    const auto inside = [&](std::size_t row) { return row / kHoldOut % 2 == half; };
+    std::vector<std::vector<float>> seen(y.begin(), y.end());
+    for (std::vector<float>& column : seen)
+      for (std::size_t i = 0; i < column.size(); ++i)
+        if (inside(i)) column[i] = std::numeric_limits<float>::quiet_NaN();
+    const TwoLayer net = fit_two_layer(x, seen, options);
+    for (std::size_t i = 0; i < x.rows(); ++i) {
+      if (!inside(i)) continue;
+      net.predict(x.row(i), p);
+      std::copy(p.begin(), p.end(), out.held_out.row(i).begin());
+    }
+  }
+  return out;
+}
+
 }  // namespace swy::math

@@ -8,11 +8,11 @@
 //   theory: discriminations a(x) >= 0, difficulty b(x), abilities
 //                         out_o (multi-dimensional 2PL)
 // Training: cross-entropy of the observed outputs (targets in 0..1, NaN is not observed) + decay /
-// 2 * squared weights (in_bias and out_bias free), Adam (Kingma and Ba 2014) over shuffled batches, fixed seed;
-// every tenth row is held out and the epoch that predicts these best is kept. Cost: rows x epochs x
-// (dims + outputs) x hidden. When to use: fitting and serving heads. Threading: a model is
-// immutable once fitted; predict() is pure. Ownership: owns its weights. Nothing allocates in
-// predict() after the first call of a thread.
+// 2 * squared weights (in_bias and out_bias free), Adam (Kingma and Ba 2014) over shuffled batches,
+// fixed seed; every tenth row is held out and the epoch that predicts these best is kept. Cost:
+// rows x epochs x (dims + outputs) x hidden. When to use: fitting and serving heads. Threading: a
+// model is immutable once fitted; predict() is pure. Ownership: owns its weights. Nothing allocates
+// in predict() after the first call of a thread.
 #pragma once
 
 #include <cstddef>
@@ -55,5 +55,13 @@ struct TwoLayerOptions {
 // REQUIRES: x.rows() > 0, y[o].size() == x.rows(). An output without observations stays at 1/2.
 TwoLayer fit_two_layer(const Matrix& x, std::span<const std::vector<float>> y,
                        const TwoLayerOptions& options);
+
+struct HeldOutTwoLayer {
+  TwoLayer model;  // fitted on all rows
+  Matrix
+      held_out;  // rows x outputs: every row predicted by the one of two halves that did not see it
+};
+HeldOutTwoLayer fit_two_layer_held_out(const Matrix& x, std::span<const std::vector<float>> y,
+                                       const TwoLayerOptions& options);
 
 }  // namespace swy::math

@@ -109,6 +109,16 @@ TEST_P(Learns, NothingOfAnOutputThatWasNeverObserved) {
   EXPECT_NEAR(p[1], 0.5, 1e-6);
 }
 
+TEST_P(Learns, NoRowFromItself) {
+  TwoLayerOptions o = options();
+  o.epochs = 3;
+  const Matrix before = fit_two_layer_held_out(x_, y_, o).held_out;
+  y_[0][4] = 1 - y_[0][4];
+  const Matrix after = fit_two_layer_held_out(x_, y_, o).held_out;
+  EXPECT_EQ(before.row(4)[0], after.row(4)[0]);
+  EXPECT_NE(before.row(14)[0], after.row(14)[0]);
+}
+
 INSTANTIATE_TEST_SUITE_P(Units, Learns,
                          ::testing::Values(HiddenUnit::kIdentity, HiddenUnit::kRelu,
                                            HiddenUnit::kSoftplus));
