@@ -238,6 +238,13 @@ class Guard {
   }
 };
 
+// What became of a choice, once it is known: what update() learns from.
+struct Outcome {
+  double quality = kUnknownNumber;     // 0..1
+  double cost_micro = kUnknownNumber;  // NaN: not known
+  double propensity = 1;               // with which the choice was made
+};
+
 // Predicts per candidate. Fills what it knows and leaves the rest NaN; out is all NaN on entry, one
 // per candidate (masked ones included: they may be skipped).
 class Estimator {
@@ -251,6 +258,21 @@ class Estimator {
   // Identifies what was learned (hash of the table or weights), so that every decision names the
   // version it used.
   [[nodiscard]] virtual std::uint64_t version() const { return 0; }
+
+  // Learning one outcome at a time. What serves never changes: a learner updates a private copy and
+  // publishes that as part of the next Plan (with_estimator in route/plan.h).
+  // nullptr: this estimator does not learn from single outcomes.
+  [[nodiscard]] virtual std::unique_ptr<Estimator> copy() const { return nullptr; }
+  // REQUIRES: *this came from copy() and no other thread sees it; q holds the facts of needs(). An
+  // outcome without quality teaches nothing.
+  virtual void update(const Question& /*q*/, std::size_t /*candidate*/,
+                      const Outcome& /*outcome*/) {}
+  // For estimators made of others: itself with `fresh` wherever it holds `old`; nullptr when it
+  // does not hold it.
+  [[nodiscard]] virtual std::shared_ptr<const Estimator> replace(
+      const Estimator* /*old*/, const std::shared_ptr<const Estimator>& /*fresh*/) const {
+    return nullptr;
+  }
 };
 
 // ---- the choice
@@ -274,6 +296,8 @@ class Policy {
   virtual void weigh(const Question& q, std::span<const Belief> beliefs,
                      Distribution& out) const = 0;
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
+  // The record then keeps the live view.
+  [[nodiscard]] virtual bool reads_live() const { return false; }
 };
 
 struct Choice {

@@ -170,7 +170,10 @@ class Compiler final : public BuildContext {
 
   std::shared_ptr<const Estimator> make_estimator(const Doc& node, const Doc& where) {
     const Doc& source = node.is_scalar() || node.is_map() ? node : where;
-    return make<Estimator>(source, registry_.estimators(), "estimator");
+    std::shared_ptr<const Estimator> made =
+        make<Estimator>(source, registry_.estimators(), "estimator");
+    if (made != nullptr && made->copy() != nullptr) plan_->learners.push_back(made);
+    return made;
   }
 
   // Flat, however the node nests: a FirstKnown inside another one would share its scratch.
@@ -521,6 +524,7 @@ class Compiler final : public BuildContext {
     rule.policy_name = describe(node == nullptr ? fallback : *node);
     if (rule.estimator == nullptr) return;
     rule.policy = policy(node == nullptr ? fallback : *node);
+    rule.reads_live = rule.reads_live || (rule.policy != nullptr && rule.policy->reads_live());
   }
 
   static std::string describe(const Doc& node) {
