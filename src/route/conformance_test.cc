@@ -46,6 +46,20 @@ const PolicyCase kPolicies[] = {
      true, false},
     {"sticky", "{ type: sticky, inner: utility }"},
     {"sticky", "{ type: sticky, margin: 0, inner: { type: cheapest_passing, quality: 0.5 } }"},
+    {"budget", "{ type: budget, price: 60 }"},
+    {"budget", "{ type: budget, price: 0, cap: 0.004 }"},
+    {"budget", "{ type: budget, price: 200, mix: 0.3 }", false, true, false},
+    {"request_budget", "{ type: request_budget, budget: 0.004 }"},
+    {"request_budget", "{ type: request_budget, budget: 0.0035, rule: mix }", false, true, false},
+    {"request_budget", "{ type: request_budget, budget: 0.0035, rule: wins }", false, true, false},
+    {"conformal", "{ type: conformal, quantile: 0.35 }"},
+    {"conformal", "{ type: conformal, calibrate: [no/such/folder] }"},
+    {"multi_factor", "multi_factor"},
+    {"multi_factor", "{ type: multi_factor, quality: 2, cost: 0.7, doubt: 0.5, patience: 0 }"},
+    {"thompson", "thompson", false, true, false},
+    {"thompson", "{ type: thompson, width: 0, cost: 0 }", false, true, false},
+    {"ucb", "ucb", false},
+    {"ucb", "{ type: ucb, alpha: 0.5, cost: 2 }", false},
 };
 
 struct Case {
