@@ -267,6 +267,9 @@ class Estimator {
   // outcome without quality teaches nothing.
   virtual void update(const Question& /*q*/, std::size_t /*candidate*/,
                       const Outcome& /*outcome*/) {}
+  // Writes what was learned to the file that its options name, whole or not at all; nothing without
+  // one. Never called while deciding.
+  [[nodiscard]] virtual Status save() const { return {}; }
   // For estimators made of others: itself with `fresh` wherever it holds `old`; nullptr when it
   // does not hold it.
   [[nodiscard]] virtual std::shared_ptr<const Estimator> replace(

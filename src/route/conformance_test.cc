@@ -292,6 +292,8 @@ const EstimatorCase kEstimators[] = {
     {"clusters", "{ type: clusters, table: table.jsonl, by: domain, shrink: 0, sharpness: 20 }"},
     {"sw_ranking", "{ type: sw_ranking, table: table.jsonl }"},
     {"eagle", "{ type: eagle, table: table.jsonl, neighbours: 3, global: 0.2 }"},
+    {"linear_bandit", "{ type: linear_bandit, dims: 5, signals: [topic], ridge: 0.01 }"},
+    {"linear_bandit", "{ type: linear_bandit, table: table.jsonl }"},
 };
 
 constexpr const char* kWords[] = {"integral", "poem",  "python", "river",
