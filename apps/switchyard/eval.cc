@@ -67,6 +67,18 @@ void add_eval(CLI::App& app, int& exit_code) {
   c->add_option("--leave-out", e.pool.leave_out,
                 "test on these data sets and learn from all others, instead of a split")
       ->delimiter(',');
+  c->add_option("--train", e.pool.train,
+                "learn from these files and test on all of --data, instead of a split");
+  c->add_flag("--drop-leaked", e.pool.drop_leaked,
+              "a question on both sides is not learned from, instead of an error");
+  c->add_option("--validation-share", e.pool.validation_share,
+                "share of what is learned from on which settings are chosen")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.9));
+  c->add_option("--noise", e.noise,
+                "test questions to ask again perturbed; 420: RouterArena's number")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000000));
   c->add_option("--seed", e.pool.seed, "of the split and the bootstrap")->capture_default_str();
   c->add_option("--points", e.points, "settings along a curve")
       ->capture_default_str()

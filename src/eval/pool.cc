@@ -12,6 +12,7 @@
 
 #include "base/doc.h"
 #include "base/hash.h"
+#include "base/rng.h"
 
 namespace swy::eval {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 // A model that answered less than this share of the questions is left out unless asked for.
 constexpr double kCoverage = 0.95;
 constexpr std::size_t kNamesInNote = 6;
+constexpr std::uint64_t kValidationStage = 7;  // of the random numbers: any of its own
+constexpr std::size_t kFewestValidation = 10;  // below, a choice between settings is luck
 
 struct Seen {
   std::size_t observed = 0;
@@ -203,8 +206,36 @@ Status leave_out(Pool& pool, const std::vector<std::size_t>& rows,
   return {};
 }
 
-void split_rows(Pool& pool, const std::vector<std::size_t>& rows, const PoolOptions& options) {
+// Questions that were given on both sides: an error, or taken out of what is learned from.
+Status resolve_leaks(Pool& pool, const PoolOptions& options, std::string_view how) {
+  std::unordered_set<std::uint64_t> tested;
+  std::string buffer;
+  for (const std::size_t row : pool.test) tested.insert(key_of(pool.table.row(row), buffer));
+  const auto leaks = [&](std::size_t row) {
+    return tested.count(key_of(pool.table.row(row), buffer)) != 0;
+  };
+  const auto leaked =
+      static_cast<std::size_t>(std::count_if(pool.train.begin(), pool.train.end(), leaks));
+  if (leaked == 0) return {};
+  if (!options.drop_leaked) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("leakage: {} of {} questions to learn from are also among the {} to "
+                            "test on ({}); --drop-leaked does not learn from them",
+                            leaked, pool.train.size(), pool.test.size(), how));
+  }
+  std::erase_if(pool.train, leaks);
+  pool.notes.push_back(fmt::format(
+      "{} questions to learn from are also tested on and are not learned from", leaked));
+  return {};
+}
+
+Status split_rows(Pool& pool, const std::vector<std::size_t>& rows, const PoolOptions& options) {
   const record::Split split{options.train_share, options.seed, options.by_part};
+  if (options.by_part) {
+    for (const std::size_t row : rows)
+      (record::is_train(pool.table.row(row), split) ? pool.train : pool.test).push_back(row);
+    return resolve_leaks(pool, options, "by the table's own parts");
+  }
   std::unordered_map<std::uint64_t, bool> side;
   std::string buffer;
   for (const std::size_t row : rows) {
@@ -213,26 +244,90 @@ void split_rows(Pool& pool, const std::vector<std::size_t>& rows, const PoolOpti
     const bool train = side.try_emplace(key, record::is_train(r, split)).first->second;
     (train ? pool.train : pool.test).push_back(row);
   }
+  return {};
+}
+
+// The knobs' part of what is learned from, by the question, so that twins stay together.
+void set_validation(Pool& pool, const PoolOptions& options) {
+  std::string buffer;
+  for (const std::size_t row : pool.train) {
+    base::Rng rng(options.seed, key_of(pool.table.row(row), buffer), kValidationStage);
+    if (rng.uniform() < options.validation_share) pool.validation.push_back(row);
+  }
+  if (pool.validation.size() < kFewestValidation || pool.validation.size() == pool.train.size())
+    pool.validation.clear();
+  if (pool.validation.empty() && options.validation_share > 0) {
+    pool.notes.push_back(fmt::format("{} questions to learn from are too few to choose settings on",
+                                     pool.train.size()));
+  }
+}
+
+// Cuts the table to models and rows, fills in costs. The rows that are left.
+Result<std::vector<std::size_t>> cut(const record::OutcomeTable& all, const PoolOptions& options,
+                                     Pool& pool) {
+  SWY_TRY(const auto chosen, all.subset({options.models, options.datasets, options.domains}));
+  std::vector<std::string> models = options.models;
+  if (models.empty()) {
+    SWY_TRY(models, pick_models(chosen, pool));
+  }
+  SWY_TRY(pool.table, chosen.subset({models, {}, {}}));
+  auto rows = fill_quality(pool);
+  if (rows.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("no question has an observation of all of {}", some_names(models)));
+  }
+  fill_cost(pool);
+  return rows;
+}
+
+std::unordered_set<std::string> ids_of(const record::OutcomeTable& table) {
+  std::unordered_set<std::string> ids;
+  for (std::size_t row = 0; row < table.rows(); ++row) ids.emplace(table.row(row).id);
+  return ids;
+}
+
+// Two lots of files: one to learn from, one to test on.
+Result<Pool> load_two(const PoolOptions& options) {
+  SWY_TRY(const auto tested, record::load_outcomes(options.data));
+  SWY_TRY(const auto learned, record::load_outcomes(options.train));
+  const auto test_ids = ids_of(tested);
+  const auto train_ids = ids_of(learned);
+  std::vector<std::string> paths = options.train;
+  paths.insert(paths.end(), options.data.begin(), options.data.end());
+  SWY_TRY(const auto all, record::load_outcomes(paths));
+  Pool pool;
+  SWY_TRY(const auto rows, cut(all, options, pool));
+  std::size_t both = 0;
+  for (const std::size_t row : rows) {
+    const std::string id(pool.table.row(row).id);
+    const bool test = test_ids.count(id) != 0;
+    (test ? pool.test : pool.train).push_back(row);
+    both += test && train_ids.count(id) != 0 ? 1U : 0U;
+  }
+  if (both > 0 && !options.drop_leaked) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("leakage: {} questions have the same id in --train and --data; "
+                            "--drop-leaked does not learn from them",
+                            both));
+  }
+  if (both > 0)
+    pool.notes.push_back(fmt::format("{} ids are in --train and --data: tested on only", both));
+  SWY_DO(resolve_leaks(pool, options, "--train and --data"));
+  if (pool.test.empty() || pool.train.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("nothing is left to {}", pool.test.empty() ? "test on" : "learn from"));
+  }
+  set_validation(pool, options);
+  return pool;
 }
 
 }  // namespace
 
 Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options) {
   Pool pool;
-  SWY_TRY(const auto cut, all.subset({options.models, options.datasets, options.domains}));
-  std::vector<std::string> models = options.models;
-  if (models.empty()) {
-    SWY_TRY(models, pick_models(cut, pool));
-  }
-  SWY_TRY(pool.table, cut.subset({models, {}, {}}));
-  const auto rows = fill_quality(pool);
-  if (rows.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("no question has an observation of all of {}", some_names(models)));
-  }
-  fill_cost(pool);
+  SWY_TRY(const auto rows, cut(all, options, pool));
   if (options.leave_out.empty()) {
-    split_rows(pool, rows, options);
+    SWY_DO(split_rows(pool, rows, options));
   } else {
     SWY_DO(leave_out(pool, rows, options.leave_out));
   }
@@ -246,12 +341,19 @@ Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& optio
                   options.by_part ? ", split by the table's own parts; try --split hash" : "")
             : "nothing is left to learn from: all questions are in the data sets left out");
   }
+  set_validation(pool, options);
   return pool;
 }
 
 Result<Pool> load_pool(const PoolOptions& options) {
   if (options.data.empty())
     return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
+  if (!options.train.empty()) {
+    if (options.by_part || !options.leave_out.empty())
+      return fail(ErrorCode::kInvalidArgument,
+                  "--train says what is learned from: not with --split part or --leave-out");
+    return load_two(options);
+  }
   SWY_TRY(const auto all, record::load_outcomes(options.data));
   return make_pool(all, options);
 }

@@ -15,7 +15,9 @@
 namespace swy::eval {
 
 struct PoolOptions {
-  std::vector<std::string> data;      // files and directories
+  std::vector<std::string> data;  // files and directories
+  // Files to learn from; all of `data` is then tested on. Empty: `data` is split.
+  std::vector<std::string> train;
   std::vector<std::string> models;    // empty: those with an observation on 95 % of the questions
   std::vector<std::string> datasets;  // empty: all
   std::vector<std::string> domains;   // empty: all
@@ -26,6 +28,11 @@ struct PoolOptions {
   // Data sets to test on, all of them; everything else is learned from, but for questions that
   // occur in these too. Empty: the split above.
   std::vector<std::string> leave_out;
+  // A question on both sides of what was given (train and data, or the table's own parts) is an
+  // error, or, with this, not learned from.
+  bool drop_leaked = false;
+  // Share of the train part on which knobs are chosen; 0: none, and nothing is chosen.
+  double validation_share = 0.2;
 };
 
 struct Pool {
@@ -36,7 +43,16 @@ struct Pool {
   std::vector<double> cost;        // the same in USD; NaN everywhere when not priced
   bool priced = false;             // every model has costs
   std::vector<std::string> notes;  // what was left out or filled in, and why
+  // Rows of `train` on which knobs are chosen, by routers that learned from the others only.
+  std::vector<std::size_t> validation;
+  // row * models + model: outcomes that learners are not shown. Empty: none.
+  std::vector<std::uint8_t> hidden;
+  // By model: costs are those of the table times this, learners see the table's. Empty: 1.
+  std::vector<double> price_factor;
 
+  [[nodiscard]] bool is_hidden(std::size_t row, std::size_t model) const {
+    return !hidden.empty() && hidden[row * models() + model] != 0;
+  }
   [[nodiscard]] std::size_t models() const { return table.models().size(); }
   [[nodiscard]] std::span<const double> qualities(std::size_t row) const {
     return {quality.data() + row * models(), models()};
@@ -46,7 +62,8 @@ struct Pool {
   }
 };
 
-// kNotFound for names that the tables lack (with the nearest), kInvalidArgument when nothing is
+// kInvalidArgument, with the count, when questions are on both sides. kNotFound for names that the
+// tables lack (with the nearest), kInvalidArgument when nothing is
 // left to train or test on. Questions with the same letters and digits are on the same side,
 // whatever their ids. A cost that is missing where the model has others becomes the model's mean:
 // never 0.
