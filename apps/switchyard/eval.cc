@@ -3,11 +3,13 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <memory>
 
 #include "base/terminal.h"
 #include "cli.h"
 #include "eval/evaluate.h"
+#include "eval/onboard.h"
 #include "eval/print.h"
 #include "switchyard/registry.h"
 
@@ -18,18 +20,49 @@ struct Options {
   eval::EvalOptions eval;
   std::string out, split = "hash";
   bool json = false;
+  std::vector<std::string> price_shift;
+  eval::OnboardOptions onboard;
 };
+
+// "MODEL=FACTOR"; false: not that.
+bool parse_shift(const std::string& text, std::vector<std::pair<std::string, double>>& out) {
+  const std::size_t equals = text.rfind('=');
+  if (equals == std::string::npos || equals == 0) return false;
+  char* end = nullptr;
+  const double factor = std::strtod(text.c_str() + equals + 1, &end);
+  if (end == text.c_str() + equals + 1 || *end != 0) return false;
+  out.emplace_back(text.substr(0, equals), factor);
+  return true;
+}
+
+int complain_about(const Error& error) {
+  const bool usage = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kParse ||
+                     error.code == ErrorCode::kNotFound;
+  return complain(usage ? kUsage : kEnvironment, error.message);
+}
+
+int onboard(const Options& o) {
+  auto pool = eval::load_pool(o.eval.pool);
+  if (!pool) return complain_about(pool.error());
+  if (const auto done = eval::shift_prices(*pool, o.eval.price_shift); !done)
+    return complain_about(done.error());
+  for (const std::string& note : pool->notes) fmt::print(stderr, "note: {}\n", note);
+  const auto report = eval::onboard(*pool, o.eval, o.onboard, route::builtin_registry());
+  if (!report) return complain_about(report.error());
+  fmt::print("{}", o.json ? eval::to_json(*report) : eval::to_table(*report, base::color_on(1)));
+  return kOk;
+}
 
 int evaluate(Options o) {
   o.eval.pool.by_part = o.split == "part";
   if (o.eval.routers.empty()) o.eval.routers = {"knn"};
-  const auto report = eval::evaluate(o.eval, route::builtin_registry());
-  if (!report) {
-    const ErrorCode code = report.error().code;
-    const bool usage = code == ErrorCode::kInvalidArgument || code == ErrorCode::kParse ||
-                       code == ErrorCode::kNotFound;
-    return complain(usage ? kUsage : kEnvironment, report.error().message);
+  for (const std::string& text : o.price_shift) {
+    if (!parse_shift(text, o.eval.price_shift))
+      return complain(kUsage, "--price-shift wants MODEL=FACTOR, not '" + text + "'");
   }
+  if (!o.onboard.models.empty()) return onboard(o);
+  const auto report = eval::evaluate(o.eval, route::builtin_registry());
+  if (!report) return complain_about(report.error());
   for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   if (o.json) {
     fmt::print("{}\n", eval::to_json(*report));
@@ -79,6 +112,18 @@ void add_eval(CLI::App& app, int& exit_code) {
                 "test questions to ask again perturbed; 420: RouterArena's number")
       ->capture_default_str()
       ->check(CLI::Range(0, 1000000));
+  c->add_option(
+       "--price-shift", o->price_shift,
+       "MODEL=FACTOR: what if it cost so many times as much; learned from at the old price")
+      ->delimiter(',');
+  c->add_option(
+       "--leave-model-out", o->onboard.models,
+       "each of these models (all: every one) is new to the routers: how much of its worth "
+       "is there after --probes outcomes")
+      ->delimiter(',');
+  c->add_option("--probes", o->onboard.probes, "numbers of outcomes of a new model")
+      ->delimiter(',')
+      ->capture_default_str();
   c->add_option("--seed", e.pool.seed, "of the split and the bootstrap")->capture_default_str();
   c->add_option("--points", e.points, "settings along a curve")
       ->capture_default_str()

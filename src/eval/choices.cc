@@ -46,13 +46,16 @@ class Groups {
   std::unordered_map<std::string, std::size_t> index_;
 };
 
-// Domains of the train part where another model beats `favourite` by two standard errors.
+// Domains of the train part where another model beats `favourite` by more standard errors than the
+// largest of so many comparisons would by chance (about sqrt(2 ln n) of n).
 std::size_t domains_for_others(const Pool& pool, std::size_t favourite) {
   std::unordered_map<std::string, std::vector<std::size_t>> rows;
   for (const std::size_t row : pool.train) {
     const record::OutcomeRow r = pool.table.row(row);
     rows[std::string(r.domain.empty() ? r.dataset : r.domain)].push_back(row);
   }
+  const auto comparisons = static_cast<double>(rows.size() * pool.models());
+  const double errors = std::max(2.0, std::sqrt(2 * std::log(comparisons)));
   std::size_t domains = 0;
   for (const auto& [name, members] : rows) {
     if (members.size() < kFewestInDomain) continue;
@@ -67,7 +70,7 @@ std::size_t domains_for_others(const Pool& pool, std::size_t favourite) {
         squares += d * d;
       }
       const double mean = sum / n;
-      other = mean > 2 * std::sqrt(std::max(0.0, squares / n - mean * mean) / n) && mean > 0;
+      other = mean > errors * std::sqrt(std::max(0.0, squares / n - mean * mean) / n) && mean > 0;
     }
     domains += other ? 1U : 0U;
   }

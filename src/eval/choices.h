@@ -45,7 +45,7 @@ struct ChoiceReport {
   double entropy = 0;         // bits, of the shares of the models
   std::size_t favourite = 0;  // model
   double favourite_share = 0;
-  // More than 95 % go to one model although others are better (by two standard errors, on the train
+  // More than 95 % go to one model although others are better (by more than chance, on the train
   // part) in this many domains; 0: no collapse.
   std::size_t collapsed_domains = 0;
   Calibration chosen;  // of the believed quality of what was chosen

@@ -429,7 +429,8 @@ Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
 Result<Report> evaluate(const EvalOptions& options, const route::Registry& registry) {
   for (const std::string& text : options.routers) SWY_DO(parse_router(text, registry));
   const std::int64_t start = system_clock().mono_ns();
-  SWY_TRY(const Pool pool, load_pool(options.pool));
+  SWY_TRY(Pool pool, load_pool(options.pool));
+  SWY_DO(shift_prices(pool, options.price_shift));
   SWY_TRY(Report report, evaluate(pool, options, registry));
   report.seconds = static_cast<double>(system_clock().mono_ns() - start) / 1e9;
   return report;

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/check.h"
 #include "base/doc.h"
 #include "base/hash.h"
 #include "base/rng.h"
@@ -206,22 +207,24 @@ Status leave_out(Pool& pool, const std::vector<std::size_t>& rows,
   return {};
 }
 
-// Questions that were given on both sides: an error, or taken out of what is learned from.
-Status resolve_leaks(Pool& pool, const PoolOptions& options, std::string_view how) {
+// Questions that were given on both sides: an error, or taken out of what is learned from. by_id:
+// so many were left out of `train` already because a test row has their id.
+Status resolve_leaks(Pool& pool, const PoolOptions& options, std::size_t by_id,
+                     std::string_view how) {
   std::unordered_set<std::uint64_t> tested;
   std::string buffer;
   for (const std::size_t row : pool.test) tested.insert(key_of(pool.table.row(row), buffer));
   const auto leaks = [&](std::size_t row) {
     return tested.count(key_of(pool.table.row(row), buffer)) != 0;
   };
-  const auto leaked =
-      static_cast<std::size_t>(std::count_if(pool.train.begin(), pool.train.end(), leaks));
+  const std::size_t leaked =
+      by_id + static_cast<std::size_t>(std::count_if(pool.train.begin(), pool.train.end(), leaks));
   if (leaked == 0) return {};
   if (!options.drop_leaked) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("leakage: {} of {} questions to learn from are also among the {} to "
                             "test on ({}); --drop-leaked does not learn from them",
-                            leaked, pool.train.size(), pool.test.size(), how));
+                            leaked, pool.train.size() + by_id, pool.test.size(), how));
   }
   std::erase_if(pool.train, leaks);
   pool.notes.push_back(fmt::format(
@@ -234,7 +237,7 @@ Status split_rows(Pool& pool, const std::vector<std::size_t>& rows, const PoolOp
   if (options.by_part) {
     for (const std::size_t row : rows)
       (record::is_train(pool.table.row(row), split) ? pool.train : pool.test).push_back(row);
-    return resolve_leaks(pool, options, "by the table's own parts");
+    return resolve_leaks(pool, options, 0, "by the table's own parts");
   }
   std::unordered_map<std::uint64_t, bool> side;
   std::string buffer;
@@ -304,15 +307,7 @@ Result<Pool> load_two(const PoolOptions& options) {
     (test ? pool.test : pool.train).push_back(row);
     both += test && train_ids.count(id) != 0 ? 1U : 0U;
   }
-  if (both > 0 && !options.drop_leaked) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("leakage: {} questions have the same id in --train and --data; "
-                            "--drop-leaked does not learn from them",
-                            both));
-  }
-  if (both > 0)
-    pool.notes.push_back(fmt::format("{} ids are in --train and --data: tested on only", both));
-  SWY_DO(resolve_leaks(pool, options, "--train and --data"));
+  SWY_DO(resolve_leaks(pool, options, both, "--train and --data, by id or text"));
   if (pool.test.empty() || pool.train.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("nothing is left to {}", pool.test.empty() ? "test on" : "learn from"));
@@ -343,6 +338,57 @@ Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& optio
   }
   set_validation(pool, options);
   return pool;
+}
+
+Status shift_prices(Pool& pool, std::span<const std::pair<std::string, double>> shifts) {
+  if (shifts.empty()) return {};
+  if (!pool.priced)
+    return fail(ErrorCode::kInvalidArgument, "--price-shift: these tables have no costs");
+  pool.price_factor.assign(pool.models(), 1.0);
+  for (const auto& [name, factor] : shifts) {
+    const std::size_t m = pool.table.model_index(name);
+    if (m == record::OutcomeTable::npos) {
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("--price-shift: the pool has no model '{}'{}", name,
+                              base::did_you_mean(name, pool.table.models())));
+    }
+    if (!(factor > 0) || std::isinf(factor)) {
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("--price-shift: {} times {}: the factor must be above 0", name, factor));
+    }
+    pool.price_factor[m] = factor;
+    for (std::size_t row = 0; row < pool.table.rows(); ++row)
+      pool.cost[row * pool.models() + m] *= factor;
+    pool.notes.push_back(
+        fmt::format("{} costs {:g} times what the table says; learned from at the table's price",
+                    name, factor));
+  }
+  return {};
+}
+
+Result<Pool> without_model(const Pool& pool, std::size_t model) {
+  Pool out;
+  std::vector<std::string> names = pool.table.models();
+  names.erase(names.begin() + static_cast<std::ptrdiff_t>(model));
+  SWY_TRY(out.table, pool.table.subset({names, {}, {}}));
+  SWY_ASSERT(out.table.rows() == pool.table.rows());  // every row of a pool has every model
+  const auto cut = [&](const auto& all) {
+    std::remove_cvref_t<decltype(all)> kept;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i % pool.models() != model) kept.push_back(all[i]);
+    }
+    return kept;
+  };
+  out.quality = cut(pool.quality);
+  out.cost = cut(pool.cost);
+  out.hidden = cut(pool.hidden);
+  out.price_factor = cut(pool.price_factor);
+  out.train = pool.train;
+  out.test = pool.test;
+  out.validation = pool.validation;
+  out.priced = pool.priced;
+  return out;
 }
 
 Result<Pool> load_pool(const PoolOptions& options) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "record/outcome.h"
@@ -69,5 +70,13 @@ struct Pool {
 // never 0.
 Result<Pool> load_pool(const PoolOptions& options);
 Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options);
+
+// What if prices were others: costs of these models times these factors, on cards and in the
+// reckoning; what is learned from keeps the old ones. kNotFound for unknown models,
+// kInvalidArgument without costs or for a factor that is not above 0.
+Status shift_prices(Pool& pool, std::span<const std::pair<std::string, double>> shifts);
+
+// The same questions without this model. REQUIRES: two models.
+Result<Pool> without_model(const Pool& pool, std::size_t model);
 
 }  // namespace swy::eval

@@ -182,7 +182,7 @@ TEST(Pool, FilesToLearnFromAndToTestOnMustNotShareAQuestion) {
   options.drop_leaked = false;
   const auto same = load_pool(options);
   ASSERT_FALSE(same);
-  EXPECT_THAT(same.error().message, HasSubstr("20 questions have the same id"));
+  EXPECT_THAT(same.error().message, HasSubstr("20 of 20"));
 }
 
 }  // namespace

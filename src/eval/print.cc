@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/terminal.h"
+#include "eval/grid.h"
 #include "eval/plot.h"
 #include "eval/summary.h"
 
@@ -49,46 +50,6 @@ std::string per_thousand(double usd) {
 
 std::string percent(double v) { return std::isnan(v) ? "-" : fmt::format("{:.1f} %", 100 * v); }
 
-// ---- aligned columns
-// -------------------------------------------------------------------------------------------------
-
-class Grid {
- public:
-  Grid(std::vector<std::string> head, bool color) : color_(color) {
-    rows_.push_back({std::move(head), "dim"});
-  }
-  void add(std::vector<std::string> cells, std::string_view style = "") {
-    rows_.push_back({std::move(cells), style});
-  }
-
-  [[nodiscard]] std::string text() const {
-    std::vector<std::size_t> width;
-    for (const Row& r : rows_) {
-      width.resize(std::max(width.size(), r.cells.size()));
-      for (std::size_t c = 0; c < r.cells.size(); ++c)
-        width[c] = std::max(width[c], r.cells[c].size());
-    }
-    std::string out;
-    for (const Row& r : rows_) {
-      std::string line;
-      for (std::size_t c = 0; c < r.cells.size(); ++c) {
-        line += c == 0 ? fmt::format("  {:<{}}", r.cells[c], width[c])
-                       : fmt::format("  {:>{}}", r.cells[c], width[c]);
-      }
-      out += base::styled(line, r.style, color_ && !r.style.empty()) + "\n";
-    }
-    return out;
-  }
-
- private:
-  struct Row {
-    std::vector<std::string> cells;
-    std::string_view style;
-  };
-  std::vector<Row> rows_;
-  bool color_;
-};
-
 std::string short_name(const std::string& name) { return base::fit_columns(name, kNameColumns); }
 
 std::string_view style_of(const LineReport& line, const Report& report) {
@@ -117,7 +78,8 @@ std::vector<bool> shown_singles(const Report& report) {
 
 std::string quality_table(const Report& report, bool color) {
   const std::string interval = report.resamples > 0 ? "quality [95 %]" : "quality";
-  Grid grid({"best setting", interval, "USD / 1000", "over mixture", "us / decision"}, color);
+  Grid grid({"best setting, in hindsight", interval, "USD / 1000", "over mixture", "us / decision"},
+            color);
   const std::vector<bool> shown = shown_singles(report);
   std::size_t hidden = 0;
   for (std::size_t i = 0; i < report.lines.size(); ++i) {
@@ -191,25 +153,34 @@ std::string pick_table(const Report& report, bool color) {
   return grid.text();
 }
 
-// Whether routers know where they are, and whether they keep their mind: only where it was asked.
-std::string robustness_table(const Report& report, bool color) {
-  Grid grid({"robustness", "unchanged decisions", "familiar or not (AUROC): evidence", "certainty",
-             "spread"},
+// Whether routers keep their mind: only where it was asked.
+std::string noise_table(const Report& report, bool color) {
+  Grid grid({"perturbed questions", "asked", "unchanged decisions"}, color);
+  bool any = false;
+  for (const LineReport& l : report.lines) {
+    if (l.noise.asked == 0) continue;
+    any = true;
+    grid.add({short_name(l.name), fmt::format("{}", l.noise.asked),
+              percent(static_cast<double>(l.noise.unchanged) / static_cast<double>(l.noise.asked))},
+             style_of(l, report));
+  }
+  return any ? "\n" + grid.text() : "";
+}
+
+// Whether routers know that they do not know.
+std::string familiarity_table(const Report& report, bool color) {
+  Grid grid({"familiar questions told from these (AUROC) by", "evidence", "certainty", "spread"},
             color);
   bool any = false;
   for (const LineReport& l : report.lines) {
-    if (l.kind != Kind::kRouter) continue;
     const Familiarity& f = l.familiarity;
-    if (l.noise.asked == 0 && std::isnan(f.evidence) && std::isnan(f.spread)) continue;
+    if (std::isnan(f.evidence) && std::isnan(f.certainty) && std::isnan(f.spread)) continue;
     any = true;
-    const double kept = l.noise.asked == 0 ? kNone
-                                           : static_cast<double>(l.noise.unchanged) /
-                                                 static_cast<double>(l.noise.asked);
-    grid.add({short_name(l.name), percent(kept), number(f.evidence, 3), number(f.certainty, 3),
-              number(f.spread, 3)},
-             style_of(l, report));
+    grid.add(
+        {short_name(l.name), number(f.evidence, 3), number(f.certainty, 3), number(f.spread, 3)},
+        style_of(l, report));
   }
-  return any ? grid.text() : "";
+  return any ? "\n" + grid.text() : "";
 }
 
 std::string pair_table(const Report& report, bool color) {
@@ -237,7 +208,7 @@ std::string to_table(const Report& r, bool color) {
   if (r.priced) out += "\n" + curve_table(r, color);
   if (r.pair) out += "\n" + pair_table(r, color);
   if (r.validation > 0) out += "\n" + pick_table(r, color);
-  if (const std::string robust = robustness_table(r, color); !robust.empty()) out += "\n" + robust;
+  out += noise_table(r, color) + familiarity_table(r, color);
   for (const std::string& w : warnings(r)) out += "\n" + base::styled(w, "yellow", color) + "\n";
   out += fmt::format("\n{} paired bootstrap resamples, {:.1f} s\n", r.resamples, r.seconds);
   return out;

@@ -73,9 +73,9 @@ std::vector<std::string> warnings(const Report& report) {
       continue;
     out.push_back(fmt::format(
         "{}: collapsed: {:.0f} % of the questions go to {} although another model is better in {} "
-        "domains (by two standard errors, on the train part)",
+        "{} (by more than chance, on the train part)",
         l.name, 100 * l.choices->favourite_share, report.models[l.choices->favourite],
-        l.choices->collapsed_domains));
+        l.choices->collapsed_domains, l.choices->collapsed_domains == 1 ? "domain" : "domains"));
   }
   return out;
 }
