@@ -124,6 +124,7 @@ std::size_t cheapest_single(const Pool& pool) {
 }
 
 std::vector<double> price_grid(const Pool& pool, std::size_t points) {
+  if (!pool.prices.empty()) return pool.prices;
   double cheapest = std::numeric_limits<double>::infinity();
   double dearest = 0;
   for (std::size_t m = 0; m < pool.models(); ++m) {

@@ -218,6 +218,8 @@ Result<OnboardReport> onboard(const Pool& given, const EvalOptions& options,
     return fail(ErrorCode::kInvalidArgument, "name routers (--router) and --probes");
   Pool pool = given;
   pool.validation.clear();  // nothing is chosen: figures are of whole curves
+  // The same prices with and without the model: another grid is another curve.
+  if (pool.priced) pool.prices = price_grid(pool, options.points - 2);
   const Study study(pool, options, registry);
   SWY_TRY(const auto models, new_models(pool, onboarding.models));
   OnboardReport report;

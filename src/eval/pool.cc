@@ -388,6 +388,7 @@ Result<Pool> without_model(const Pool& pool, std::size_t model) {
   out.test = pool.test;
   out.validation = pool.validation;
   out.priced = pool.priced;
+  out.prices = pool.prices;
   return out;
 }
 

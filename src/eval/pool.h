@@ -50,6 +50,8 @@ struct Pool {
   std::vector<std::uint8_t> hidden;
   // By model: costs are those of the table times this, learners see the table's. Empty: 1.
   std::vector<double> price_factor;
+  // Where sweeps ask (price_grid()); empty: by the pool's own costs.
+  std::vector<double> prices;
 
   [[nodiscard]] bool is_hidden(std::size_t row, std::size_t model) const {
     return !hidden.empty() && hidden[row * models() + model] != 0;
