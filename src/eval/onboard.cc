@@ -226,7 +226,8 @@ Result<OnboardReport> onboard(const Pool& given, const EvalOptions& options,
   report.probes = onboarding.probes;
   report.priced = pool.priced;
   for (const std::string& text : options.routers) {
-    SWY_TRY(const RouterSpec spec, parse_router(text, registry));
+    SWY_TRY(RouterSpec spec, parse_router(text, registry));
+    if (spec.policy.empty()) spec.policy = "utility";  // also where two models are left
     if (spec.kind != RouterSpec::Kind::kPlugin) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("--leave-model-out: '{}' does not learn from a table", text));
