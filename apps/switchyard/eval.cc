@@ -4,11 +4,14 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "base/terminal.h"
 #include "cli.h"
 #include "eval/evaluate.h"
+#include "eval/html.h"
 #include "eval/onboard.h"
 #include "eval/print.h"
 #include "switchyard/registry.h"
@@ -18,7 +21,7 @@ namespace {
 
 struct Options {
   eval::EvalOptions eval;
-  std::string out, split = "hash";
+  std::string out, html, split = "hash";
   bool json = false;
   std::vector<std::string> price_shift;
   eval::OnboardOptions onboard;
@@ -33,6 +36,31 @@ bool parse_shift(const std::string& text, std::vector<std::pair<std::string, dou
   if (end == text.c_str() + equals + 1 || *end != 0) return false;
   out.emplace_back(text.substr(0, equals), factor);
   return true;
+}
+
+// The command that this program was started with, quoted for a shell; "" where the system does not
+// tell.
+std::string own_command() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  const std::string raw{std::istreambuf_iterator<char>(file), {}};
+  std::string out;
+  for (std::size_t at = 0; at < raw.size(); at = raw.find('\0', at) + 1) {
+    const std::string word = raw.c_str() + at;
+    const bool plain = word.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "0123456789_-./:=,+@%") == std::string::npos;
+    std::string quoted = "'";
+    for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    out += (out.empty() ? "" : " ") + (plain && !word.empty() ? word : quoted + "'");
+  }
+  return out;
+}
+
+bool write_text(const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  return static_cast<bool>(file);
 }
 
 int complain_about(const Error& error) {
@@ -68,6 +96,11 @@ int evaluate(Options o) {
     fmt::print("{}\n", eval::to_json(*report));
   } else {
     fmt::print("{}", eval::to_table(*report, base::color_on(1)));
+  }
+  if (!o.html.empty()) {
+    if (!write_text(o.html, eval::to_html(*report, own_command())))
+      return complain(kEnvironment, "cannot write " + o.html);
+    fmt::print(stderr, "wrote {}\n", o.html);
   }
   if (o.out.empty()) return kOk;
   const auto written = eval::write_files(*report, o.out);
@@ -131,6 +164,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   c->add_option("--bootstrap", e.bootstrap, "resamples; 0: no intervals")
       ->capture_default_str()
       ->check(CLI::Range(0, 100000));
+  c->add_option("--html", o->html, "the report as one HTML file that needs nothing else");
   c->add_option("--out", o->out, "directory for points.csv, report.json and plot.svg");
   c->add_flag("--json", o->json, "the report as one JSON object");
   c->footer(
