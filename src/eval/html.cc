@@ -36,14 +36,14 @@ h1{font-size:25px;margin:0 0 4px}h2{font-size:18px;margin:38px 0 6px}p{margin:6p
 .soft{color:var(--soft)}.wide{overflow-x:auto}svg{max-width:100%;height:auto}
 pre{background:var(--tint);border:1px solid var(--rule);border-radius:6px;padding:10px 12px;white-space:pre-wrap;word-break:break-word;font:13px/1.45 ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 table{border-collapse:collapse;font-size:13px;margin:8px 0;font-variant-numeric:tabular-nums}
-th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--rule)}td{white-space:nowrap}
 th{color:var(--soft);font-weight:500;vertical-align:bottom}td:first-child,th:first-child{text-align:left}
 thead th{border-bottom:1px solid var(--soft)}tr.best td{font-weight:600}tr.dim td{color:var(--soft)}
 .i{color:var(--soft);font-size:11.5px}.row{display:flex;flex-wrap:wrap;gap:14px}
 .warn{border-left:3px solid rgb(var(--bad));padding:2px 10px;margin:6px 0}
 details{margin:6px 0}summary{cursor:pointer}
 .heat td{border-bottom:1px solid var(--paper);border-left:1px solid var(--paper)}
-.heat th.v{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 4px;max-height:190px;overflow:hidden}
+.heat th.v{vertical-align:bottom;padding:8px 4px;text-align:center}.heat th.v span{writing-mode:vertical-rl;transform:rotate(180deg);white-space:nowrap;max-height:200px;overflow:hidden}
 dt{font-weight:600;margin-top:8px}dd{margin:0 0 0 16px;max-width:78ch}
 )";
 
@@ -87,7 +87,8 @@ class Table {
   explicit Table(const std::vector<std::string>& head, std::string_view css = "") {
     out_ = fmt::format("<div class=\"wide\"><table{}>\n<thead><tr>",
                        css.empty() ? "" : fmt::format(" class=\"{}\"", css));
-    for (const std::string& h : head) out_ += "<th>" + h + "</th>";
+    for (const std::string& h : head)
+      out_ += h.compare(0, 3, "<th") == 0 ? h : "<th>" + h + "</th>";
     out_ += "</tr></thead>\n<tbody>\n";
   }
   // cells: content, or whole <td> elements.
@@ -347,9 +348,12 @@ class Page {
     const std::vector<std::size_t> models = frequent(c.confusion);
     const bool rest = models.size() < k;
     std::vector<std::string> head{"oracle \\ router"};
-    for (const std::size_t m : models) head.push_back(html_text(report_.models[m]));
-    if (rest) head.emplace_back("others");
-    head.emplace_back("all");
+    const auto turned = [](const std::string& name) {
+      return "<th class=\"v\"><span>" + html_text(name) + "</span></th>";
+    };
+    for (const std::size_t m : models) head.push_back(turned(report_.models[m]));
+    if (rest) head.push_back(turned("others"));
+    head.push_back(turned("all"));
     Table table(head, "heat");
     // others: rows or columns that are not among `models`.
     const auto sum = [&](std::size_t row, std::size_t column) {
@@ -371,8 +375,8 @@ class Page {
       for (std::size_t m = 0; m <= all; ++m) {
         if (m == others && !rest) continue;
         const double v = sum(r, m);
-        cells.push_back(r == all || m == all ? number(100 * v, 1)
-                                             : heat_cell(v, 0.25, number(100 * v, 1), ""));
+        const std::string shown = v < 0.0005 ? "" : number(100 * v, 1);  // below .1 %
+        cells.push_back(r == all || m == all ? shown : heat_cell(v, 0.25, shown, ""));
       }
       table.row(cells);
     }
