@@ -133,6 +133,8 @@ void add_eval(CLI::App& app, int& exit_code) {
   c->add_option("--leave-out", e.pool.leave_out,
                 "test on these data sets and learn from all others, instead of a split")
       ->delimiter(',');
+  c->add_option("--leave-out-domains", e.pool.leave_out_domains, "the same for domains")
+      ->delimiter(',');
   c->add_option("--train", e.pool.train,
                 "learn from these files and test on all of --data, instead of a split");
   c->add_flag("--drop-leaked", e.pool.drop_leaked,

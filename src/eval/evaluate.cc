@@ -337,10 +337,10 @@ Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Re
     case RouterSpec::Kind::kOracle:
       return oracle_line(pool, options.points);
     case RouterSpec::Kind::kLength:
-      if (pool.models() == 2) return length_line(pool, options.points);
+      if (length_pair(pool)) return length_line(pool, options.points);
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("length chooses between two models, the pool has {}; name a pair "
-                              "with --models",
+                  fmt::format("length chooses between the best and the cheapest of the {} models, "
+                              "which are one here; name a pair with --models",
                               pool.models()));
     case RouterSpec::Kind::kPlugin:
     case RouterSpec::Kind::kConfig:
@@ -357,7 +357,7 @@ Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& option
   for (std::size_t m = 0; m < pool.models(); ++m) lines.push_back(single_line(pool, m));
   lines.push_back(random_line(pool));
   lines.push_back(oracle_line(pool, options.points));
-  if (pool.models() == 2) lines.push_back(length_line(pool, options.points));
+  if (length_pair(pool)) lines.push_back(length_line(pool, options.points));
   std::vector<std::string> seen{"random", "oracle", "length"};
   for (const std::string& text : options.routers) {
     SWY_TRY(const RouterSpec spec, parse_router(text, registry));
@@ -410,7 +410,7 @@ Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
   report.notes = pool.notes;
   const Layout layout = lay_out(lines, options.bootstrap);
   const Reporter reporter(pool, lines, layout, report.best_single);
-  const bool foreign = !options.pool.leave_out.empty() || !options.pool.train.empty();
+  const bool foreign = options.pool.leaves_out() || !options.pool.train.empty();
   report.validation = pool.validation.size();
   report.tests = reporter.tests();
   for (std::size_t i = 0; i < lines.size(); ++i) {

@@ -182,14 +182,23 @@ Line oracle_line(const Pool& pool, std::size_t points) {
   return line;
 }
 
+std::optional<std::pair<std::size_t, std::size_t>> length_pair(const Pool& pool) {
+  const std::size_t strong = best_single(pool);
+  if (pool.models() == 2) return std::pair{strong, 1 - strong};
+  if (!pool.priced) return std::nullopt;
+  const std::size_t weak = cheapest_single(pool);
+  return weak == strong ? std::nullopt : std::optional(std::pair{strong, weak});
+}
+
 Line length_line(const Pool& pool, std::size_t points) {
   Line line{.name = "length", .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
-  const std::size_t strong = best_single(pool);
+  const auto [strong, weak] = *length_pair(pool);
   const auto length = [&](std::size_t row) { return pool.table.row(row).prompt.size(); };
   // At least this long goes to the strong model; equal lengths go together.
-  const auto at_bar = [&](std::span<const std::size_t> rows, std::size_t bar) {
+  const auto at_bar = [&, s = strong, w = weak](std::span<const std::size_t> rows,
+                                                std::size_t bar) {
     return chosen(pool, rows, fmt::format("bytes={}", bar),
-                  [&](std::size_t row) { return length(row) >= bar ? strong : 1 - strong; });
+                  [&](std::size_t row) { return length(row) >= bar ? s : w; });
   };
   const auto bars = [&](std::span<const std::size_t> rows) {
     std::vector<std::size_t> sorted;

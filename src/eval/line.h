@@ -7,7 +7,9 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eval/pool.h"
@@ -74,7 +76,10 @@ Line random_line(const Pool& pool);
 // The cheapest of the best models for every question, and what a perfect predictor would choose at
 // a price on money (the same sweep as the routers').
 Line oracle_line(const Pool& pool, std::size_t points);
-// The longest prompts to the model that is stronger on the train part. REQUIRES: two models.
+// The models that prompt length chooses between: of two the better and the other, of more the best
+// single model and the cheapest. nullopt when these are one, or without costs.
+std::optional<std::pair<std::size_t, std::size_t>> length_pair(const Pool& pool);
+// The longest prompts to the stronger of these. REQUIRES: length_pair().
 Line length_line(const Pool& pool, std::size_t points);
 
 // A plug-in router or a configuration. Learns from the train part only, through a table file in a

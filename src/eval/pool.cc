@@ -166,23 +166,33 @@ std::uint64_t key_of(const record::OutcomeRow& row, std::string& buffer) {
   return row.prompt.empty() ? base::hash64(row.id, 1) : question_key(row.prompt, buffer);
 }
 
-Status leave_out(Pool& pool, const std::vector<std::size_t>& rows,
-                 const std::vector<std::string>& sets) {
+// kNotFound for a name that no row has in this field.
+Status all_known(const Pool& pool, const std::vector<std::size_t>& rows,
+                 const std::vector<std::string>& names, std::string_view what,
+                 std::string_view record::OutcomeRow::* field) {
   std::vector<std::string> known;
   for (const std::size_t row : rows) {
-    const std::string_view name = pool.table.row(row).dataset;
+    const std::string_view name = pool.table.row(row).*field;
     if (std::find(known.begin(), known.end(), name) == known.end()) known.emplace_back(name);
   }
-  for (const std::string& name : sets) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return fail(ErrorCode::kNotFound, fmt::format("no data set '{}' among the questions{}", name,
-                                                    base::did_you_mean(name, known)));
-    }
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return fail(ErrorCode::kNotFound, fmt::format("no {} '{}' among the questions{}", what, name,
+                                                  base::did_you_mean(name, known)));
   }
+  return {};
+}
+
+Status leave_out(Pool& pool, const std::vector<std::size_t>& rows, const PoolOptions& options) {
+  const auto& sets = options.leave_out;
+  const auto& domains = options.leave_out_domains;
+  SWY_DO(all_known(pool, rows, sets, "data set", &record::OutcomeRow::dataset));
+  SWY_DO(all_known(pool, rows, domains, "domain", &record::OutcomeRow::domain));
   std::unordered_set<std::uint64_t> tested;
   std::string buffer;
   const auto is_left_out = [&](const record::OutcomeRow& r) {
-    return std::find(sets.begin(), sets.end(), r.dataset) != sets.end();
+    return std::find(sets.begin(), sets.end(), r.dataset) != sets.end() ||
+           std::find(domains.begin(), domains.end(), r.domain) != domains.end();
   };
   for (const std::size_t row : rows) {
     const record::OutcomeRow r = pool.table.row(row);
@@ -202,7 +212,7 @@ Status leave_out(Pool& pool, const std::vector<std::size_t>& rows,
   }
   if (twins > 0) {
     pool.notes.push_back(fmt::format(
-        "{} questions of other sets occur in the ones left out and are not learned from", twins));
+        "{} other questions occur in what is left out and are not learned from", twins));
   }
   return {};
 }
@@ -321,20 +331,20 @@ Result<Pool> load_two(const PoolOptions& options) {
 Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options) {
   Pool pool;
   SWY_TRY(const auto rows, cut(all, options, pool));
-  if (options.leave_out.empty()) {
+  if (!options.leaves_out()) {
     SWY_DO(split_rows(pool, rows, options));
   } else {
-    SWY_DO(leave_out(pool, rows, options.leave_out));
+    SWY_DO(leave_out(pool, rows, options));
   }
   if (pool.test.empty() || pool.train.empty()) {
     return fail(
         ErrorCode::kInvalidArgument,
-        options.leave_out.empty()
+        !options.leaves_out()
             ? fmt::format(
                   "the {} part is empty: {} questions at train share {}{}",
                   pool.test.empty() ? "test" : "train", rows.size(), options.train_share,
                   options.by_part ? ", split by the table's own parts; try --split hash" : "")
-            : "nothing is left to learn from: all questions are in the data sets left out");
+            : "nothing is left to learn from: all questions are in what is left out");
   }
   set_validation(pool, options);
   return pool;
@@ -396,7 +406,7 @@ Result<Pool> load_pool(const PoolOptions& options) {
   if (options.data.empty())
     return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
   if (!options.train.empty()) {
-    if (options.by_part || !options.leave_out.empty())
+    if (options.by_part || options.leaves_out())
       return fail(ErrorCode::kInvalidArgument,
                   "--train says what is learned from: not with --split part or --leave-out");
     return load_two(options);

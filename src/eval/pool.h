@@ -29,11 +29,14 @@ struct PoolOptions {
   // Data sets to test on, all of them; everything else is learned from, but for questions that
   // occur in these too. Empty: the split above.
   std::vector<std::string> leave_out;
+  std::vector<std::string> leave_out_domains;  // the same for domains
   // A question on both sides of what was given (train and data, or the table's own parts) is an
   // error, or, with this, not learned from.
   bool drop_leaked = false;
   // Share of the train part on which knobs are chosen; 0: none, and nothing is chosen.
   double validation_share = 0.2;
+
+  [[nodiscard]] bool leaves_out() const { return !leave_out.empty() || !leave_out_domains.empty(); }
 };
 
 struct Pool {

@@ -117,7 +117,20 @@ TEST(Pool, LeavesWholeDataSetsOutAndTheirQuestionsWhereverTheyOccur) {
   EXPECT_EQ(pool->test.size(), 2U);
   for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).dataset, "b");
   EXPECT_EQ(pool->train.size(), 2U);  // "two" and "four"
-  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 questions of other sets occur")));
+  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 other questions occur")));
+}
+
+TEST(Pool, LeavesWholeDomainsOut) {
+  PoolOptions options;
+  options.leave_out_domains = {"hard"};
+  const auto pool = make_pool(testing::table_from(testing::synthetic_rows(200, 2)), options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).domain, "hard");
+  for (const std::size_t row : pool->train) EXPECT_EQ(pool->table.row(row).domain, "easy");
+  options.leave_out_domains = {"herd"};
+  const auto unknown = make_pool(testing::table_from(testing::synthetic_rows(200, 2)), options);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("hard"));
 }
 
 TEST(Pool, LeavingOutWhatIsNotThereOrEverythingIsAnError) {
