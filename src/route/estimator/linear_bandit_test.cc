@@ -243,7 +243,7 @@ TEST_F(WithState, GoesOnFromWhatWasSaved) {
   ASSERT_TRUE(loop.plan().learners.at(0)->save());
   Loop again(yaml, folder_.string());
   again.decide(p);
-  EXPECT_EQ(again.scratch().beliefs[0].quality, 0.5);
+  EXPECT_NEAR(again.scratch().beliefs[0].quality, 0.5, 1e-12);
   EXPECT_EQ(again.scratch().beliefs[0].evidence, 1);
   EXPECT_NE(findings(yaml, beliefs_registry(), folder_.string())
                 .find("goes on from what was learned of 2 models"),
