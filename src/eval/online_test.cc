@@ -22,9 +22,17 @@ Pool two_kinds(std::size_t rows) {
   }
   auto table = record::parse_outcomes("t", text);
   EXPECT_TRUE(table) << table.error().message;
-  auto pool = make_pool(*table, {.validation_share = 0});
+  PoolOptions options;
+  options.validation_share = 0;
+  auto pool = make_pool(*table, options);
   EXPECT_TRUE(pool) << pool.error().message;
   return std::move(*pool);
+}
+
+OnlineOptions with(std::vector<std::string> routers) {
+  OnlineOptions options;
+  options.routers = std::move(routers);
+  return options;
 }
 
 OnlineReport report_of(const Pool& pool, OnlineOptions options) {
@@ -36,8 +44,8 @@ OnlineReport report_of(const Pool& pool, OnlineOptions options) {
 
 TEST(Online, LearnsWhichModelIsRightOnWhichKindOfQuestion) {
   const Pool pool = two_kinds(600);
-  const auto report = report_of(pool, {.routers = {"linear_bandit:noise=0.3+thompson:cost=0",
-                                                   "linear_bandit:noise=0.3+ucb:cost=0"}});
+  const auto report = report_of(pool, with({"linear_bandit:noise=0.3+thompson:cost=0",
+                                            "linear_bandit:noise=0.3+ucb:cost=0"}));
   ASSERT_EQ(report.lines.size(), 3U);
   EXPECT_EQ(report.rounds, 600U);
   EXPECT_NEAR(report.lines[0].quality.value, 1.0 / 3, 0.05);  // random
@@ -55,14 +63,14 @@ TEST(Online, LearnsWhichModelIsRightOnWhichKindOfQuestion) {
 TEST(Online, SeesOnlyTheOutcomeOfItsOwnChoice) {
   // `first` always asks a: b and c stay what they were believed to be.
   const Pool pool = two_kinds(200);
-  const auto report = report_of(pool, {.routers = {"linear_bandit+first"}});
+  const auto report = report_of(pool, with({"linear_bandit+first"}));
   EXPECT_NEAR(report.lines[1].quality.value, 0.5, 0.02);
   EXPECT_NEAR(report.lines[1].share[0], 1, 1e-12);
 }
 
 TEST(Online, StartsFromTheTrainPartWhenWarm) {
   const Pool pool = two_kinds(600);
-  const OnlineOptions cold{.routers = {"linear_bandit:noise=0.3+thompson:cost=0"}};
+  const OnlineOptions cold = with({"linear_bandit:noise=0.3+thompson:cost=0"});
   OnlineOptions warm = cold;
   warm.warm = true;
   const auto after = report_of(pool, warm);
@@ -72,16 +80,16 @@ TEST(Online, StartsFromTheTrainPartWhenWarm) {
 
 TEST(Online, GivesTheSameAgain) {
   const Pool pool = two_kinds(100);
-  const OnlineOptions options{.routers = {"linear_bandit+thompson"}};
+  const OnlineOptions options = with({"linear_bandit+thompson"});
   EXPECT_EQ(to_json(report_of(pool, options)), to_json(report_of(pool, options)));
 }
 
 TEST(Online, RefusesWhatCannotLearnOrIsUnknown) {
   const Pool pool = two_kinds(20);
-  const auto oracle = evaluate_online(pool, {.routers = {"oracle"}}, route::builtin_registry());
+  const auto oracle = evaluate_online(pool, with({"oracle"}), route::builtin_registry());
   ASSERT_FALSE(oracle);
   EXPECT_NE(oracle.error().message.find("takes ESTIMATOR+POLICY"), std::string::npos);
-  EXPECT_FALSE(evaluate_online(pool, {.routers = {"linear_bandits"}}, route::builtin_registry()));
+  EXPECT_FALSE(evaluate_online(pool, with({"linear_bandits"}), route::builtin_registry()));
 }
 
 }  // namespace
