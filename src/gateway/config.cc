@@ -147,6 +147,11 @@ class Reader {
     if (top.upstreams != nullptr) read_upstreams(*top.upstreams);
     out_->plan = route::compile(doc_, directory_, registry_, diag_);
     match_upstreams();
+    if (out_->plan != nullptr && !out_->plan->learners.empty() && out_->records.path.empty()) {
+      diag_.warning({},
+                    "an estimator learns from feedback, but without records there is none: set "
+                    "records: { path: ... }");
+    }
     if (!diag_.ok()) return nullptr;
     return out_;
   }

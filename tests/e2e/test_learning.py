@@ -51,7 +51,7 @@ class Learning(unittest.TestCase):
         self.assertNotEqual(gateway.ready()["plan"], plan)
         self.assertEqual(gateway.metric("switchyard_outcomes_learned_total"), 1)
         # The first answer's record still says which plan it was decided by.
-        self.assertEqual(gateway.record(first)["decision"]["plan"], plan)
+        self.assertEqual(gateway.record(first)["plan"], plan)
 
     def test_the_same_feedback_again_changes_nothing(self):
         gateway = self.serve()
