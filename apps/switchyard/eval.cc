@@ -176,6 +176,7 @@ void add_eval(CLI::App& app, int& exit_code) {
       "--out out/eval");
   c->require_subcommand(0, 1);
   add_eval_grounding(*c, exit_code);
+  add_eval_batch(*c, exit_code);
   add_eval_online(*c, exit_code);
   add_eval_signals(*c, exit_code);
   c->callback([o, c, &exit_code] {

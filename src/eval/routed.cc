@@ -163,14 +163,21 @@ struct Knob {
   RouterSpec::Options options;  // added to the policy's
 };
 
-std::vector<Knob> utility_knobs(const Pool& pool, std::size_t points) {
+// Policies with the options of money (route/policy/pick.h).
+bool weighs_money(const RouterSpec& spec) {
+  return spec.policy == "utility" || spec.policy == "multi_factor" || spec.policy == "thompson" ||
+         spec.policy == "ucb";
+}
+
+std::vector<Knob> money_knobs(const Pool& pool, const RouterSpec& spec, std::size_t points) {
   std::vector<Knob> knobs{{"cost=0", {{"cost", "0"}}}};
   if (!pool.priced) return knobs;
   for (const double price : price_grid(pool, points - 2)) {
     knobs.push_back({fmt::format("cost={:.4g}", price),
                      {{"cost", fmt::format("{:.9g}", price)}, {"cost_unit", "1"}}});
   }
-  knobs.push_back({"cost only", {{"quality", "0"}, {"cost", "1"}}});
+  if (spec.policy == "utility" || spec.policy == "multi_factor")
+    knobs.push_back({"cost only", {{"quality", "0"}, {"cost", "1"}}});
   return knobs;
 }
 
@@ -220,13 +227,13 @@ std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Bel
 // The knobs a spec leaves open; none when the policy has none or the spec states it.
 std::vector<Knob> knobs_of(const Pool& pool, const RouterSpec& spec,
                            const std::vector<route::Belief>& beliefs, std::size_t points) {
-  if (spec.policy == "utility" && !spec.policy_states("cost")) return utility_knobs(pool, points);
+  if (weighs_money(spec) && !spec.policy_states("cost")) return money_knobs(pool, spec, points);
   if (spec.policy == "cheapest_passing" && !spec.policy_states("quality")) return bar_knobs(points);
   return threshold_knobs(pool, beliefs, points);
 }
 
 bool sweeps(const RouterSpec& spec) {
-  if (spec.policy == "utility") return !spec.policy_states("cost");
+  if (weighs_money(spec)) return !spec.policy_states("cost");
   if (spec.policy == "cheapest_passing") return !spec.policy_states("quality");
   return spec.policy == "threshold" && !spec.policy_states("threshold") &&
          !spec.policy_states("share");

@@ -122,7 +122,7 @@ class Compiler final : public BuildContext {
     return make<Policy>(node, registry_.policies(), "policy");
   }
 
-  Status believe(const chat::Request& request, std::string_view exclude_row,
+  Status believe(const chat::Request& request, std::string_view exclude_row, std::int64_t tokens_in,
                  std::span<Belief> out) override {
     if (rule_ == nullptr || rule_->estimator == nullptr)
       return fail(ErrorCode::kInvalidArgument, "no rule is being built");
@@ -130,6 +130,7 @@ class Compiler final : public BuildContext {
     work.request = &request;
     work.exclude_row = exclude_row;
     scratch_.begin(work, plan_->signals.size());
+    if (tokens_in > 0) scratch_.reading.preset_tokens(tokens_in);
     compute_facts(*plan_, rule_->estimator->needs(), scratch_);
     scratch_.masked_by.assign(rule_->candidates.size(), -1);
     const Question q{plan_->catalogue, scratch_.reading, rule_->candidates, {}, scratch_};

@@ -52,6 +52,22 @@ TEST_F(Budget, NotesThePriceThatItFound) {
             std::string::npos);
 }
 
+TEST_F(Budget,
+       ReckonsWithThePromptTokensThatWereCounted) {  // few-shot examples are not in the text
+  std::ofstream(folder_ / "counted.jsonl")
+      << R"({"id":"c","prompt":"alpha","models":{"S":{"score":1,"tokens_in":1000,"tokens_out":10}}})"
+      << "\n";
+  std::ofstream(folder_ / "other.jsonl")
+      << R"({"id":"o","prompt":"alpha","models":{"S":{"score":1,"tokens_in":2000,"tokens_out":10}}})"
+      << "\n";
+  const std::string other = findings(
+      "models: [{ name: S, price: { input: 1, output: 1 } }]\n"
+      "routes: { auto: [{ models: [S], estimator: { type: knn, table: other.jsonl }, policy: "
+      "{ type: budget, budget: 1, calibrate: [counted.jsonl] } }] }\n",
+      beliefs_registry(), folder_.string());
+  EXPECT_NE(other.find("on 1 prompts 0.001010 USD a request"), std::string::npos) << other;
+}
+
 TEST_F(Budget, SaysWhatIsMissingOrCannotBeMet) {
   EXPECT_NE(found("budget").find("give budget: USD with calibrate"), std::string::npos);
   EXPECT_NE(found("{ type: budget, budget: 0.0000005, calibrate: [ask.jsonl] }")
