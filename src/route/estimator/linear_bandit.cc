@@ -22,6 +22,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <fstream>
 
@@ -106,26 +107,33 @@ struct Features {
     unit(x);
   }
 
-  void of(const Question& q, std::vector<double>& x) const {
-    thread_local std::vector<float> vector;  // working memory, nothing is remembered in it
-    std::span<const float> values;
+  // False: the encoding is not there yet (decide() provides it and asks again).
+  bool of(const Question& q, std::vector<double>& x) const {
+    std::span<const float> vector = kZero;
     if (embed != nullptr) {
-      const EncodingKey key{*encoder, chat::Scope::kLastUser};
-      const Encoding* there = q.reading.encoding(key);
-      if (there != nullptr && there->state == Encoding::State::kReady) {
-        values = there->values;
-      } else {
-        vector.assign(embed->dims(), 0.0F);
-        const std::string_view text = q.reading.text(key.scope);
-        // An encoder that comes with the program does not fail; were it to, x is the constant.
-        const Status done = embed->encode(std::span(&text, 1), vector);
-        if (there == nullptr)
-          q.reading.provide(key, done ? Encoding::State::kReady : Encoding::State::kFailed, vector);
-        values = vector;
-      }
+      const Encoding* there = q.reading.encoding({*encoder, chat::Scope::kLastUser});
+      if (there == nullptr) return false;
+      // What could not be encoded is the constant alone.
+      if (there->state == Encoding::State::kReady) vector = there->values;
     }
-    fill(values, [&](std::size_t k) { return q.fact(signals[k]).truth == Truth::kTrue; }, x);
+    fill(vector, [&](std::size_t k) { return q.fact(signals[k]).truth == Truth::kTrue; }, x);
+    return true;
   }
+
+  // The same for a reading that nobody asked yet: encodes on this thread.
+  void of_now(const Question& q, std::vector<double>& x) const {
+    if (of(q, x)) return;
+    std::vector<float> vector(embed->dims());
+    const EncodingKey key{*encoder, chat::Scope::kLastUser};
+    const std::string_view text = q.reading.text(key.scope);
+    const bool ok = embed->encode(std::span(&text, 1), vector).has_value();
+    q.reading.provide(key, ok ? Encoding::State::kReady : Encoding::State::kFailed,
+                      ok ? std::span<const float>(vector) : std::span<const float>());
+    (void)of(q, x);
+  }
+
+ private:
+  static constexpr std::array<float, 256> kZero{};  // as many as dims can be
 };
 
 class LinearBandit final : public Estimator {
@@ -140,7 +148,7 @@ class LinearBandit final : public Estimator {
 
   void estimate(const Question& q, std::span<Belief> out) const override {
     thread_local std::vector<double> x;  // working memory, nothing is remembered in it
-    features_.of(q, x);
+    if (!features_.of(q, x)) return;
     const std::uint32_t excluded = past_ ? past_->find(q.work().exclude_row) : kNoRow;
     for (std::size_t i = 0; i < out.size(); ++i) {
       if (q.masked(i)) continue;
@@ -173,7 +181,7 @@ class LinearBandit final : public Estimator {
   void update(const Question& q, std::size_t candidate, const Outcome& o) override {
     if (!(o.quality >= 0 && o.quality <= 1)) return;
     std::vector<double> x;
-    features_.of(q, x);
+    features_.of_now(q, x);
     if (forget_ < 1) {
       for (auto& arm : arms_) arm.forget(forget_);
     }
@@ -361,8 +369,8 @@ std::vector<double> priors(const Options& o, const Catalogue& catalogue) {
 bool learn_tables(const Options& o, LinearBandit& bandit, base::Mark mark, BuildContext& ctx) {
   const std::size_t before = ctx.diag().errors();
   std::vector<std::vector<double>> rows;
-  std::vector<float> vector;
   const Features& f = bandit.features();
+  std::vector<float> vector(f.embed == nullptr ? f.dims : f.embed->dims());
   auto past = Observed::load(o.source, kKind, mark, ctx, [&](const record::OutcomeRow& row) {
     if (f.embed != nullptr) {
       vector.assign(f.embed->dims(), 0.0F);

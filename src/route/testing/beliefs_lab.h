@@ -27,8 +27,8 @@ namespace swy::route {
 
 namespace testing {
 
-// All built-in encoders, estimators and policies, and the fake signal `counted` that answers from the
-// request's metadata.
+// All built-in encoders, estimators and policies, and the fake signal `counted` that answers from
+// the request's metadata.
 inline Registry beliefs_registry() {
   Registry r;
   r.add_signal("counted", make_counted);
@@ -159,7 +159,7 @@ class EstimatorLab {
     }
     const Question q{plan_->catalogue, scratch_.reading, candidates, ask.live, scratch_};
     std::vector<Belief> out(candidates.size());
-    rule().estimator->estimate(q, out);
+    believe_now(*plan_, *rule().estimator, q, out);
     return out;
   }
 
