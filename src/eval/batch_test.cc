@@ -14,16 +14,17 @@ Pool t4_pool() {
   std::string text;
   for (int i = 0; i < 400; ++i) {
     const int k = i % 4;
-    text += R"({"id":"q)" + std::to_string(i) + R"(","dataset":"d","prompt":")" + prompts[k] +
-            " number " + std::to_string(i) + R"(","models":{"S":{"score":)" +
-            std::to_string(right[k][0]) + R"(,"cost":1},"M":{"score":)" +
-            std::to_string(right[k][1]) + R"(,"cost":4},"L":{"score":)" +
-            std::to_string(right[k][2]) + R"(,"cost":20}}})" + "\n";
+    text += R"({"id":"q)" + std::to_string(i) + R"(","dataset":"d","part":")" +
+            (i < 200 ? "train" : "test") + R"(","prompt":")" + prompts[k] + " number " +
+            std::to_string(i) + R"(","models":{"S":{"score":)" + std::to_string(right[k][0]) +
+            R"(,"cost":1},"M":{"score":)" + std::to_string(right[k][1]) +
+            R"(,"cost":4},"L":{"score":)" + std::to_string(right[k][2]) + R"(,"cost":20}}})" + "\n";
   }
   auto table = record::parse_outcomes("t", text);
   EXPECT_TRUE(table);
   PoolOptions options;
   options.validation_share = 0;
+  options.by_part = true;
   auto pool = make_pool(*table, options);
   EXPECT_TRUE(pool);
   return std::move(*pool);
@@ -41,10 +42,10 @@ TEST(Batch, PlansTheFixtureAsTheLinearProgramDoes) {
   const auto report = evaluate_batch(pool, with({0.75, 1}), route::builtin_registry());
   ASSERT_TRUE(report) << report.error().message;
   ASSERT_EQ(report->rows.size(), 2U);
-  EXPECT_NEAR(report->rows[0].quality, 0.75, 0.05);  // 10 / 4 and 29 / 4, up to the split
-  EXPECT_NEAR(report->rows[0].cost, 2.5, 0.5);
-  EXPECT_NEAR(report->rows[1].quality, 1, 0.02);
-  EXPECT_NEAR(report->rows[1].cost, 7.25, 1);
+  EXPECT_NEAR(report->rows[0].quality, 0.75, 0.01);
+  EXPECT_NEAR(report->rows[0].cost, 10.0 / 4, 0.1);
+  EXPECT_NEAR(report->rows[1].quality, 1, 1e-9);
+  EXPECT_NEAR(report->rows[1].cost, 29.0 / 4, 1e-6);
   EXPECT_NEAR(report->rows[1].alone_quality, report->rows[1].quality, 1e-9);
 }
 
@@ -55,7 +56,7 @@ TEST(Batch, KeepsTheLoads) {
   const auto report = evaluate_batch(pool, options, route::builtin_registry());
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_LE(report->rows[0].share[1], 0.25 + 1e-9);
-  EXPECT_NEAR(report->rows[0].cost, 6.5, 0.7);  // 26 / 4
+  EXPECT_NEAR(report->rows[0].cost, 26.0 / 4, 0.1);
 }
 
 TEST(Batch, SaysWhatCannotBeDone) {

@@ -61,25 +61,28 @@ void add_node(double at, double weight, Memory& m) {
   }
 }
 
-// Who can win, with a least sd; where the line is cut.
+// Who can win, around the highest mean and with a least sd; where the line is cut.
 void prepare(std::span<const Normal> x, Memory& m) {
   double lowest = -std::numeric_limits<double>::infinity();
-  double scale = 0;
+  double top = lowest;
   for (const Normal& v : x) {
     lowest = std::max(lowest, v.mean - kTail * v.sd);
-    scale = std::max(scale, std::abs(v.mean) + v.sd);
+    top = std::max(top, v.mean);
   }
-  const double least = std::max(scale, 1e-300) * 1e-9;
-  lowest -= kTail * least;
   m.who.clear();
+  double scale = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    if (x[i].mean + kTail * x[i].sd < lowest) continue;
+    m.who.push_back(i);
+    scale = std::max(scale, top - x[i].mean + x[i].sd);
+  }
+  const double least = scale > 0 ? 1e-9 * scale : 1.0;  // 0: all are certain and equal
+  lowest -= top + kTail * least;
   m.x.clear();
   double narrow = std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const double sd = std::max(x[i].sd, least);
-    if (x[i].mean + kTail * sd < lowest) continue;
-    m.who.push_back(i);
-    m.x.push_back({x[i].mean, sd});
-    narrow = std::min(narrow, sd);
+  for (const std::size_t i : m.who) {
+    m.x.push_back({x[i].mean - top, std::max(x[i].sd, least)});
+    narrow = std::min(narrow, m.x.back().sd);
   }
   m.cuts.clear();
   for (const Normal& v : m.x) {

@@ -43,6 +43,12 @@ TEST(ArgmaxProbabilities, GiveEverythingToACertainLeader) {
   EXPECT_EQ(p[2], 0);
 }
 
+TEST(ArgmaxProbabilities, DoNotMindWhereTheLineBegins) {
+  const auto near = chances({{0.6, 0.03}, {0.65, 0.04}});
+  const auto far = chances({{-1e7 + 0.6, 0.03}, {-1e7 + 0.65, 0.04}});
+  EXPECT_NEAR(near[0], far[0], 1e-6);
+}
+
 TEST(ArgmaxProbabilities, SumToOneAndAgreeWithSampling) {
   base::Rng rng(2, 0, 0);
   const std::vector<Normal> x{{0.5, 0.1}, {0.55, 0.02}, {0.4, 0.3}, {0.54, 0}};

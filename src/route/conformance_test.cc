@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -270,6 +271,38 @@ TEST(PolicyConformance, UtilityTakesTheBestAtNoPriceAndTheCheapestAtAnyPrice) {
       if (c.masked[k] || std::isnan(c.beliefs[k].quality)) continue;
       EXPECT_LE(c.beliefs[k].quality, b.quality) << "case " << i;
       EXPECT_GE(c.beliefs[k].cost_micro, f.cost_micro) << "case " << i;
+    }
+  }
+}
+
+// request-routing.md section 7: the price sweep gives a monotone cost curve; and at any price the
+// cheapest is chosen. Of a policy that draws, in expectation.
+TEST(PolicyConformance, EveryPolicyThatWeighsMoneySpendsLessAtAHigherPrice) {
+  for (const std::string type : {"utility", "multi_factor", "ucb", "thompson"}) {
+    std::deque<PolicyLab> labs;
+    for (const char* cost : {"0", "0.1", "0.5", "2", "1e9"})
+      labs.emplace_back("{ type: " + type + ", cost: " + cost + " }");
+    base::Rng rng(9, 0, 0);
+    for (int i = 0; i < kCases / 5; ++i) {
+      const Case c = random_case(rng, kLabModels, 0);
+      if (!c.anything_known()) continue;
+      double before = std::numeric_limits<double>::infinity();
+      double cheapest = before;
+      for (std::size_t k = 0; k < c.candidates.size(); ++k) {
+        const bool choosable = !c.masked[k] && (type == "ucb" || type == "thompson" ||
+                                                !std::isnan(c.beliefs[k].quality));
+        if (choosable) cheapest = std::min(cheapest, c.beliefs[k].cost_micro);
+      }
+      for (PolicyLab& lab : labs) {
+        const Weighed w = weigh(lab, c);
+        double spent = 0;
+        for (std::size_t k = 0; k < c.candidates.size(); ++k) {
+          if (w.probability[k] > 0) spent += w.probability[k] * c.beliefs[k].cost_micro;
+        }
+        EXPECT_LE(spent, before + 1e-3) << type << ", case " << i;
+        before = spent;
+      }
+      EXPECT_NEAR(before, cheapest, 1e-3) << type << ", case " << i;
     }
   }
 }
