@@ -24,7 +24,8 @@ namespace swy::math {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kGain = 1e-12;  // less is rounding: paths must not turn in circles over it
+constexpr double kGain =
+    1e-12;  // of the largest worth; less is rounding, and paths must not circle
 
 class Transport {
  public:
@@ -33,41 +34,28 @@ class Transport {
         k_(options),
         room_(capacity.begin(), capacity.end()),
         bin_(worth_.size() / options, kNoOption),
-        heaps_(options * options) {}
+        heaps_(options * options) {
+    for (const double w : worth_) {
+      if (std::isfinite(w)) least_gain_ = std::max(least_gain_, kGain * std::abs(w));
+    }
+  }
 
   // False: no room, or no option.
   bool insert(std::size_t item) {
-    std::vector<double> gain(k_, -kInfinity);
-    std::vector<std::size_t> from(k_, kNoOption);  // bin before; kNoOption: the item itself
-    for (std::size_t b = 0; b < k_; ++b) gain[b] = worth(item, b);
-    for (std::size_t round = 1; round < k_; ++round) {
-      bool changed = false;
-      for (std::size_t a = 0; a < k_; ++a) {
-        if (gain[a] == -kInfinity) continue;
-        for (std::size_t b = 0; b < k_; ++b) {
-          const double edge = a == b ? -kInfinity : best_move(a, b);
-          if (gain[a] + edge <= gain[b] + kGain) continue;
-          gain[b] = gain[a] + edge;
-          from[b] = a;
-          changed = true;
-        }
-      }
-      if (!changed) break;
-    }
+    find_paths(item);
     std::size_t end = kNoOption;
     for (std::size_t b = 0; b < k_; ++b) {
-      if (room_[b] == 0 || gain[b] == -kInfinity) continue;
-      if (end == kNoOption || gain[b] > gain[end]) end = b;
+      if (room_[b] == 0 || gain_[b] == -kInfinity) continue;
+      if (end == kNoOption || gain_[b] > gain_[end]) end = b;
     }
     if (end == kNoOption) return false;
     --room_[end];
-    for (std::size_t b = end; from[b] != kNoOption; b = from[b]) {
-      (void)best_move(from[b], b);
-      put(heap(from[b], b).top().item, b);
+    std::size_t b = end;
+    for (; from_[b] != kNoOption; b = from_[b]) {
+      (void)best_move(from_[b], b);
+      put(heap(from_[b], b).top().item, b);
     }
-    std::size_t first = end;
-    while (from[first] != kNoOption) first = from[first];
-    put(item, first);
+    put(item, b);
     return true;
   }
   [[nodiscard]] const std::vector<std::size_t>& bins() const { return bin_; }
@@ -81,6 +69,30 @@ class Transport {
     }
   };
   using Heap = std::priority_queue<Move>;
+
+  // gain_[b]: of the best path by which the item makes somebody enter b; from_: the bin before.
+  void find_paths(std::size_t item) {
+    from_.assign(k_, kNoOption);
+    gain_.resize(k_);
+    for (std::size_t b = 0; b < k_; ++b) gain_[b] = worth(item, b);
+    bool changed = true;
+    for (std::size_t round = 1; changed && round < k_; ++round) {
+      changed = false;
+      for (std::size_t a = 0; a < k_; ++a) changed = extend(a) || changed;
+    }
+  }
+  // Paths that go on from bin a. False: none is better than what is known.
+  bool extend(std::size_t a) {
+    if (gain_[a] == -kInfinity) return false;
+    bool changed = false;
+    for (std::size_t b = 0; b < k_; ++b) {
+      if (a == b || gain_[a] + best_move(a, b) <= gain_[b] + least_gain_) continue;
+      gain_[b] = gain_[a] + best_move(a, b);
+      from_[b] = a;
+      changed = true;
+    }
+    return changed;
+  }
 
   [[nodiscard]] double worth(std::size_t item, std::size_t b) const {
     return worth_[item * k_ + b];
@@ -102,9 +114,12 @@ class Transport {
 
   std::vector<double> worth_;  // item * k + bin; -infinity: not an option
   std::size_t k_;
+  double least_gain_ = kGain;
   std::vector<std::size_t> room_;
   std::vector<std::size_t> bin_;
   std::vector<Heap> heaps_;
+  std::vector<double> gain_;  // of one insertion, as is from_
+  std::vector<std::size_t> from_;
 };
 
 double largest_price(const Options& o) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/rng.h"
@@ -87,6 +88,21 @@ TEST(BatchChoice, AgreesWithEnumerationOnSmallBatches) {
     if (!chosen) continue;
     EXPECT_NEAR(static_cast<double>(n) * (chosen->value - price * chosen->cost), best, 1e-9)
         << round;
+  }
+}
+
+TEST(BatchChoice, EndsHoweverLargeTheNumbers) {  // rounding must not send paths in circles
+  base::Rng rng(5, 0, 0);
+  std::vector<double> value(60 * 6);
+  std::vector<double> cost(60 * 6);
+  for (double& v : value) v = 0.1 * static_cast<double>(rng.below(11));
+  for (double& c : cost) c = 1 + 1e-7 * static_cast<double>(rng.below(7));
+  const std::vector<std::size_t> ten(6, 10);
+  for (const double price : {1e3, 1e7, 1e11, 1e15}) {
+    const auto chosen = choose_batch({value, cost, 6}, price, ten);
+    ASSERT_TRUE(chosen);
+    for (std::size_t m = 0; m < 6; ++m)
+      EXPECT_EQ(std::count(chosen->option.begin(), chosen->option.end(), m), 10) << price;
   }
 }
 

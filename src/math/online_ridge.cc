@@ -24,6 +24,32 @@ double dot(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
+// Replaces the lower half of a by L with a = L L'. False: a is not positive definite.
+bool factor(std::vector<double>& a, std::size_t d) {
+  for (std::size_t j = 0; j < d; ++j) {
+    for (std::size_t i = j; i < d; ++i) {
+      double sum = a[i * d + j];
+      for (std::size_t k = 0; k < j; ++k) sum -= a[i * d + k] * a[j * d + k];
+      if (i == j && !(sum > 0)) return false;
+      a[i * d + j] = i == j ? std::sqrt(sum) : sum / a[j * d + j];
+    }
+  }
+  return true;
+}
+
+// L L' y = x; x becomes y.
+void solve_factored(const std::vector<double>& l, std::vector<double>& x) {
+  const std::size_t d = x.size();
+  for (std::size_t i = 0; i < d; ++i) {
+    for (std::size_t k = 0; k < i; ++k) x[i] -= l[i * d + k] * x[k];
+    x[i] /= l[i * d + i];
+  }
+  for (std::size_t i = d; i-- > 0;) {
+    for (std::size_t k = i + 1; k < d; ++k) x[i] -= l[k * d + i] * x[k];
+    x[i] /= l[i * d + i];
+  }
+}
+
 }  // namespace
 
 OnlineRidge::OnlineRidge(std::size_t dims, double ridge)
@@ -106,25 +132,11 @@ bool OnlineRidge::invert() {
   const std::size_t d = dims();
   std::vector<double> l = gram_;
   for (std::size_t i = 0; i < d; ++i) l[i * d + i] += ridge_;
-  for (std::size_t j = 0; j < d; ++j) {
-    for (std::size_t i = j; i < d; ++i) {
-      double sum = l[i * d + j];
-      for (std::size_t k = 0; k < j; ++k) sum -= l[i * d + k] * l[j * d + k];
-      if (i == j && !(sum > 0)) return false;
-      l[i * d + j] = i == j ? std::sqrt(sum) : sum / l[j * d + j];
-    }
-  }
+  if (!factor(l, d)) return false;
   for (std::size_t c = 0; c < d; ++c) {
-    for (std::size_t i = 0; i < d; ++i) {
-      double sum = i == c ? 1.0 : 0.0;
-      for (std::size_t k = 0; k < i; ++k) sum -= l[i * d + k] * work_[k];
-      work_[i] = sum / l[i * d + i];
-    }
-    for (std::size_t i = d; i-- > 0;) {
-      double sum = work_[i];
-      for (std::size_t k = i + 1; k < d; ++k) sum -= l[k * d + i] * work_[k];
-      work_[i] = sum / l[i * d + i];
-    }
+    std::fill(work_.begin(), work_.end(), 0.0);
+    work_[c] = 1;
+    solve_factored(l, work_);
     for (std::size_t i = 0; i < d; ++i) inverse_[i * d + c] = work_[i];
   }
   return true;
