@@ -65,7 +65,7 @@ Status train(const Options& o) {
     return fail(ErrorCode::kInvalidArgument, "nothing could be learned");
   }
   const auto& estimator = *plan->rule_sets[0].rules[0].estimator;
-  if (const Status saved = estimator.save(o.out); !saved)
+  if (const Status saved = estimator.export_weights(o.out); !saved)
     return fail(saved.error().code, fmt::format("{}: {}", o.type, saved.error().message));
   fmt::print("wrote {}: {} over {} models\n", o.out, o.type, plan->catalogue.size());
   return {};

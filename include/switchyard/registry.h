@@ -44,9 +44,10 @@ class BuildContext {
   virtual std::span<const ExpertId> candidates() = 0;
   // What the rule's estimator (price included) believes of its candidates for a request: facts are
   // computed as in decide(). For policies that calibrate themselves on past prompts. `exclude_row`:
-  // the outcome row the request is from.
+  // the outcome row the request is from. `tokens_in`: of the whole prompt where the request is only
+  // a part of it; below 1: to be estimated.
   virtual Status believe(const chat::Request& request, std::string_view exclude_row,
-                         std::span<Belief> out) = 0;
+                         std::int64_t tokens_in, std::span<Belief> out) = 0;
   // Reads `options` from node. False: errors were reported, or the caller only wants the list of
   // options; make nothing.
   template <typename Options>

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "eval/testing/tables.h"
@@ -74,7 +75,7 @@ TEST(Pool, WithoutAnyCostOnlyQualitiesAreCompared) {
   const auto pool = make_pool(testing::table_from(rows), {});
   ASSERT_TRUE(pool);
   EXPECT_FALSE(pool->priced);
-  EXPECT_THAT(pool->notes.back(), HasSubstr("no cost"));
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("no cost")));
 }
 
 TEST(Pool, UnknownModelsAreNamedWithTheNearest) {
@@ -116,7 +117,20 @@ TEST(Pool, LeavesWholeDataSetsOutAndTheirQuestionsWhereverTheyOccur) {
   EXPECT_EQ(pool->test.size(), 2U);
   for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).dataset, "b");
   EXPECT_EQ(pool->train.size(), 2U);  // "two" and "four"
-  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 questions of other sets occur")));
+  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 other questions occur")));
+}
+
+TEST(Pool, LeavesWholeDomainsOut) {
+  PoolOptions options;
+  options.leave_out_domains = {"hard"};
+  const auto pool = make_pool(testing::table_from(testing::synthetic_rows(200, 2)), options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).domain, "hard");
+  for (const std::size_t row : pool->train) EXPECT_EQ(pool->table.row(row).domain, "easy");
+  options.leave_out_domains = {"herd"};
+  const auto unknown = make_pool(testing::table_from(testing::synthetic_rows(200, 2)), options);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("hard"));
 }
 
 TEST(Pool, LeavingOutWhatIsNotThereOrEverythingIsAnError) {
@@ -130,6 +144,58 @@ TEST(Pool, LeavingOutWhatIsNotThereOrEverythingIsAnError) {
   pool = make_pool(three_sets(), options);
   ASSERT_FALSE(pool);
   EXPECT_THAT(pool.error().message, HasSubstr("nothing is left to learn from"));
+}
+
+// Train rows 0-19, test rows 15-39 of the same questions, ids of their own.
+std::string two_sides(bool parts) {
+  std::string rows;
+  for (int i = 0; i < 45; ++i) {
+    const bool train = i < 20;
+    rows += fmt::format(
+        R"({{"id":"{0}","prompt":"Question {1}!","part":"{2}","models":{{"a":{{"correct":1,"cost":1}}}}}})"
+        "\n",
+        i, train ? i : i - 5, parts ? (train ? "train" : "dev") : "");
+  }
+  return rows;
+}
+
+TEST(Pool, AQuestionOnBothSidesOfTheTablesPartsIsRefusedWithTheCount) {
+  PoolOptions options;
+  options.by_part = true;
+  const auto refused = make_pool(testing::table_from(two_sides(true)), options);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("5 of 20"));
+  options.drop_leaked = true;
+  const auto pool = make_pool(testing::table_from(two_sides(true)), options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ(pool->train.size(), 15U);
+  EXPECT_EQ(pool->test.size(), 25U);
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("5 questions")));
+}
+
+TEST(Pool, FilesToLearnFromAndToTestOnMustNotShareAQuestion) {
+  const std::string all = two_sides(false);
+  std::size_t at = 0;
+  for (int i = 0; i < 20; ++i) at = all.find('\n', at) + 1;
+  const std::string dir = ::testing::TempDir();
+  std::ofstream(dir + "pool_train.jsonl") << all.substr(0, at);
+  std::ofstream(dir + "pool_test.jsonl") << all.substr(at);
+  PoolOptions options;
+  options.train = {dir + "pool_train.jsonl"};
+  options.data = {dir + "pool_test.jsonl"};
+  const auto refused = load_pool(options);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("5 of 20"));
+  options.drop_leaked = true;
+  const auto pool = load_pool(options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ(pool->train.size(), 15U);
+  EXPECT_EQ(pool->test.size(), 25U);
+  options.data = options.train;
+  options.drop_leaked = false;
+  const auto same = load_pool(options);
+  ASSERT_FALSE(same);
+  EXPECT_THAT(same.error().message, HasSubstr("20 of 20"));
 }
 
 }  // namespace

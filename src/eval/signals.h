@@ -23,7 +23,7 @@ struct SignalsOptions {
   learn::TextEmbedder* static_embedding = nullptr;
   learn::TextEmbedder* encoder = nullptr;
   std::size_t max_train = 4000;  // rows to learn from, of each set, chosen by id
-  std::size_t max_test = 1000;    // rows to measure on, of each set, chosen by id
+  std::size_t max_test = 1000;   // rows to measure on, of each set, chosen by id
   std::uint64_t seed = 1;
   std::function<void(const std::string& what)> on_step;
 };

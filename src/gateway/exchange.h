@@ -9,6 +9,7 @@
 #include "chat/answer.h"
 #include "chat/error.h"
 #include "gateway/answer_check.h"
+#include "gateway/learner.h"
 #include "gateway/masking.h"
 #include "gateway/snapshot.h"
 #include "record/record_id.h"
@@ -67,6 +68,7 @@ struct Exchange {
   std::unique_ptr<AnswerFilter> filter;  // of the answer; null: it passes as it is
   std::unique_ptr<AnswerCheck> check;    // of the whole answer; null: no such guard
   LiveCall live;
+  std::optional<Lesson> lesson;  // of a choice that estimators may learn from
 
   // how it ended
   int status = 0;           // sent to the client

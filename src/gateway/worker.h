@@ -19,6 +19,7 @@
 #include "chat/answer.h"
 #include "chat/openai.h"
 #include "gateway/exchange.h"
+#include "gateway/learner.h"
 #include "gateway/relay.h"
 #include "gateway/sessions.h"
 #include "gateway/snapshot.h"
@@ -40,6 +41,10 @@ struct Shared {
   std::atomic<bool> draining{false};
   // Runs fn on the control thread (file searches and the like). Set before the first worker starts.
   std::function<void(std::function<void()>)> on_control;
+  // What requests leave behind for the learner; and the learning itself, on the control thread:
+  // false when nothing came of it. Both set before the first worker starts.
+  std::unique_ptr<Lessons> lessons;
+  std::function<bool(const std::string& record, double score)> learn;
   // What /readyz says of the last reload: "" when it was good. Guarded by its own mutex.
   std::mutex reload_mutex;
   std::string reload_error;
@@ -48,6 +53,7 @@ struct Shared {
   base::Counter& reload_failed;
   base::Counter& records_written;
   base::Counter& records_dropped;
+  base::Counter& learned;
   base::Counter& requests;
   base::Counter& refused;
   base::Histogram& added;
@@ -126,7 +132,9 @@ class Worker final : public http::Handler {
                                std::function<Result<std::string>()> find);
   base::Task<void> feedback(http::Request request, http::ServerConnection& connection);
   base::Task<void> keep_feedback(http::ServerConnection& connection, std::string line,
-                                 std::string answer, std::function<Result<std::string>()> find);
+                                 std::string record, double score,
+                                 std::function<Result<std::string>()> find);
+  std::string take_feedback(const std::string& record, double score);
   // Looks for a record on the control thread, as this caller may see it.
   std::function<Result<std::string>()> finder(const Key* key, std::string id) const;
   base::Task<void> ready(http::ServerConnection& connection);

@@ -192,8 +192,30 @@ Worker::Prepared Worker::decide_for(Exchange& x, const chat::Request& request,
   x.tokens_in = scratch_.reading.tokens_in();
   x.expected_out = std::min(request.max_tokens.value_or(kDefaultExpectedOut), kDefaultExpectedOut);
   begin_record(x, raw, decision_text_, set, decision_text_.empty() ? key : nullptr);
+  if (x.lesson && prepared == Prepared::kReady) {
+    x.lesson->body = raw.body;
+    shared_.lessons->keep(x.id.view(), std::move(*x.lesson));
+    x.lesson.reset();
+  }
   return prepared;
 }
+
+namespace {
+
+Lesson lesson_of(const route::Rule& rule, const route::Choice& choice, std::uint32_t rule_set,
+                 const Snapshot& snapshot, const route::Scratch& scratch) {
+  Lesson lesson;
+  lesson.configured = snapshot.configured;
+  lesson.rule_set = rule_set;
+  lesson.rule = choice.rule;
+  lesson.candidate = choice.candidate;
+  lesson.propensity = choice.propensity;
+  for (const route::FactId id : rule.estimator->needs())
+    lesson.facts.emplace_back(id, scratch.facts[id]);
+  return lesson;
+}
+
+}  // namespace
 
 Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
                                          const route::Work& work,
@@ -226,6 +248,8 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
     }
     x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
     x.reason = choice->why.view();
+    if (log_ != nullptr && !plan.learners.empty())
+      x.lesson = lesson_of(rule, *choice, static_cast<std::uint32_t>(index), *x.snapshot, scratch_);
     return Prepared::kReady;
   }
   const auto& refusal = std::get<route::Refuse>(d);

@@ -26,7 +26,7 @@ class Lister final : public BuildContext {
   std::shared_ptr<const Estimator> estimator(const base::Doc&) override { return nullptr; }
   std::unique_ptr<Policy> policy(const base::Doc&) override { return nullptr; }
   std::span<const ExpertId> candidates() override { return {}; }
-  Status believe(const chat::Request&, std::string_view, std::span<Belief>) override {
+  Status believe(const chat::Request&, std::string_view, std::int64_t, std::span<Belief>) override {
     return fail(ErrorCode::kUnsupported, "options are only listed here");
   }
 

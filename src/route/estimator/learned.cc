@@ -47,7 +47,7 @@ class Learned final : public Estimator {
     }
   }
   [[nodiscard]] std::uint64_t version() const override { return version_; }
-  [[nodiscard]] Status save(const std::string& path) const override {
+  [[nodiscard]] Status export_weights(const std::string& path) const override {
     WeightFile file = weights_;
     for (float& v : file.tensors["calls"])
       if (std::isnan(v)) v = kUnknownInFile;

@@ -21,7 +21,7 @@ TEST_F(Linear, StaysUnknownUntilOutcomesExist) { expect_unknown_without_outcomes
 TEST_F(Linear, RefusesWeightsOfAnotherType) {
   const Registry registry = beliefs_registry();
   const auto plan = plan_from(config("table: two.jsonl"), registry, folder_.string());
-  ASSERT_TRUE(plan->rule_sets[0].rules[0].estimator->save(folder_ / "w.swy"));
+  ASSERT_TRUE(plan->rule_sets[0].rules[0].estimator->export_weights(folder_ / "w.swy"));
   type_ = "mlp";
   EXPECT_NE(found("weights: w.swy").find("weights of linear, not of mlp"), std::string::npos)
       << found("weights: w.swy");

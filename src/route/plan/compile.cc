@@ -122,7 +122,7 @@ class Compiler final : public BuildContext {
     return make<Policy>(node, registry_.policies(), "policy");
   }
 
-  Status believe(const chat::Request& request, std::string_view exclude_row,
+  Status believe(const chat::Request& request, std::string_view exclude_row, std::int64_t tokens_in,
                  std::span<Belief> out) override {
     if (rule_ == nullptr || rule_->estimator == nullptr)
       return fail(ErrorCode::kInvalidArgument, "no rule is being built");
@@ -130,6 +130,7 @@ class Compiler final : public BuildContext {
     work.request = &request;
     work.exclude_row = exclude_row;
     scratch_.begin(work, plan_->signals.size());
+    if (tokens_in > 0) scratch_.reading.preset_tokens(tokens_in);
     compute_facts(*plan_, rule_->estimator->needs(), scratch_);
     scratch_.masked_by.assign(rule_->candidates.size(), -1);
     const Question q{plan_->catalogue, scratch_.reading, rule_->candidates, {}, scratch_};
@@ -169,7 +170,10 @@ class Compiler final : public BuildContext {
 
   std::shared_ptr<const Estimator> make_estimator(const Doc& node, const Doc& where) {
     const Doc& source = node.is_scalar() || node.is_map() ? node : where;
-    return make<Estimator>(source, registry_.estimators(), "estimator");
+    std::shared_ptr<const Estimator> made =
+        make<Estimator>(source, registry_.estimators(), "estimator");
+    if (made != nullptr && made->copy() != nullptr) plan_->learners.push_back(made);
+    return made;
   }
 
   // Flat, however the node nests: a FirstKnown inside another one would share its scratch.
@@ -520,6 +524,7 @@ class Compiler final : public BuildContext {
     rule.policy_name = describe(node == nullptr ? fallback : *node);
     if (rule.estimator == nullptr) return;
     rule.policy = policy(node == nullptr ? fallback : *node);
+    rule.reads_live = rule.reads_live || (rule.policy != nullptr && rule.policy->reads_live());
   }
 
   static std::string describe(const Doc& node) {

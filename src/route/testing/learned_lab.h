@@ -81,7 +81,7 @@ class LearnedLab : public TableLab {
     const Registry registry = beliefs_registry();
     const auto plan = plan_from(config("table: two.jsonl"), registry, folder_.string());
     ASSERT_NE(plan, nullptr);
-    const auto saved = plan->rule_sets[0].rules[0].estimator->save(folder_ / "w.swy");
+    const auto saved = plan->rule_sets[0].rules[0].estimator->export_weights(folder_ / "w.swy");
     ASSERT_TRUE(saved) << saved.error().message;
     auto fitted = lab("table: two.jsonl");
     auto loaded = lab("weights: w.swy");

@@ -216,7 +216,7 @@ class PluginLab final : public BuildContext {
   std::unique_ptr<Policy> policy(const base::Doc& /*node*/) override { return nullptr; }
   std::span<const ExpertId> candidates() override { return {}; }
   Status believe(const chat::Request& /*request*/, std::string_view /*exclude_row*/,
-                 std::span<Belief> /*out*/) override {
+                 std::int64_t /*tokens_in*/, std::span<Belief> /*out*/) override {
     return fail(ErrorCode::kUnsupported, "a lab has no estimators");
   }
 
