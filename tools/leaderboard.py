@@ -43,7 +43,7 @@ PAIRS = [
     ("zeroeval", "claude-3-5-sonnet-20240620", "gemini-1.5-flash"),
     ("mmlu_pro/mmlu_pro.jsonl.gz", "gemini-1.5-pro-002", "Phi-3-mini-4k-instruct"),
     ("mmlu_pro/mmlu_pro.jsonl.gz", "Meta-Llama-3-8B-Instruct", "llama-3-8b-quantized"),
-    ("bfcl/bfcl.jsonl.gz", "claude-3-5-sonnet-20240620-FC", "gemini-1.5-flash-preview-0514"),
+    ("bfcl/bfcl.jsonl.gz", "claude-3-5-sonnet-20240620", "gemini-1.5-flash-preview-0514"),
     ("bfcl/bfcl.jsonl.gz", "gpt-4-0125-preview-FC", "open-mixtral-8x7b"),
     ("llmrouter/llmrouter_dc-train.jsonl.gz", "llama-3.1-nemotron-51b-instruct", "gemma-2-9b-it"),
     ("llmrouter/routeprofile-test.jsonl.gz", "llama-3.3-70b-instruct", "llama-3.2-3b-instruct"),
@@ -265,15 +265,24 @@ def pool_table(report):
 def combined_table(results):
     """In-distribution AIQ gains over all pools, one column a pool."""
     names = [n for n, *_ in IN_DISTRIBUTION if n in results and results[n]["report"] and results[n]["report"]["priced"]]
-    routers = {}
+    routers, fixed = {}, {}
     for n in names:
-        for line in routers_of(results[n]["report"]):
-            routers.setdefault(line["name"], {})[n] = line["curve"].get("aiq_over_mixtures", {}).get("value")
-    mean = {r: sum(v or 0 for v in c.values()) / len(c) for r, c in routers.items() if len(c) == len(names)}
+        for line in results[n]["report"]["lines"]:
+            gain = line.get("curve", {}).get("aiq_over_mixtures", {}).get("value")
+            if line["kind"] == "router":
+                routers.setdefault(line["name"], {})[n] = gain
+            elif line["name"] in ("random", "oracle"):
+                fixed.setdefault(line["name"], {})[n] = gain
+
+    def row(label, cells):
+        mean = sum(cells.get(n) or 0 for n in names) / len(names)
+        return mean, f"| {label} | {short(mean, sign=True)} | " + " | ".join(short(cells.get(n), sign=True) for n in names) + " |"
+
+    # Prompt length has nothing to choose between where the cheapest model is the best: as good as that model, a gain of 0.
+    rows = [row("prompt length" if r == "length" else f"`{r}`", c) for r, c in routers.items() if r == "length" or len(c) == len(names)]
     out = ["| router | mean | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
-    for r in sorted(mean, key=lambda r: -mean[r]):
-        out.append(f"| `{r}` | {short(mean[r], sign=True)} | " + " | ".join(short(routers[r].get(n), sign=True) for n in names) + " |")
-    return "\n".join(out)
+    out += [text for _, text in sorted(rows, key=lambda r: -r[0])]
+    return "\n".join(out + [row(label, cells)[1] for label, cells in fixed.items()])
 
 
 def pairs_table(results, jobs):
@@ -414,7 +423,7 @@ def published(results):
 
 PAGE = """# Leaderboard
 
-Made by `make leaderboard`; do not edit. {routers} routers on {pools} pools of recorded outcomes: {counted} evaluations in {seconds:.0f} s.
+Made by `make leaderboard`; do not edit. {routers} routers on {pools} pools of recorded outcomes: {counted} evaluations that took {seconds:.0f} s together.
 Every registered estimator is here with its defaults, under the policy that the evaluator sweeps (two models: `threshold`, else
 `utility`). What the numbers mean: [evaluation](../reference/eval.md). In short:
 
@@ -507,7 +516,6 @@ def main():
     if not args.data.exists():
         sys.exit(f"leaderboard: no data at {args.data}")
     args.out.mkdir(parents=True, exist_ok=True)
-    begin = time.time()
     good, bad = usable(args.program, args.out, args.limit)
     routers = list(dict.fromkeys(BASELINES + good + args.router))
     print(f"{len(routers)} routers: {', '.join(routers)}", file=sys.stderr)
@@ -525,7 +533,7 @@ def main():
     slow = sorted({(r, w) for k in results.values() for r, w in k["left_out"].items()})
     if slow:
         missing += "\n\nIn some tables only: " + "; ".join(f"`{r}` ({w})" for r, w in slow) + "."
-    page = PAGE.format(routers=len(routers), pools=len(plain), counted=len(results), seconds=time.time() - begin, missing=missing,
+    page = PAGE.format(routers=len(routers), pools=len(plain), counted=len(results), seconds=sum(k["seconds"] for k in results.values()), missing=missing,
                        glance=combined_table(plain), out_runs=len(left), out_questions=f"{sum(r['test'] for r in left):,}", pooled=pooled,
                        groups=groups, published=published(results), pairs=pairs_table(results, pairs), tables=tables)
     if args.only:

@@ -232,6 +232,15 @@ TEST(Evaluate, DegenerateTablesGiveAReportWithoutNonsense) {
   }
 }
 
+// A constant belief differs a little between what was learned from all rows and from some; a bar
+// right at it would call nobody.
+TEST(Evaluate, CallingTheStrongModelForEverythingIsChosenForEverything) {
+  const Report r = reported(made_pool(600, 2), {"prior"});
+  const LineReport& prior = line_of(r, "prior");
+  ASSERT_FALSE(prior.picks.empty());
+  EXPECT_NEAR(prior.picks[0].over_best.value, 0, 1e-9);
+}
+
 TEST(Evaluate, UnknownRoutersAndModelsAreNamedWithTheNearest) {
   EvalOptions options;
   options.routers = {"always:MM"};
