@@ -55,6 +55,11 @@ with tempfile.TemporaryDirectory() as folder:
     expect("leakage is refused with the count", code == 2 and "120 of 120" in err, code, err)
     code, out, err = run("eval", "--data", table, "--price-shift", "large")
     expect("a price shift needs a factor", code == 2 and "MODEL=FACTOR" in err, code, err)
+    prices = os.path.join(folder, "prices.json")
+    with open(prices, "w") as f:
+        f.write('{"large": {"in_per_mtok": 1, "out_per_mtok": 2}}')
+    code, out, err = run("eval", "--data", table, "--router", "prior", "--prices", prices, "--bootstrap", "0")
+    expect("what a price list cannot price is said", code == 0 and "costs as recorded, for large, small" in err, code, err)
     code, out, err = run("data", "import", "/nowhere.csv", "--out", container)
     expect("a missing file is the environment's fault", code == 3 and "/nowhere.csv" in err, code, err)
 
