@@ -109,6 +109,51 @@ int evaluate(Options o) {
   return kOk;
 }
 
+// What is learned from and what is tested on.
+void add_split_options(CLI::App& c, Options& o) {
+  auto& e = o.eval;
+  c.add_option("--split", o.split, "hash: by question; part: as the table says where it does")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"hash", "part"}));
+  c.add_option("--train-share", e.pool.train_share, "share of the questions to learn from")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  c.add_option("--leave-out", e.pool.leave_out,
+               "test on these data sets and learn from all others, instead of a split")
+      ->delimiter(',');
+  c.add_option("--leave-out-domains", e.pool.leave_out_domains, "the same for domains")
+      ->delimiter(',');
+  c.add_option("--train", e.pool.train,
+               "learn from these files and test on all of --data, instead of a split");
+  c.add_flag("--drop-leaked", e.pool.drop_leaked,
+             "a question on both sides is not learned from, instead of an error");
+  c.add_option("--validation-share", e.pool.validation_share,
+               "share of what is learned from on which settings are chosen")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 0.9));
+}
+
+// Other prices, other words, other models.
+void add_what_if_options(CLI::App& c, Options& o) {
+  auto& e = o.eval;
+  c.add_option("--noise", e.noise,
+               "test questions to ask again perturbed; 420: RouterArena's number")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000000));
+  c.add_option("--prices", e.pool.prices,
+               "price list: costs are tokens at these prices, where both are known");
+  c.add_option("--price-shift", o.price_shift,
+               "MODEL=FACTOR: what if it cost so many times as much; learned from at the old price")
+      ->delimiter(',');
+  c.add_option("--leave-model-out", o.onboard.models,
+               "each of these models (all: every one) is new to the routers: how much of its worth "
+               "is there after --probes outcomes")
+      ->delimiter(',');
+  c.add_option("--probes", o.onboard.probes, "numbers of outcomes of a new model")
+      ->delimiter(',')
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_eval(CLI::App& app, int& exit_code) {
@@ -124,41 +169,8 @@ void add_eval(CLI::App& app, int& exit_code) {
   c->add_option("--models", e.pool.models, "only these")->delimiter(',');
   c->add_option("--datasets", e.pool.datasets, "only these")->delimiter(',');
   c->add_option("--domains", e.pool.domains, "only these")->delimiter(',');
-  c->add_option("--split", o->split, "hash: by question; part: as the table says where it does")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"hash", "part"}));
-  c->add_option("--train-share", e.pool.train_share, "share of the questions to learn from")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  c->add_option("--leave-out", e.pool.leave_out,
-                "test on these data sets and learn from all others, instead of a split")
-      ->delimiter(',');
-  c->add_option("--leave-out-domains", e.pool.leave_out_domains, "the same for domains")
-      ->delimiter(',');
-  c->add_option("--train", e.pool.train,
-                "learn from these files and test on all of --data, instead of a split");
-  c->add_flag("--drop-leaked", e.pool.drop_leaked,
-              "a question on both sides is not learned from, instead of an error");
-  c->add_option("--validation-share", e.pool.validation_share,
-                "share of what is learned from on which settings are chosen")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 0.9));
-  c->add_option("--noise", e.noise,
-                "test questions to ask again perturbed; 420: RouterArena's number")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1000000));
-  c->add_option(
-       "--price-shift", o->price_shift,
-       "MODEL=FACTOR: what if it cost so many times as much; learned from at the old price")
-      ->delimiter(',');
-  c->add_option(
-       "--leave-model-out", o->onboard.models,
-       "each of these models (all: every one) is new to the routers: how much of its worth "
-       "is there after --probes outcomes")
-      ->delimiter(',');
-  c->add_option("--probes", o->onboard.probes, "numbers of outcomes of a new model")
-      ->delimiter(',')
-      ->capture_default_str();
+  add_split_options(*c, *o);
+  add_what_if_options(*c, *o);
   c->add_option("--seed", e.pool.seed, "of the split and the bootstrap")->capture_default_str();
   c->add_option("--points", e.points, "settings along a curve")
       ->capture_default_str()

@@ -204,6 +204,43 @@ TEST(Evaluate, MissingQualitiesOfARouterAreWorthNothingAndDoNotStopTheReport) {
   EXPECT_EQ(to_json(r).find("nan"), std::string::npos);
 }
 
+// Tables that say little must not stop a report, nor put what is no number into it.
+TEST(Evaluate, DegenerateTablesGiveAReportWithoutNonsense) {
+  const auto rows = [](const std::string& cells) {
+    std::string out;
+    for (int i = 0; i < 80; ++i) {
+      out += fmt::format(R"({{"id":"q{0}","prompt":"word{1} p{0}","models":{{{2}}}}})"
+                         "\n",
+                         i, i % 7, cells);
+    }
+    return out;
+  };
+  for (const char* cells :
+       {R"("a":{"correct":1,"tokens_in":5,"tokens_out":5,"cost":1})",   // one model
+        R"("a":{"correct":1,"cost":1},"b":{"correct":1,"cost":2})",     // one class
+        R"("a":{"correct":0,"cost":1},"b":{"correct":0,"cost":2})",     // the other
+        R"("a":{"score":0.4,"cost":1},"b":{"score":0.4,"cost":1})",     // all equal
+        R"("a":{"correct":1},"b":{"correct":0})",                       // no prices
+        R"("a":{"correct":1,"cost":0},"b":{"correct":0,"cost":0})"}) {  // all free
+    const auto pool = make_pool(testing::table_from(rows(cells)), {});
+    ASSERT_TRUE(pool) << cells;
+    const Report r = reported(*pool, {"knn+utility", "clusters+utility", "prior+utility"}, 20);
+    const std::string json = to_json(r);
+    EXPECT_EQ(json.find("nan"), std::string::npos) << cells;
+    EXPECT_EQ(json.find("inf"), std::string::npos) << cells;
+    EXPECT_FALSE(to_table(r, false).empty());
+  }
+}
+
+// A constant belief differs a little between what was learned from all rows and from some; a bar
+// right at it would call nobody.
+TEST(Evaluate, CallingTheStrongModelForEverythingIsChosenForEverything) {
+  const Report r = reported(made_pool(600, 2), {"prior"});
+  const LineReport& prior = line_of(r, "prior");
+  ASSERT_FALSE(prior.picks.empty());
+  EXPECT_NEAR(prior.picks[0].over_best.value, 0, 1e-9);
+}
+
 TEST(Evaluate, UnknownRoutersAndModelsAreNamedWithTheNearest) {
   EvalOptions options;
   options.routers = {"always:MM"};

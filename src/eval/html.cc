@@ -231,7 +231,6 @@ class Page {
     section("Who beats whom",
             "Paired bootstrap: second minus first on the same questions; p is two-sided, not "
             "corrected for the number of comparisons.");
-    std::string body;
     std::size_t shown = 0;
     Table table({"of", "first", "second", "difference", "p"});
     for (const PairedTest& t : report_.tests) {
@@ -270,8 +269,8 @@ class Page {
     const LineReport& best = report_.best();
     if (!best.choices || best.choices->domains.size() < 2) return;
     std::vector<DomainReport> rows = best.choices->domains;
-    std::stable_sort(rows.begin(), rows.end(), [](const DomainReport& a, const DomainReport& b) {
-      return a.questions > b.questions;
+    std::sort(rows.begin(), rows.end(), [](const DomainReport& a, const DomainReport& b) {
+      return a.questions != b.questions ? a.questions > b.questions : a.name < b.name;
     });
     std::vector<const LineReport*> columns;
     for (const LineReport* l : routers_) {
@@ -316,8 +315,9 @@ class Page {
       for (std::size_t o = 0; o < k; ++o)
         weight[m].first += confusion[m * k + o] + confusion[o * k + m];
     }
-    std::stable_sort(weight.begin(), weight.end(),
-                     [](const auto& a, const auto& b) { return a.first > b.first; });
+    std::sort(weight.begin(), weight.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first > b.first : a.second < b.second;
+    });
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < std::min(k, kMostModels); ++i) out.push_back(weight[i].second);
     return out;
@@ -343,51 +343,53 @@ class Page {
     }
   }
 
-  [[nodiscard]] std::string confusion_table(const ChoiceReport& c) const {
+  // The confusion of `models`, then of all others together, then of all: (models + 2) squared.
+  [[nodiscard]] std::vector<double> folded(const std::vector<double>& confusion,
+                                           const std::vector<std::size_t>& models) const {
     const std::size_t k = report_.models.size();
-    const std::vector<std::size_t> models = frequent(c.confusion);
-    const bool rest = models.size() < k;
-    std::vector<std::string> head{"oracle \\ router"};
-    const auto turned = [](const std::string& name) {
-      return "<th class=\"v\"><span>" + html_text(name) + "</span></th>";
-    };
-    for (const std::size_t m : models) head.push_back(turned(report_.models[m]));
-    if (rest) head.push_back(turned("others"));
-    head.push_back(turned("all"));
-    Table table(head, "heat");
-    // others: rows or columns that are not among `models`.
-    const auto sum = [&](std::size_t row, std::size_t column) {
-      double out = 0;
-      for (std::size_t o = 0; o < k; ++o) {
-        for (std::size_t m = 0; m < k; ++m) {
-          if (in(models, row, o) && in(models, column, m)) out += c.confusion[o * k + m];
+    const std::size_t side = models.size() + 2;
+    std::vector<std::size_t> slot(k, models.size());
+    for (std::size_t i = 0; i < models.size(); ++i) slot[models[i]] = i;
+    std::vector<double> out(side * side, 0.0);
+    for (std::size_t o = 0; o < k; ++o) {
+      for (std::size_t m = 0; m < k; ++m) {
+        const double v = confusion[o * k + m];
+        for (const std::size_t row : {slot[o], side - 1}) {
+          for (const std::size_t column : {slot[m], side - 1}) out[row * side + column] += v;
         }
       }
-      return out;
-    };
-    const std::size_t others = models.size();
-    const std::size_t all = models.size() + 1;
-    for (std::size_t r = 0; r <= all; ++r) {
-      if (r == others && !rest) continue;
-      std::vector<std::string> cells{r == others ? "others"
-                                     : r == all  ? "all"
-                                                 : html_text(report_.models[models[r]])};
-      for (std::size_t m = 0; m <= all; ++m) {
-        if (m == others && !rest) continue;
-        const double v = sum(r, m);
-        const std::string shown = v < 0.0005 ? "" : number(100 * v, 1);  // below .1 %
-        cells.push_back(r == all || m == all ? shown : heat_cell(v, 0.25, shown, ""));
-      }
-      table.row(cells);
     }
-    return table.text();
+    return out;
   }
 
-  // Whether model m belongs to the i-th shown row: one model, the others, or all.
-  static bool in(const std::vector<std::size_t>& models, std::size_t i, std::size_t m) {
-    if (i < models.size()) return models[i] == m;
-    if (i == models.size() + 1) return true;
-    return std::find(models.begin(), models.end(), m) == models.end();
+  [[nodiscard]] std::string confusion_table(const ChoiceReport& c) const {
+    const std::vector<std::size_t> models = frequent(c.confusion);
+    const std::vector<double> cells = folded(c.confusion, models);
+    const std::size_t side = models.size() + 2;
+    std::vector<std::string> names;
+    for (const std::size_t m : models) names.push_back(html_text(report_.models[m]));
+    names.emplace_back("others");
+    names.emplace_back("all");
+    // Without others their row and column stay away.
+    const bool rest = models.size() < report_.models.size();
+    const auto shown = [&](std::size_t i) { return rest || i != models.size(); };
+    std::vector<std::string> head{"oracle \\ router"};
+    for (std::size_t i = 0; i < side; ++i) {
+      if (shown(i)) head.push_back("<th class=\"v\"><span>" + names[i] + "</span></th>");
+    }
+    Table table(head, "heat");
+    for (std::size_t r = 0; r < side; ++r) {
+      if (!shown(r)) continue;
+      std::vector<std::string> row{names[r]};
+      for (std::size_t m = 0; m < side; ++m) {
+        const double v = cells[r * side + m];
+        const std::string text = v < 0.0005 ? "" : number(100 * v, 1);  // below .1 %
+        const bool sum = r == side - 1 || m == side - 1;
+        if (shown(m)) row.push_back(sum ? text : heat_cell(v, 0.25, text, ""));
+      }
+      table.row(row);
+    }
+    return table.text();
   }
 
   void recall() {

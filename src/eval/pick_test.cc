@@ -55,6 +55,27 @@ TEST(Pick, OfEqualQualitiesTheCheapestIsChosen) {
   EXPECT_EQ(by(picks, Picked::By::kQuality).low, 1U);
 }
 
+// The best of several that differ by noise is best by luck: the dearest of them is taken.
+TEST(Pick, AmongSettingsThatNoiseCannotTellApartTheDearestIsChosen) {
+  auto all = settings({{1, 0}, {2, 0}, {3, 0}, {4, 0}});
+  for (int i = 0; i < 100; ++i) {
+    all[0].quality.push_back(i < 60 ? 0.0F : 1.0F);                      // .40
+    all[1].quality.push_back(i % 5 == 0 ? 0.0F : 1.0F);                  // .80, the best
+    all[2].quality.push_back((i + 1) % 5 == 0 || i == 7 ? 0.0F : 1.0F);  // .79, other questions
+    all[3].quality.push_back(i < 60 && i % 2 == 0 ? 0.0F : 1.0F);        // .70
+  }
+  for (Setting& s : all) {
+    s.mean_quality = 0;
+    for (const float q : s.quality) s.mean_quality += static_cast<double>(q) / 100;
+  }
+  const auto picks = pick(validated_t4(), all);
+  EXPECT_EQ(by(picks, Picked::By::kQuality).low, 2U);
+  EXPECT_EQ(by(picks, Picked::By::kBudget).low, 2U) << "3 is below M's 4";
+  all[2].quality = all[1].quality;  // never another outcome: dearer for nothing
+  all[2].mean_quality = all[1].mean_quality;
+  EXPECT_EQ(by(pick(validated_t4(), all), Picked::By::kQuality).low, 1U);
+}
+
 TEST(Pick, WhatNeverReachesTheBestSingleModelTakesItsBestSetting) {
   const auto picks = pick(validated_t4(), settings({{1, .25}, {3, .6}}));
   const Pick p = by(picks, Picked::By::kEqual);

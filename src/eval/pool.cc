@@ -14,6 +14,7 @@
 #include "base/doc.h"
 #include "base/hash.h"
 #include "base/rng.h"
+#include "record/price_list.h"
 
 namespace swy::eval {
 namespace {
@@ -293,6 +294,66 @@ Result<std::vector<std::size_t>> cut(const record::OutcomeTable& all, const Pool
   return rows;
 }
 
+// What makes a comparison pointless without being wrong.
+void note_degenerate(Pool& pool) {
+  if (pool.models() == 1) {
+    pool.notes.push_back(
+        fmt::format("only one model, {}: there is nothing to choose", pool.table.models()[0]));
+  }
+  const auto same = [&](auto&& value) {
+    double first = std::numeric_limits<double>::quiet_NaN();
+    for (const auto* part : {&pool.train, &pool.test}) {
+      for (const std::size_t row : *part) {
+        for (std::size_t m = 0; m < pool.models(); ++m) {
+          const double v = value(row, m);
+          if (std::isnan(first)) first = v;
+          if (v != first) return false;
+        }
+      }
+    }
+    return true;
+  };
+  if (same([&](std::size_t row, std::size_t m) { return pool.qualities(row)[m]; })) {
+    pool.notes.push_back(
+        fmt::format("all outcomes have the same quality, {:g}: no router can be "
+                    "better than another",
+                    pool.qualities(pool.test[0])[0]));
+  } else if (same([&](std::size_t row, std::size_t m) {
+               return pool.qualities(row)[m] - pool.qualities(row)[0];
+             }) &&
+             pool.models() > 1) {
+    pool.notes.emplace_back(
+        "all models have the same quality on every question: only costs differ");
+  }
+}
+
+// Tables with costs from the price list, if one is named.
+Result<record::OutcomeTable> load_table(const std::vector<std::string>& paths,
+                                        const PoolOptions& options, Pool* notes) {
+  record::LoadOptions how;
+  record::PriceList prices;
+  if (!options.prices.empty()) {
+    SWY_TRY(prices, record::PriceList::load(options.prices));
+    how.prices = &prices;
+  }
+  SWY_TRY(auto table, record::load_outcomes(paths, how));
+  if (notes == nullptr) return table;
+  const record::LoadReport& report = table.report();
+  if (report.merged > 0) {
+    notes->notes.push_back(fmt::format(
+        "{} rows have the id of an earlier one: their models are added to it", report.merged));
+  }
+  if (how.prices != nullptr) {
+    notes->notes.push_back(
+        fmt::format("{} costs are tokens at the prices of {}", report.repriced, options.prices));
+    if (!report.not_repriced.empty()) {
+      notes->notes.push_back(fmt::format("no price or no tokens, so costs as recorded, for {}",
+                                         some_names(report.not_repriced)));
+    }
+  }
+  return table;
+}
+
 std::unordered_set<std::string> ids_of(const record::OutcomeTable& table) {
   std::unordered_set<std::string> ids;
   for (std::size_t row = 0; row < table.rows(); ++row) ids.emplace(table.row(row).id);
@@ -301,14 +362,14 @@ std::unordered_set<std::string> ids_of(const record::OutcomeTable& table) {
 
 // Two lots of files: one to learn from, one to test on.
 Result<Pool> load_two(const PoolOptions& options) {
-  SWY_TRY(const auto tested, record::load_outcomes(options.data));
-  SWY_TRY(const auto learned, record::load_outcomes(options.train));
+  SWY_TRY(const auto tested, load_table(options.data, options, nullptr));
+  SWY_TRY(const auto learned, load_table(options.train, options, nullptr));
   const auto test_ids = ids_of(tested);
   const auto train_ids = ids_of(learned);
   std::vector<std::string> paths = options.train;
   paths.insert(paths.end(), options.data.begin(), options.data.end());
-  SWY_TRY(const auto all, record::load_outcomes(paths));
   Pool pool;
+  SWY_TRY(const auto all, load_table(paths, options, &pool));
   SWY_TRY(const auto rows, cut(all, options, pool));
   std::size_t both = 0;
   for (const std::size_t row : rows) {
@@ -323,13 +384,20 @@ Result<Pool> load_two(const PoolOptions& options) {
                 fmt::format("nothing is left to {}", pool.test.empty() ? "test on" : "learn from"));
   }
   set_validation(pool, options);
+  note_degenerate(pool);
   return pool;
 }
 
 }  // namespace
 
 Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options) {
+  return make_pool(all, options, {});
+}
+
+Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options,
+                       std::vector<std::string> notes) {
   Pool pool;
+  pool.notes = std::move(notes);
   SWY_TRY(const auto rows, cut(all, options, pool));
   if (!options.leaves_out()) {
     SWY_DO(split_rows(pool, rows, options));
@@ -347,6 +415,7 @@ Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& optio
             : "nothing is left to learn from: all questions are in what is left out");
   }
   set_validation(pool, options);
+  note_degenerate(pool);
   return pool;
 }
 
@@ -411,8 +480,9 @@ Result<Pool> load_pool(const PoolOptions& options) {
                   "--train says what is learned from: not with --split part or --leave-out");
     return load_two(options);
   }
-  SWY_TRY(const auto all, record::load_outcomes(options.data));
-  return make_pool(all, options);
+  Pool loaded;
+  SWY_TRY(const auto all, load_table(options.data, options, &loaded));
+  return make_pool(all, options, std::move(loaded.notes));
 }
 
 }  // namespace swy::eval

@@ -19,7 +19,8 @@ struct PoolOptions {
   std::vector<std::string> data;  // files and directories
   // Files to learn from; all of `data` is then tested on. Empty: `data` is split.
   std::vector<std::string> train;
-  std::vector<std::string> models;    // empty: those with an observation on 95 % of the questions
+  std::string prices;               // price list: costs are tokens at these prices; "": as recorded
+  std::vector<std::string> models;  // empty: those with an observation on 95 % of the questions
   std::vector<std::string> datasets;  // empty: all
   std::vector<std::string> domains;   // empty: all
   double train_share = 0.6;
@@ -75,6 +76,8 @@ struct Pool {
 // never 0.
 Result<Pool> load_pool(const PoolOptions& options);
 Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options);
+Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& options,
+                       std::vector<std::string> notes);  // what loading had to say
 
 // What if prices were others: costs of these models times these factors, on cards and in the
 // reckoning; what is learned from keeps the old ones. kNotFound for unknown models,

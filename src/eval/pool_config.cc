@@ -115,6 +115,7 @@ Status write_train(const Pool& pool, std::span<const std::size_t> rows, const st
       write_known(w, "tokens_out", c.tokens_out);
       write_known(w, "cost", c.cost_usd);
       write_known(w, "latency", c.latency_s);
+      if (c.samples > 1) w.field("samples", std::uint64_t{c.samples});
       w.end_object();
     }
     w.end_object().end_object();

@@ -63,7 +63,7 @@ TEST(Pool, AMissingCostIsTheModelsMeanAndNeverFree) {
   const auto pool = make_pool(testing::table_from(rows), {});
   ASSERT_TRUE(pool);
   EXPECT_DOUBLE_EQ(pool->costs(3)[0], 2);
-  EXPECT_THAT(pool->notes.back(), HasSubstr("1 costs are missing"));
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("1 costs are missing")));
 }
 
 TEST(Pool, WithoutAnyCostOnlyQualitiesAreCompared) {
@@ -196,6 +196,52 @@ TEST(Pool, FilesToLearnFromAndToTestOnMustNotShareAQuestion) {
   const auto same = load_pool(options);
   ASSERT_FALSE(same);
   EXPECT_THAT(same.error().message, HasSubstr("20 of 20"));
+}
+
+std::string same_rows(const std::string& cells) {
+  std::string rows;
+  for (int i = 0; i < 60; ++i)
+    rows += fmt::format(R"({{"id":"q{0}","prompt":"p{0}","models":{{{1}}}}})"
+                        "\n",
+                        i, cells);
+  return rows;
+}
+
+TEST(Pool, WhatCannotTellRoutersApartIsNoted) {
+  const auto one = make_pool(testing::table_from(same_rows(R"("a":{"correct":1,"cost":1})")), {});
+  ASSERT_TRUE(one);
+  EXPECT_THAT(one->notes, ::testing::Contains(HasSubstr("only one model")));
+  const auto equal = make_pool(
+      testing::table_from(same_rows(R"("a":{"score":0.5,"cost":1},"b":{"score":0.5,"cost":2})")),
+      {});
+  ASSERT_TRUE(equal);
+  EXPECT_THAT(equal->notes, ::testing::Contains(HasSubstr("same quality, 0.5")));
+  const auto usual = make_pool(testing::table_from(testing::synthetic_rows(200, 3)), {});
+  ASSERT_TRUE(usual);
+  EXPECT_TRUE(usual->notes.empty());
+}
+
+TEST(Pool, APriceListMakesTheCostsAndSaysWhoseItHasNot) {
+  const std::string dir = ::testing::TempDir();
+  std::string rows;
+  for (int i = 0; i < 60; ++i) {
+    rows += fmt::format(
+        R"({{"id":"q{0}","prompt":"p{0}","models":{{"a":{{"correct":1,"tokens_in":1000,"tokens_out":100,"cost":9}},"b":{{"correct":0,"cost":7}}}}}})"
+        "\n",
+        i);
+  }
+  std::ofstream(dir + "priced.jsonl") << rows;
+  std::ofstream(dir + "prices.json") << R"({"a":{"in_per_mtok":1,"out_per_mtok":10}})";
+  PoolOptions options;
+  options.data = {dir + "priced.jsonl"};
+  options.prices = dir + "prices.json";
+  const auto pool = load_pool(options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_NEAR(pool->costs(0)[0], .002, 1e-9);
+  EXPECT_NEAR(pool->costs(0)[1], 7, 1e-9);
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("costs as recorded, for b")));
+  options.prices = dir + "no_prices.json";
+  EXPECT_FALSE(load_pool(options));
 }
 
 }  // namespace

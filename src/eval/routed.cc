@@ -213,8 +213,10 @@ std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Bel
   for (std::size_t i = 0; i < points; ++i) {
     const auto calls = static_cast<std::size_t>(
         std::lround(static_cast<double>(i * gains.size()) / static_cast<double>(points - 1)));
-    // A gain lies in -1..1, so 2 calls nobody.
-    const double bar = calls == 0 ? 2.0 : gains[calls - 1];
+    // A gain lies in -1..1, so 2 calls nobody and -2 everybody, also of questions whose gain is
+    // below all that were seen.
+    double bar = calls == 0 ? 2.0 : gains[calls - 1];
+    if (calls > 0 && bar <= gains.back()) bar = -2;
     if (bar == last) continue;
     last = bar;
     RouterSpec::Options options = pair;
