@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Examples of the shipped heads, domain and task, from the labelled sets and from sentences written here.
+"""Examples of the shipped heads, domain, task, facts and difficulty, from the labelled sets and from sentences written here.
 
-Usage: tools/heads.py DATA OUT    writes OUT/domain.jsonl and OUT/task.jsonl
+Usage: tools/heads.py DATA OUT    writes OUT/NAME.jsonl for each head
 
 Only rows with part "train" are learned from, and only sets whose licence allows it (models/README.md). A row stands twice where it
 is a multiple-choice question: without its options, as people ask, and with them, as exams do ("auxiliary": learned from, but
@@ -196,11 +196,69 @@ def task():
             yield row["id"], row["text"], "action"
 
 
+# ---- facts: does a good answer need facts about the world that can be checked?
+
+FACTS = {"natural_qa", "trivia_qa", "humanities", "stem"}
+NO_FACTS = {"gsm8k", "math", "mbpp", "human_eval", "agentverse-logicgrid", "agentverse-mgsm", "commongen", "writing", "roleplay", "coding"}
+
+
+def cue_rows(name):
+    """The rows that `switchyard train cues` fits on too: every second one, from the first."""
+    with open(os.path.join(OWN, "cues", name + ".tsv"), encoding="utf-8") as lines:
+        for i, line in enumerate(line for line in lines if line.strip() and not line.startswith("#")):
+            if i % 2 == 0:
+                yield line.rstrip("\n").split("\t")
+
+
+def facts():
+    left_out = {bare(row["prompt"]) for path in MIXED for row in rows(path, "other")} | measured()
+    for i, (label, text) in enumerate(cue_rows("needs_facts")):
+        yield f"own-{i}", text, label
+    for path in MIXED:
+        for row in rows(path):
+            label = "facts" if row["domain"] in FACTS else "none" if row["domain"] in NO_FACTS else None
+            if label and bare(row["prompt"]) not in left_out:
+                yield row["id"], row["prompt"], label
+    # Unlike what is measured, and there so that other requests are known too.
+    for label, (templates, slots) in TEMPLATES.items():
+        names = sorted(slots)
+        for t, template in enumerate(templates):
+            used = [n for n in names if "{" + n + "}" in template]
+            for values in spread(itertools.product(*(slots[n] for n in used)), 12):
+                yield f"{label}-{t}", template.format(**dict(zip(used, values))), "none", True
+    with open(os.path.join(OWN, "domain", "questions.tsv"), encoding="utf-8") as lines:
+        for line in lines:
+            label, topic, text = line.rstrip("\n").split("\t")
+            if label in KNOWLEDGE - {"other"} and bare(text) not in left_out:
+                yield topic, text, "facts", True
+    clinc = [r for r in rows("intents/clinc150.jsonl.gz") if r["oos"] is False]
+    for row in spread((r for r in clinc if r["intent"] in SMALL_TALK | {"translate"}), 400):
+        yield row["id"], row["text"], "none", True
+
+
+# ---- difficulty: would fewer than half of the models that tried it be right?
+
+OUTCOMES = ("mmlu_pro/mmlu_pro.jsonl.gz", "zeroeval/zeroeval-crux.jsonl.gz", "zeroeval/zeroeval-gsm.jsonl.gz", "zeroeval/zeroeval-math-l5.jsonl.gz",
+            "zeroeval/zeroeval-mmlu-redux.jsonl.gz")
+
+
+def difficulty():
+    left_out = {bare(row["prompt"]) for path in OUTCOMES for row in rows(path, "other")}
+    for path in OUTCOMES:
+        for row in rows(path):
+            tried = [m["correct"] for m in row["models"].values() if m.get("correct") is not None]
+            if tried and bare(row["prompt"]) not in left_out:
+                yield bare(row["prompt"]), row["prompt"], "hard" if sum(tried) < len(tried) / 2 else "easy"
+    # Nobody has measured small talk and everyday commands; they count as easy.
+    for row in spread((r for r in rows("intents/clinc150.jsonl.gz") if r["oos"] is False), 900):
+        yield row["id"], row["text"], "easy", True
+
+
 def main():
     global DATA, OUT
     DATA, OUT = sys.argv[1:3]
     os.makedirs(OUT, exist_ok=True)
-    for name, examples in (("domain", domain()), ("task", task())):
+    for name, examples in (("domain", domain()), ("task", task()), ("facts", facts()), ("difficulty", difficulty())):
         with open(os.path.join(OUT, name + ".jsonl"), "w", encoding="utf-8") as out:
             seen = set()
             for row_id, text, label, *auxiliary in examples:

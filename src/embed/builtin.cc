@@ -16,6 +16,8 @@ extern const char swy_static_vocab[], swy_static_vocab_end[];
 extern const char swy_static_config[], swy_static_config_end[];
 extern const char swy_head_domain[], swy_head_domain_end[];
 extern const char swy_head_task[], swy_head_task_end[];
+extern const char swy_head_facts[], swy_head_facts_end[];
+extern const char swy_head_difficulty[], swy_head_difficulty_end[];
 extern const char swy_grounding[], swy_grounding_end[];
 }
 
@@ -31,8 +33,11 @@ struct BuiltinHead {
   const char* begin;
   const char* end;
 };
-const std::array<BuiltinHead, 2> kHeads = {
-    {{"domain", swy_head_domain, swy_head_domain_end}, {"task", swy_head_task, swy_head_task_end}}};
+const std::array<BuiltinHead, 4> kHeads = {
+    {{"domain", swy_head_domain, swy_head_domain_end},
+     {"task", swy_head_task, swy_head_task_end},
+     {"facts", swy_head_facts, swy_head_facts_end},
+     {"difficulty", swy_head_difficulty, swy_head_difficulty_end}}};
 
 }  // namespace
 

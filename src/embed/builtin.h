@@ -14,7 +14,8 @@
 namespace swy::embed {
 
 std::shared_ptr<const StaticEmbedding> builtin_static();
-// "domain", "task". kNotFound with the known names for another; else as TextHead::parse.
+// "domain", "task", "facts", "difficulty". kNotFound with the known names for another; else as
+// TextHead::parse.
 Result<std::shared_ptr<const TextHead>> builtin_head(std::string_view name,
                                                      const HeadInputs& given);
 // The text of models/grounding/grounding.json, for read_model().

@@ -15,5 +15,7 @@
   model swy_static_config, SWY_STATIC_CONFIG
   model swy_head_domain, SWY_HEAD_DOMAIN
   model swy_head_task, SWY_HEAD_TASK
+  model swy_head_facts, SWY_HEAD_FACTS
+  model swy_head_difficulty, SWY_HEAD_DIFFICULTY
   model swy_grounding, SWY_GROUNDING
   .section .note.GNU-stack,"",%progbits

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace swy::embed {
 namespace {
 
@@ -21,6 +23,13 @@ TEST(Builtin, TheHeadsFitTheStaticEmbedding) {
     ASSERT_TRUE(head) << head.error().message;
     EXPECT_TRUE((*head)->has_cheap_stage());
     EXPECT_GE((*head)->labels().size(), 8U);
+  }
+  for (const auto& [name, labels] :
+       {std::pair("facts", "facts none"), std::pair("difficulty", "easy hard")}) {
+    const auto head = builtin_head(name, given);
+    ASSERT_TRUE(head) << head.error().message;
+    ASSERT_EQ((*head)->labels().size(), 2U);
+    EXPECT_EQ((*head)->labels()[0] + " " + (*head)->labels()[1], labels);
   }
   const auto none = builtin_head("mood", given);
   ASSERT_FALSE(none);

@@ -466,6 +466,19 @@ Result<SignalSet> load_signal_set(std::string_view name, const SignalFolders& fo
   return fail(ErrorCode::kInvalidArgument, fmt::format("no such set: {}", name));
 }
 
+void keep_rows(const SignalSet& set, std::size_t limit, std::uint64_t seed,
+               std::vector<std::uint32_t>& rows) {
+  if (rows.size() <= limit) return;
+  std::sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
+    const learn::Example& x = set.examples.rows[a];
+    const learn::Example& y = set.examples.rows[b];
+    if (x.auxiliary != y.auxiliary) return y.auxiliary;
+    return learn::split_point(x.id, seed) < learn::split_point(y.id, seed);
+  });
+  rows.resize(limit);
+  std::sort(rows.begin(), rows.end());
+}
+
 Result<ToolSet> load_tools(const std::string& data) {
   ToolSet out;
   std::unordered_map<std::string, std::uint32_t> index;

@@ -4,6 +4,7 @@
 // values. What each set is and how its rows are split: docs/guide/signals.md.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -38,6 +39,11 @@ struct SignalFolders {
 // training row whose question occurs among the test rows is left out. A set that only measures a
 // shipped head has no training rows.
 Result<SignalSet> load_signal_set(std::string_view name, const SignalFolders& folders);
+
+// Keeps `limit` of the rows: those that calibrate before auxiliary ones, then those with the
+// smallest split points.
+void keep_rows(const SignalSet& set, std::size_t limit, std::uint64_t seed,
+               std::vector<std::uint32_t>& rows);
 
 // Calls `on_row` with each line of a JSONL file, gzip or not; errors begin with file and line.
 Status each_row(const std::string& path, const std::function<Status(base::Json)>& on_row);

@@ -80,21 +80,9 @@ Status measure(const SignalsOptions& o, const Measured& m, std::span<const Way> 
   return {};
 }
 
-// Keeps `limit` of the rows, those with the smallest split points.
-void keep_some(const SignalSet& set, std::size_t limit, std::uint64_t seed,
-               std::vector<std::uint32_t>& rows) {
-  if (rows.size() <= limit) return;
-  std::sort(rows.begin(), rows.end(), [&](std::uint32_t a, std::uint32_t b) {
-    return learn::split_point(set.examples.rows[a].id, seed) <
-           learn::split_point(set.examples.rows[b].id, seed);
-  });
-  rows.resize(limit);
-  std::sort(rows.begin(), rows.end());
-}
-
 void keep_some(SignalSet& set, const SignalsOptions& o) {
-  keep_some(set, o.max_train, o.seed, set.train);
-  keep_some(set, o.max_test, o.seed, set.test);
+  keep_rows(set, o.max_train, o.seed, set.train);
+  keep_rows(set, o.max_test, o.seed, set.test);
   // Rows that are not used any more need no embedding.
   std::vector<bool> used(set.examples.rows.size());
   for (const std::uint32_t r : set.train) used[r] = true;

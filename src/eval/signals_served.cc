@@ -8,16 +8,20 @@
 #include "eval/signals_served.h"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <memory>
 #include <utility>
 
 #include "base/doc.h"
+#include "base/json.h"
+#include "embed/builtin.h"
 #include "eval/signal_sets.h"
 #include "learn/cue_train.h"
 #include "learn/figures.h"
@@ -104,6 +108,15 @@ struct Said {
   std::vector<std::uint32_t> truth, label;
   std::vector<float> value, confidence;
   std::vector<std::uint8_t> positive, right;
+
+  void add(const Case& c, bool holds, std::uint32_t said, double v, double sure) {
+    truth.push_back(static_cast<std::uint32_t>(c.label));
+    label.push_back(said);
+    value.push_back(std::isnan(v) ? 0 : static_cast<float>(v));
+    confidence.push_back(static_cast<float>(sure));
+    positive.push_back(c.label == 0 ? 0 : 1);
+    right.push_back(holds == (c.label != 0) ? 1 : 0);
+  }
 };
 
 double f1_of(const Said& said) {
@@ -137,15 +150,10 @@ Status measure(const ServedSet& set, std::size_t memory, SignalReport& report) {
     const route::Fact fact = asker->ask(c.text, set.after_answer);
     const bool holds = fact.truth == route::Truth::kTrue;
     const auto named = std::find(set.classes.begin(), set.classes.end(), fact.label.view());
-    const auto label = named != set.classes.end()
+    const auto label = holds && named != set.classes.end()
                            ? static_cast<std::uint32_t>(named - set.classes.begin())
                            : std::uint32_t{holds};
-    said.truth.push_back(static_cast<std::uint32_t>(c.label));
-    said.label.push_back(label);
-    said.value.push_back(std::isnan(fact.value) ? 0 : static_cast<float>(fact.value));
-    said.confidence.push_back(fact.confidence);
-    said.positive.push_back(c.label == 0 ? 0 : 1);
-    said.right.push_back(holds == (c.label != 0) ? 1 : 0);
+    said.add(c, holds, label, fact.value, static_cast<double>(fact.confidence));
   }
   ServedRow row = figures(set, said);
   row.us = asker->median_us();
@@ -196,22 +204,43 @@ Result<ServedSet> attacks(const std::string& data) {
   return set;
 }
 
+// The same by two signals, as a rule `attack || harmful` sees them.
+Status measure_either(ServedSet set, SignalReport& report) {
+  SWY_TRY(const auto attack, Asker::make(set.yaml));
+  SWY_TRY(const auto harmful, Asker::make("{ type: safety }"));
+  set.signal = "jailbreak or safety";
+  Said said;
+  for (const Case& c : set.cases) {
+    const route::Fact a = attack->ask(c.text, false), b = harmful->ask(c.text, false);
+    const bool holds = a.truth == route::Truth::kTrue || b.truth == route::Truth::kTrue;
+    said.add(c, holds, holds ? 1 : 0, std::max(a.value, b.value),
+             holds ? std::max(a.value, b.value) : (1 - a.value) * (1 - b.value));
+  }
+  ServedRow row = figures(set, said);
+  row.us = attack->median_us() + harmful->median_us();
+  row.memory = sizeof(text::CueWeights);
+  report.served.push_back(std::move(row));
+  return {};
+}
+
 // Prompts whose data set says whether a good answer needs facts about the world.
 Result<ServedSet> fact_questions(const std::string& data) {
   ServedSet set{
-      "needs_facts", "llmrouter, routellm", "{ type: needs_facts }", {"none", "facts"}, {}, false};
+      "needs_facts", "llmrouter, routellm (dev)", "{ type: needs_facts }", {"none", "facts"}, {},
+      false};
   static constexpr std::array<std::string_view, 4> kFacts = {"natural_qa", "trivia_qa",
                                                              "humanities", "stem"};
-  static constexpr std::array<std::string_view, 9> kNoFacts = {
-      "gsm8k",     "math",    "mbpp",     "human_eval", "agentverse-logicgrid",
-      "commongen", "writing", "roleplay", "coding"};
+  static constexpr std::array<std::string_view, 10> kNoFacts = {
+      "gsm8k",           "math",      "mbpp",    "human_eval", "agentverse-logicgrid",
+      "agentverse-mgsm", "commongen", "writing", "roleplay",   "coding"};
   const auto among = [](const auto& names, std::string_view name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
   for (const char* file :
-       {"llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/routeprofile-test.jsonl.gz",
-        "routellm/routellm-mtbench.jsonl.gz"}) {
+       {"llmrouter/llmrouter_dc-train.jsonl.gz", "llmrouter/llmrouter_dc-test.jsonl.gz",
+        "llmrouter/routeprofile-test.jsonl.gz", "routellm/routellm-mtbench.jsonl.gz"}) {
     SWY_DO(each_row((fs::path(data) / file).string(), [&](base::Json row) -> Status {
+      if (row.string_or("part", "") == "train") return {};  // the head learned from these
       const std::string_view domain = row.string_or("domain", "");
       const bool facts = among(kFacts, domain);
       if (!facts && !among(kNoFacts, domain)) return {};
@@ -245,6 +274,133 @@ Result<ServedSet> hard_questions(const std::string& data) {
   return set;
 }
 
+// ---- by meaning: what an operator writes, for ten intents of a set that has 140 more
+
+struct Wanted {
+  std::string_view intent, description;  // written for this table, from the intent's name alone
+};
+constexpr std::array<Wanted, 10> kWanted = {
+    {{"translate", "translating words and sentences into another language"},
+     {"weather", "the weather forecast, rain and temperature of a place"},
+     {"transfer", "moving money from one bank account to another"},
+     {"book_flight", "booking a flight or a plane ticket"},
+     {"recipe", "recipes and how to cook a dish"},
+     {"alarm", "setting or cancelling an alarm to wake up"},
+     {"play_music", "playing a song, an artist or a playlist"},
+     {"pto_request", "asking the employer for days off and vacation"},
+     {"lost_luggage", "luggage or a suitcase that the airline lost"},
+     {"tire_pressure", "the air pressure of car tires"}}};
+
+constexpr std::size_t kExamples = 10;  // of each intent, for `similarity`
+
+std::size_t wanted_class(std::string_view intent) {
+  const auto at = std::find_if(kWanted.begin(), kWanted.end(),
+                               [&](const Wanted& w) { return w.intent == intent; });
+  return at == kWanted.end() ? 0 : 1 + static_cast<std::size_t>(at - kWanted.begin());
+}
+
+struct ByMeaning {
+  std::vector<std::vector<std::string>> examples;  // by class; of the training rows
+  std::vector<Case> cases;                         // of the others
+};
+
+// Of the other intents only every tenth row is a case, so that both kinds are there.
+Result<ByMeaning> by_meaning(const std::string& data) {
+  ByMeaning out;
+  out.examples.resize(kWanted.size() + 1);
+  std::size_t others = 0;
+  SWY_DO(each_row((fs::path(data) / "intents/clinc150.jsonl.gz").string(),
+                  [&](base::Json row) -> Status {
+                    const std::size_t label = wanted_class(row.string_or("intent", ""));
+                    std::string text(row.string_or("text", ""));
+                    if (row.string_or("part", "") == "train") {
+                      if (label != 0) out.examples[label].push_back(std::move(text));
+                    } else if (label != 0 || ++others % 10 == 0) {
+                      out.cases.push_back({std::move(text), label});
+                    }
+                    return {};
+                  }));
+  for (std::size_t c = 0; c < kWanted.size(); ++c) {
+    if (!out.examples[c + 1].empty()) continue;
+    return fail(ErrorCode::kNotFound, fmt::format("clinc150: no rows of {}", kWanted[c].intent));
+  }
+  return out;
+}
+
+// A text as a YAML scalar.
+std::string yaml_text(std::string_view text) {
+  std::string out;
+  base::JsonWriter(out).string(text);
+  return out;
+}
+
+ServedSet meaning_set(std::string_view signal, std::string_view set, std::string yaml,
+                      const ByMeaning& from) {
+  ServedSet out{
+      std::string(signal), std::string(set), std::move(yaml), {"none"}, from.cases, false};
+  for (const Wanted& w : kWanted) out.classes.emplace_back(w.intent);
+  return out;
+}
+
+ServedSet similar(const ByMeaning& from) {
+  std::string groups;
+  for (std::size_t c = 0; c < kWanted.size(); ++c) {
+    std::string texts;
+    const auto& all = from.examples[c + 1];
+    for (std::size_t i = 0; i < std::min(kExamples, all.size()); ++i) {
+      texts += fmt::format("{}{}", i == 0 ? "" : ", ", yaml_text(all[i]));
+    }
+    groups += fmt::format("{}{}: [{}]", c == 0 ? "" : ", ", kWanted[c].intent, texts);
+  }
+  return meaning_set("similarity", "clinc150: ten intents by 10 examples each, or none",
+                     fmt::format("{{ type: similarity, examples: {{ {} }} }}", groups), from);
+}
+
+ServedSet preferred(const ByMeaning& from) {
+  std::string routes;
+  for (const Wanted& w : kWanted) {
+    routes +=
+        fmt::format("{}{}: {}", routes.empty() ? "" : ", ", w.intent, yaml_text(w.description));
+  }
+  return meaning_set("preference", "clinc150: ten intents by a description each, or none",
+                     fmt::format("{{ type: preference, routes: {{ {} }} }}", routes), from);
+}
+
+// Of the vectors of so many texts.
+std::size_t vectors(std::size_t texts) {
+  return texts * embed::builtin_static()->dims() * sizeof(float);
+}
+
+// The entries go to a file, as an operator's do; it is removed afterwards.
+Status measure_knowledge(const ByMeaning& from, SignalReport& report) {
+  std::size_t entries = 0;
+  const fs::path path = fs::temp_directory_path() / fmt::format("swy_knowledge_{}.jsonl", getpid());
+  {
+    std::ofstream out(path);
+    for (std::size_t c = 0; c < kWanted.size(); ++c) {
+      entries += from.examples[c + 1].size();
+      for (const std::string& text : from.examples[c + 1]) {
+        out << fmt::format("{{\"text\":{},\"label\":\"{}\"}}\n", yaml_text(text),
+                           kWanted[c].intent);
+      }
+    }
+  }
+  const std::string yaml = fmt::format("{{ type: knowledge, file: {} }}", yaml_text(path.string()));
+  const Status done = measure(
+      meaning_set("knowledge", "clinc150: ten intents by 100 entries each, or none", yaml, from),
+      vectors(entries), report);
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  return done;
+}
+
+Status measure_meaning(const std::string& data, SignalReport& report) {
+  SWY_TRY(const ByMeaning from, by_meaning(data));
+  SWY_DO(measure(similar(from), vectors(kWanted.size() * kExamples), report));
+  SWY_DO(measure(preferred(from), vectors(kWanted.size()), report));
+  return measure_knowledge(from, report);
+}
+
 // ---- personal data
 
 double detect_time(const std::vector<const learn::PiiRow*>& rows) {
@@ -257,6 +413,18 @@ double detect_time(const std::vector<const learn::PiiRow*>& rows) {
   }
   std::sort(us.begin(), us.end());
   return us.empty() ? 0 : us[us.size() / 2];
+}
+
+// What the signal's own model takes; the static embedding and the cue table are shared.
+std::size_t model_bytes(std::string_view signal) {
+  const std::string_view head = signal == "needs_facts"  ? "facts"
+                                : signal == "complexity" ? "difficulty"
+                                                         : "";
+  if (head.empty()) return sizeof(text::CueWeights);
+  const auto loaded = embed::builtin_head(
+      head,
+      {.static_hash = std::string(embed::builtin_static()->content_hash()), .encoder_hash = {}});
+  return loaded ? (*loaded)->memory_bytes() : 0;
 }
 
 Status measure_spans(const std::string& data, std::size_t memory, SignalReport& report) {
@@ -331,7 +499,7 @@ Status evaluate_served(const SignalsOptions& options, SignalReport& report) {
   };
   const auto one = [&](Result<ServedSet> set, std::string_view what) -> Status {
     if (!set) return absent(set.error(), what) ? Status{} : tl::unexpected(set.error());
-    return measure(*set, sizeof(text::CueWeights), report);
+    return measure(*set, model_bytes(set->signal), report);
   };
   const std::size_t pii = std::size_t{1} << 20U;  // the table of models/pii.bin
   const auto spans = [&](Status ok, std::string_view what) -> Status {
@@ -339,9 +507,12 @@ Status evaluate_served(const SignalsOptions& options, SignalReport& report) {
   };
   SWY_DO(spans(measure_spans(options.data, pii, report), "pii"));
   SWY_DO(spans(measure_named_types(options.data, pii, report), "a peer's pii cases"));
-  SWY_DO(one(attacks(options.data), "a peer's attacks"));
+  auto attacked = attacks(options.data);
+  if (attacked) SWY_DO(measure_either(*attacked, report));
+  SWY_DO(one(std::move(attacked), "a peer's attacks"));
   SWY_DO(one(fact_questions(options.data), "questions that need facts"));
   SWY_DO(one(hard_questions(options.data), "complexity"));
+  SWY_DO(spans(measure_meaning(options.data, report), "signals by meaning"));
   for (std::size_t t = 0; t < text::kCueTasks; ++t) {
     const auto task = static_cast<text::CueTask>(t);
     SWY_DO(one(own_cases(options.written, task), to_string(task)));

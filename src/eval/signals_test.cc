@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -179,6 +180,78 @@ TEST(SignalTargets, EveryWayIsHeldAgainstCalibrationAndCascadesAgainstTheHarderB
   EXPECT_NE(missed[1].find("all, always"), std::string::npos);
   EXPECT_NE(missed[2].find("x, n-grams: calibration"), std::string::npos);
   EXPECT_TRUE(any_missed(report));
+}
+
+TEST(SignalSets, OfTooManyRowsAuxiliaryOnesGoFirst) {
+  SignalSet set;
+  std::vector<std::uint32_t> rows;
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    learn::Example e;
+    e.id = "row " + std::to_string(i);
+    e.auxiliary = i % 2 == 0;
+    set.examples.rows.push_back(std::move(e));
+    rows.push_back(i);
+  }
+  std::vector<std::uint32_t> few = rows;
+  keep_rows(set, 6, 1, few);
+  ASSERT_EQ(few.size(), 6U);
+  for (const std::uint32_t r : few) EXPECT_FALSE(set.examples.rows[r].auxiliary) << r;
+  std::vector<std::uint32_t> most = rows;
+  keep_rows(set, 15, 1, most);
+  const auto aux = std::count_if(most.begin(), most.end(),
+                                 [&](std::uint32_t r) { return set.examples.rows[r].auxiliary; });
+  EXPECT_EQ(aux, 5) << "all ten others and five of them";
+  EXPECT_TRUE(std::is_sorted(most.begin(), most.end()));
+}
+
+TEST_F(Signals, SignalsByMeaningAreMeasuredOnTenIntentsAndOthers) {
+  std::string lines;
+  const auto add = [&](const char* intent, const char* text, const char* part) {
+    lines += std::string("{\"text\":\"") + text + "\",\"intent\":\"" + intent +
+             "\",\"oos\":false,\"part\":\"" + part + "\"}\n";
+  };
+  const std::pair<const char*, const char*> kTexts[] = {
+      {"translate", "how do you say hello in french"},
+      {"weather", "will it rain in london tomorrow"},
+      {"transfer", "move fifty dollars from savings to checking"},
+      {"book_flight", "book me a flight to rome"},
+      {"recipe", "what is a good recipe for lasagna"},
+      {"alarm", "set an alarm for six in the morning"},
+      {"play_music", "play a song by the beatles"},
+      {"pto_request", "ask my boss for vacation days in may"},
+      {"lost_luggage", "the airline lost my suitcase"},
+      {"tire_pressure", "check the air pressure of my tires"}};
+  for (const auto& [intent, text] : kTexts) {
+    add(intent, text, "train");
+    add(intent, text, "dev");
+  }
+  for (int i = 0; i < 30; ++i) add("meaning_of_life", "why are we here at all", "dev");
+  write("intents/clinc150.jsonl.gz", lines);
+  SignalsOptions options;
+  options.data = options.written = path();
+  options.sets = {"served"};
+  const auto report = evaluate_signals(options);
+  ASSERT_TRUE(report) << report.error().message;
+  ASSERT_EQ(report->served.size(), 3U);
+  const char* const kNames[] = {"similarity", "preference", "knowledge"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const ServedRow& row = report->served[i];
+    EXPECT_EQ(row.signal, kNames[i]);
+    EXPECT_EQ(row.rows, 13U) << "ten, and every tenth other";
+    EXPECT_EQ(row.classes, 11U);
+    if (row.signal != "preference") {
+      EXPECT_EQ(row.accuracy, 1) << row.signal << ": the very texts that are known";
+    }
+    EXPECT_GT(row.auroc, 0.6) << row.signal;
+  }
+  write("intents/clinc150.jsonl.gz", lines.substr(0, lines.find("\n") + 1));
+  write("pii/presidio_synth_v2.jsonl.gz",
+        "{\"text\":\"write to joe@example.com\",\"template\":1,\"spans\":[{\"type\":"
+        "\"EMAIL_ADDRESS\",\"start\":9,\"end\":24}],\"part\":\"dev\"}\n");
+  const auto less = evaluate_signals(options);
+  ASSERT_TRUE(less) << "intents that are not there are said, not an error";
+  ASSERT_EQ(less->served.size(), 1U);
+  EXPECT_EQ(less->served[0].signal, "pii");
 }
 
 TEST(SignalSets, EverySubjectHasOneOfFourteenCategories) {

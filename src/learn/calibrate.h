@@ -1,8 +1,8 @@
 // Calibration: from scores to probabilities, on rows that the model has not learned from.
 //
 // When to use: after fitting (train_head.h). Temperature for softmax heads, Platt for a sigmoid per
-// label, isotonic on top of either where there are some hundred rows. Threading: pure functions.
-// Ownership: results are values.
+// label, and on top of either a curve for the confidence in the best label, where there are some
+// hundred rows. Threading: pure functions. Ownership: results are values.
 #pragma once
 
 #include <cstddef>
@@ -31,5 +31,11 @@ struct Curve {
 };
 // Least squares among all rising functions.
 Curve fit_isotonic(std::span<const float> x, std::span<const float> y);
+
+// From the probability `p` of the best label to the share that is right: the logistic curve of the
+// log odds or the isotonic one, whichever gives rows that it was not fitted on (of five folds) the
+// higher likelihood. Isotonic when the logistic curve would fall. REQUIRES: as many of both, five
+// at least, p within 0..1.
+Curve fit_confidence(std::span<const float> p, std::span<const std::uint8_t> right);
 
 }  // namespace swy::learn

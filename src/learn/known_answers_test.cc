@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/rng.h"
 #include "learn/calibrate.h"
 #include "learn/figures.h"
 #include "learn/logistic.h"
@@ -141,6 +142,62 @@ TEST(Calibrate, PlattIsThatOfScikitLearn) {
   const Platt p = fit_platt(d.first, positive);
   EXPECT_NEAR(p.slope, 4.6648260413966405, 1e-3);
   EXPECT_NEAR(p.offset, -3.9459669072672163, 1e-3);
+}
+
+// Probabilities spread evenly over 0.05..0.95 and, for each, how often the best label is right.
+struct Confidences {
+  std::vector<float> p;
+  std::vector<std::uint8_t> right;
+};
+template <typename F>
+Confidences draw(std::uint64_t seed, std::size_t n, const F& share) {
+  Confidences out;
+  base::Rng rng(seed, 0, 0);
+  for (std::size_t i = 0; i < n; ++i) {
+    const double p = 0.05 + 0.9 * rng.uniform();
+    out.p.push_back(static_cast<float>(p));
+    out.right.push_back(rng.uniform() < share(p) ? 1 : 0);
+  }
+  return out;
+}
+
+template <typename F>
+double worst_of(const Curve& curve, const F& share) {
+  double worst = 0;
+  for (double p = 0.1; p < 0.95; p += 0.05) {
+    worst =
+        std::max(worst, std::fabs(static_cast<double>(curve.at(static_cast<float>(p))) - share(p)));
+  }
+  return worst;
+}
+
+TEST(Calibrate, OfTwoCurvesTheLikelierOnHeldOutRowsIsTaken) {
+  const auto smooth = [](double p) { return 1 / (1 + std::sqrt((1 - p) / p) * 2); };
+  int logistic = 0, nearer = 0;
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const Confidences c = draw(seed, 600, smooth);
+    const Curve taken = fit_confidence(c.p, c.right);
+    if (taken.x.size() != 65) continue;  // not the pieces of a logistic curve
+    ++logistic;
+    const Curve isotonic = fit_isotonic(c.p, std::vector<float>(c.right.begin(), c.right.end()));
+    nearer += worst_of(taken, smooth) < worst_of(isotonic, smooth) ? 1 : 0;
+  }
+  EXPECT_GE(logistic, 8);
+  EXPECT_EQ(nearer, logistic) << "isotonic follows the noise";
+
+  const auto steps = [](double p) { return p < 0.3 ? 0.02 : p < 0.6 ? 0.5 : 0.55; };
+  const Confidences b = draw(3, 5000, steps);
+  const Curve bent = fit_confidence(b.p, b.right);
+  EXPECT_NEAR(bent.at(0.2F), 0.02, 0.03);
+  EXPECT_NEAR(bent.at(0.45F), 0.5, 0.06);
+  EXPECT_NEAR(bent.at(0.9F), 0.55, 0.08);
+}
+
+TEST(Calibrate, AConfidenceThatSaysNothingBecomesTheShareThatIsRight) {
+  const Confidences c = draw(3, 1000, [](double p) { return 0.8 - 0.2 * p; });
+  const Curve curve = fit_confidence(c.p, c.right);
+  EXPECT_NEAR(curve.at(0.2F), 0.7, 0.08);
+  EXPECT_NEAR(curve.at(0.9F), 0.7, 0.08);
 }
 
 TEST(Calibrate, TheTemperatureUndoesAScale) {

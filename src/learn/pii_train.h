@@ -36,7 +36,7 @@ struct PiiTrainOptions {
   double prune = 0.17;  // rows whose weights are all smaller are left out
 };
 
-// The weights, calibrated on rows that a first round of training did not see.
+// The weights, calibrated on every row by a fit (of five) that has not seen it.
 text::PiiModel::Weights train_pii(const std::vector<const PiiRow*>& rows,
                                   const PiiTrainOptions& options);
 

@@ -62,7 +62,7 @@ TEST(PiiOnSyntheticText, TheBuiltInModelReachesItsTarget) {
   const PiiReport report = score_pii(dev, {});
   EXPECT_GE(report.all.f1(), 0.92);
   EXPECT_GE(report.all.relaxed_f1(), 0.95);
-  EXPECT_LE(report.ece, 0.07);
+  EXPECT_LE(report.ece, 0.03);
 }
 
 }  // namespace

@@ -4,9 +4,9 @@
 // rounded to bytes before learning so that learning sees what serving sees; weights of buckets that
 // no row has are 0. Linear: one fit over grams and static embedding together. Encoder stage: its
 // own fit; the cheap logits join with the weight that calibration rows like best. Both stages:
-// temperature (softmax) or Platt (a sigmoid per label), then isotonic on the top probability from
-// kIsotonicRows rows on. unsure_below: the lowest threshold with at most `cascade_loss` less
-// accuracy than the encoder on every row, or, when that asks too often, the one that asks
+// temperature (softmax) or Platt (a sigmoid per label), then a curve on the top probability from
+// kCurveRows rows on (calibrate.h). unsure_below: the lowest threshold with at most `cascade_loss`
+// less accuracy than the encoder on every row, or, when that asks too often, the one that asks
 // `encoder_share` of the calibration rows. When it loses: labels that change with time; nothing
 // here weighs rows by age. Tests: train_head_test.cc.
 #include "learn/train_head.h"
@@ -35,8 +35,8 @@ using embed::HeadStage;
 
 constexpr std::size_t kFolds = 5;
 // Rows times labels, the cost of a fit, from which one fold calibrates: two fits in place of six.
-constexpr std::size_t kSplitCells = 150'000;
-constexpr std::size_t kIsotonicRows = 300;  // fewer calibration rows would be followed into noise
+constexpr std::size_t kSplitCells = 400'000;
+constexpr std::size_t kCurveRows = 300;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
 constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
 
@@ -375,9 +375,8 @@ Judged calibrate(const Job& job, std::span<const float> logits, HeadStage& s) {
   std::vector<float> energies;
   Judged j = judge(job, logits, s, energies);
   fit_scope(std::move(energies), s);
-  if (j.confidence.size() < kIsotonicRows) return j;
-  const std::vector<float> right(j.right.begin(), j.right.end());
-  Curve curve = fit_isotonic(j.confidence, right);
+  if (j.confidence.size() < kCurveRows) return j;
+  Curve curve = fit_confidence(j.confidence, j.right);
   for (float& v : j.confidence) v = curve.at(v);
   s.isotonic_x = std::move(curve.x);
   s.isotonic_y = std::move(curve.y);

@@ -76,7 +76,7 @@ class PiiModel {
     // From O or a kind to O or the beginning of a kind, and from within a kind to its inside.
     std::array<std::array<std::int16_t, kPiiStates>, kPiiStates> transition{};  // [from][to]
     std::array<std::int16_t, kPiiStates> stay{};
-    // confidence of a span = 1 / (1 + exp(-(slope x margin + offset)))
+    // confidence of a span = 1 / (1 + exp(-(slope x ln(1 + margin) + offset)))
     float slope = 1, offset = 0;
   };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/check.h"
 #include "embed/builtin.h"
 
 namespace swy::route::headed {
@@ -19,8 +20,7 @@ constexpr std::array<plugin::Named<WhenLate>, 2> kWhenLate = {
 using Head = std::shared_ptr<const embed::TextHead>;
 
 struct Setup {
-  Head head;
-  std::optional<std::uint16_t> fixed;    // the static embedding, when the head reads it
+  CheapStage cheap;
   std::optional<std::uint16_t> encoder;  // of the second stage
   chat::Scope scope = chat::Scope::kLastUser;
   WhenLate when_late = WhenLate::kUnknown;
@@ -36,7 +36,7 @@ class Headed final : public Signal {
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](Reading& r) { return fact(r); });
   }
-  [[nodiscard]] double cost_us() const override { return s_.head->has_cheap_stage() ? 30 : 2000; }
+  [[nodiscard]] double cost_us() const override { return head().has_cheap_stage() ? 30 : 2000; }
 
  private:
   // A missing encoding makes the fact provisional: compute() is called again.
@@ -45,15 +45,15 @@ class Headed final : public Signal {
     if (text.empty()) return {};
     thread_local embed::HeadScore score;
     bool cheap = false;
-    if (s_.head->has_cheap_stage()) {
-      if (!cheap_stage(reading, text, score)) return {};
+    if (head().has_cheap_stage()) {
+      if (!s_.cheap.score(reading, s_.scope, text, score)) return {};
       cheap = true;
       if (score.confidence >= s_.unsure_below || !s_.encoder) return fact_of(score);
     }
     const Encoding* e = reading.encoding({*s_.encoder, s_.scope});
     if (e == nullptr) return {};
     if (e->state == Encoding::State::kReady) {
-      s_.head->refine(e->values, score);
+      head().refine(e->values, score);
       return fact_of(score);
     }
     if (cheap && s_.when_late == WhenLate::kCheap) return fact_of(score);
@@ -62,21 +62,7 @@ class Headed final : public Signal {
     return unknown;
   }
 
-  bool cheap_stage(Reading& reading, std::string_view text, embed::HeadScore& score) const {
-    thread_local embed::Grams grams;
-    embed::CheapInput input;
-    if (s_.fixed) {
-      const Encoding* e = reading.encoding({*s_.fixed, s_.scope});
-      if (e == nullptr || e->state != Encoding::State::kReady) return false;
-      input.static_embedding = e->values;
-    }
-    if (s_.head->uses_grams()) {
-      grams.read(text);
-      input.grams = &grams;
-    }
-    s_.head->cheap(input, score);
-    return true;
-  }
+  [[nodiscard]] const embed::TextHead& head() const { return *s_.cheap.head; }
 
   [[nodiscard]] Fact fact_of(const embed::HeadScore& score) const {
     if (score.confidence < s_.min_confidence) return {};
@@ -86,9 +72,9 @@ class Headed final : public Signal {
       p += passes_[i] ? static_cast<double>(score.probabilities[i]) : 0.0;
     const bool all = std::all_of(passes_.begin(), passes_.end(), [](bool b) { return b; });
     const bool in = passes_[score.best];
-    const double confidence = all || s_.head->multilabel() ? score.confidence : in ? p : 1 - p;
+    const double confidence = all || head().multilabel() ? score.confidence : in ? p : 1 - p;
     return {plugin::truth(in), static_cast<float>(std::clamp(confidence, 0.0, 1.0)),
-            score.confidence, plugin::label(s_.head->labels()[score.best])};
+            score.confidence, plugin::label(head().labels()[score.best])};
   }
 
   Setup s_;
@@ -121,6 +107,52 @@ Result<Head> load(const Options& o, std::string_view builtin, const std::string&
 
 }  // namespace
 
+bool CheapStage::score(Reading& reading, chat::Scope scope, std::string_view text,
+                       embed::HeadScore& out) const {
+  thread_local embed::Grams grams;
+  embed::CheapInput input;
+  if (fixed) {
+    const Encoding* e = reading.encoding({*fixed, scope});
+    if (e == nullptr || e->state != Encoding::State::kReady) return false;
+    input.static_embedding = e->values;
+  }
+  if (head->uses_grams()) {
+    grams.read(text);
+    input.grams = &grams;
+  }
+  head->cheap(input, out);
+  return true;
+}
+
+std::optional<YesNo> YesNo::make(const base::Doc& node, BuildContext& ctx, std::string_view builtin,
+                                 std::string_view positive) {
+  YesNo out;
+  out.stage_.fixed = ctx.encoder("static_embedding", node.mark());
+  if (!out.stage_.fixed) return std::nullopt;
+  auto head = embed::builtin_head(
+      builtin, {.static_hash = ctx.encoder(*out.stage_.fixed).content_hash(), .encoder_hash = {}});
+  if (!head) {
+    ctx.diag().error(node.mark(), head.error().message);
+    return std::nullopt;
+  }
+  const auto labels = (*head)->labels();
+  const auto at = std::find(labels.begin(), labels.end(), positive);
+  SWY_ASSERT(labels.size() == 2 && at != labels.end());  // a test holds the built-in heads to it
+  out.positive_ = static_cast<std::uint32_t>(at - labels.begin());
+  out.stage_.head = std::move(*head);
+  if (!out.stage_.head->uses_static()) out.stage_.fixed.reset();
+  return out;
+}
+
+std::optional<double> YesNo::probability(Reading& reading, chat::Scope scope) const {
+  const std::string_view text = reading.text(scope);
+  thread_local embed::HeadScore score;
+  if (text.empty() || !stage_.score(reading, scope, text, score)) return std::nullopt;
+  // Of two labels the confidence in one says that in the other.
+  const auto p = std::clamp(static_cast<double>(score.confidence), 0.0, 1.0);
+  return score.best == positive_ ? p : 1 - p;
+}
+
 void Options::bind(base::OptionBinder& b) {
   b.field("head", head, "file made by `switchyard train signal`");
   b.field("encoder", encoder, "name of the encoder of the second stage; empty: cheap stage only");
@@ -147,9 +179,9 @@ std::unique_ptr<Signal> make(const base::Doc& node, BuildContext& ctx, std::stri
   s.scope = *scope;
   s.when_late = *late;
   embed::HeadInputs given;
-  s.fixed = ctx.encoder("static_embedding", node.mark());
-  if (!s.fixed) return nullptr;
-  given.static_hash = ctx.encoder(*s.fixed).content_hash();
+  s.cheap.fixed = ctx.encoder("static_embedding", node.mark());
+  if (!s.cheap.fixed) return nullptr;
+  given.static_hash = ctx.encoder(*s.cheap.fixed).content_hash();
   if (!o.encoder.empty()) {
     s.encoder = ctx.encoder(o.encoder, plugin::mark_of(node, "encoder"));
     if (!s.encoder) return nullptr;
@@ -160,18 +192,18 @@ std::unique_ptr<Signal> make(const base::Doc& node, BuildContext& ctx, std::stri
     ctx.diag().error(plugin::mark_of(node, "head"), head.error().message);
     return nullptr;
   }
-  s.head = std::move(*head);
-  if (!s.head->uses_static()) s.fixed.reset();
-  if (s.encoder && !s.head->has_encoder_stage()) {
+  s.cheap.head = std::move(*head);
+  if (!s.cheap.head->uses_static()) s.cheap.fixed.reset();
+  if (s.encoder && !s.cheap.head->has_encoder_stage()) {
     ctx.diag().warning(plugin::mark_of(node, "encoder"),
                        "the head was trained without an encoder: it will never be asked");
     s.encoder.reset();
   }
   s.unsure_below =
-      o.unsure_below >= 0 ? static_cast<float>(o.unsure_below) : s.head->unsure_below();
+      o.unsure_below >= 0 ? static_cast<float>(o.unsure_below) : s.cheap.head->unsure_below();
   s.min_confidence =
-      o.min_confidence >= 0 ? static_cast<float>(o.min_confidence) : s.head->abstain_below();
-  auto passes = passing(ctx, node, o.any, *s.head);
+      o.min_confidence >= 0 ? static_cast<float>(o.min_confidence) : s.cheap.head->abstain_below();
+  auto passes = passing(ctx, node, o.any, *s.cheap.head);
   if (!passes) return nullptr;
   return std::make_unique<Headed>(std::move(s), std::move(*passes));
 }

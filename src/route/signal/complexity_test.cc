@@ -9,7 +9,7 @@ Fact ask(std::string_view yaml, Asked& asked) {
   PluginLab lab;
   const auto signal = lab.make_signal(yaml);
   EXPECT_TRUE(signal) << lab.errors();
-  return PluginLab::ask(*signal, asked);
+  return lab.ask_encoded(*signal, asked);
 }
 
 [[maybe_unused]] Fact ask(std::string_view yaml, std::string_view text) {
@@ -23,7 +23,7 @@ Fact ask(std::string_view yaml, Asked& asked) {
   return lab.errors();
 }
 
-double value(std::string_view text) { return ask("{ type: complexity }", text).value; }
+double value(std::string_view text) { return ask("{ type: complexity, by: counted }", text).value; }
 
 TEST(ComplexitySignal, GrowsWithWhatCanBeCounted) {
   const double greeting = value("Hello, how are you?");
@@ -34,13 +34,27 @@ TEST(ComplexitySignal, GrowsWithWhatCanBeCounted) {
       "must not use the master theorem; make sure that you cover all edge cases.");
   EXPECT_LT(greeting, question + 1e-9);
   EXPECT_LT(question, hard);
-  EXPECT_EQ(ask("{ type: complexity }", "Hello, how are you?").label.view(), "easy");
+  EXPECT_EQ(ask("{ type: complexity, by: counted }", "Hello, how are you?").label.view(), "easy");
   EXPECT_GT(hard, 0.65);
 }
 
+TEST(ComplexitySignal, WhatIsLearnedTellsWordProblemsFromCompetitions) {
+  const Fact easy = ask("{ type: complexity }",
+                        "Tom has 3 boxes with 12 apples each. He eats 4. How many are left?");
+  const Fact hard = ask("{ type: complexity }",
+                        "Let $f$ be holomorphic on the unit disc with $|f(z)|<1$. Compute the "
+                        "supremum of $|f^{(3)}(0)|$ over all such $f$ with $f(0)=\\frac{1}{2}$.");
+  EXPECT_EQ(easy.label.view(), "easy");
+  EXPECT_LT(easy.value + 0.2, hard.value);
+  EXPECT_FLOAT_EQ(easy.confidence, static_cast<float>(1 - easy.value));
+  EXPECT_EQ(ask("{ type: complexity, min_confidence: 0.9999 }", "Sort it.").truth, Truth::kUnknown);
+  EXPECT_NE(error("{ type: complexity, code: 1 }").find("by: counted"), std::string::npos);
+}
+
 TEST(ComplexitySignal, EveryWeightIsAnOption) {
-  EXPECT_NEAR(ask("{ type: complexity, offset: 0, length: 0, questions: 0 }", "Hello").value, 0.5,
-              0.05);
+  EXPECT_NEAR(
+      ask("{ type: complexity, by: counted, offset: 0, length: 0, questions: 0 }", "Hello").value,
+      0.5, 0.05);
   EXPECT_NE(error("{ type: complexity, easy: 0.9, hard: 0.1 }").find("must not be below easy"),
             std::string::npos);
   EXPECT_EQ(ask("{ type: complexity }", "").truth, Truth::kUnknown);

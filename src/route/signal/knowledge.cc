@@ -1,9 +1,11 @@
 // knowledge: the label that a knowledge base gives a text, by its nearest entries.
 //
 // What: the base is a file of JSON lines {"text": ..., "label": ...}. The `neighbours` nearest
-// entries vote, each with its cosine; label = the winner, value = the cosine of its nearest entry,
-// confidence = its share of the votes. True when the cosine reaches the threshold and the label is
-// one of `any`; a text further away belongs to no label and is false. Unknown: no text, or an
+// entries vote, each with its cosine; label = the winner, value = the cosine of its nearest entry.
+// True when the cosine reaches the threshold and the label is one of `any`; a text further away
+// belongs to no label and is false. Confidence: P(the base knows it), by the logistic curve through
+// the threshold, times the share of `any` among the votes; of a "false" its complement. Threshold
+// and slope were fitted for the static embedding (docs/guide/signals.md). Unknown: no text, or an
 // encoding not ready in time. Cost: one encoding and a dot product an entry (20,000 entries at
 // most). When it loses: labels that differ in one word of long texts; noisy entries with one
 // neighbour. Source: k nearest neighbours (Cover and Hart 1967); knowledge-base signal of vLLM
@@ -23,7 +25,8 @@ struct Options {
   std::string file;
   std::string encoder = "static_embedding";
   std::int64_t neighbours = 5;
-  double threshold = 0.5;
+  double threshold = 0.75;
+  double slope = 19;
   std::vector<std::string> any;
   std::string scope = "last_user";
   void bind(base::OptionBinder& b) {
@@ -31,6 +34,7 @@ struct Options {
     b.field("encoder", encoder, "name of an encoder");
     b.field("neighbours", neighbours, {1, 100}, "entries that vote");
     b.field("threshold", threshold, {-1, 1}, "cosine below which no label is given");
+    b.field("slope", slope, {0.1, 1000}, "of the confidence around the threshold");
     b.field("any", any, "labels that make it true; empty: every label");
     b.field("scope", scope, plugin::kScopeHelp);
   }
@@ -81,12 +85,20 @@ class Knowledge final : public Signal {
     for (std::size_t i = k; i-- > 0;) {
       if (entries_.all()[order[i]].group == winner) nearest = all[order[i]];
     }
-    const float share = sum > 0 ? votes[winner] / sum : 0;
+    double share = o_.any.empty() ? 1 : 0;
+    for (std::size_t g = 0; !o_.any.empty() && sum > 0 && g < votes.size(); ++g) {
+      share += wanted(entries_.groups()[g]) ? static_cast<double>(votes[g] / sum) : 0;
+    }
     const std::string& label = entries_.groups()[winner];
-    if (nearest < o_.threshold) return {Truth::kFalse, 1, nearest, {}};
-    const bool in =
-        o_.any.empty() || std::find(o_.any.begin(), o_.any.end(), label) != o_.any.end();
-    return {plugin::truth(in), share, nearest, plugin::label(label)};
+    const bool known = nearest >= o_.threshold;
+    const bool holds = known && wanted(label);
+    const double p = share * semantic::match_probability(nearest, o_.threshold, o_.slope);
+    return {plugin::truth(holds), static_cast<float>(holds ? p : 1 - p), nearest,
+            known ? plugin::label(label) : ShortText()};
+  }
+
+  [[nodiscard]] bool wanted(const std::string& label) const {
+    return o_.any.empty() || std::find(o_.any.begin(), o_.any.end(), label) != o_.any.end();
   }
 
   Options o_;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <filesystem>
 #include <fstream>
 
@@ -30,11 +32,22 @@ TEST(KnowledgeSignal, ATextFarFromEveryEntryHasNoLabel) {
   EXPECT_TRUE(f.label.view().empty());
 }
 
-TEST(KnowledgeSignal, ConfidenceIsTheShareOfVotes) {
+TEST(KnowledgeSignal, ConfidenceIsThatOfItsTruth) {
   PluginLab lab;
-  const auto s = lab.make_signal(std::string(kBase) + ", neighbours: 1, threshold: 0 }");
+  const auto s = lab.make_signal(std::string(kBase) + ", neighbours: 1 }");
   ASSERT_TRUE(s) << lab.errors();
-  EXPECT_FLOAT_EQ(lab.ask_encoded(*s, "where is my invoice").confidence, 1.0F);
+  const Fact near = lab.ask_encoded(*s, "where is my invoice");
+  EXPECT_EQ(near.truth, Truth::kTrue);
+  EXPECT_NEAR(near.confidence, 1 / (1 + std::exp(-19 * (near.value - 0.75))), 1e-5);
+  const Fact far = lab.ask_encoded(*s, "prove that there are infinitely many primes");
+  EXPECT_EQ(far.truth, Truth::kFalse);
+  EXPECT_GT(far.confidence, 0.9F);
+  const auto others =
+      lab.make_signal(std::string(kBase) + ", neighbours: 1, any: [account], threshold: 0 }");
+  ASSERT_TRUE(others) << lab.errors();
+  const Fact f = lab.ask_encoded(*others, "where is my invoice");
+  EXPECT_EQ(f.truth, Truth::kFalse);
+  EXPECT_FLOAT_EQ(f.confidence, 1.0F) << "no vote is for an account";
 }
 
 TEST(KnowledgeSignal, RefusesAMissingOrDamagedFileWithItsPlace) {

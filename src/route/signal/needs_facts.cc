@@ -2,48 +2,59 @@
 // transforming, calculating or chatting. The first stage of a fact-checking pipeline: answers to
 // what is false here need not be checked.
 //
-// What: P(facts) by a logistic model over cue groups (src/text/cues.h), moved to the expected share
-// `prior`; true from `threshold` on; value = the probability; label = facts or none. Unknown: no
-// text in scope. Cost: the cue pass is shared by all cue signals of a scope. When it loses:
-// questions about a text that is given with them (the facts are there already). Source: the gate of
-// HaluGate (vLLM Semantic Router) asks the same; the model here is our own. Test:
-// needs_facts_test.cc.
-#include "route/detail/judged.h"
+// What: P(facts) by the built-in head `facts` (models/README.md: its data), its odds moved from the
+// share of such requests in the head's calibration to the expected share `prior`; true from
+// `threshold` on; value = the probability; label = facts or none. Unknown: no text in scope, or a
+// probability nearer to even than `min_confidence`. Cost: as the cheap stage of `task`; the static
+// embedding is shared. When it loses: questions about a text that is given with them (the facts are
+// there already); other languages than English. Source: the gate of HaluGate (vLLM Semantic Router)
+// asks the same; the model here is our own. Test: needs_facts_test.cc.
+#include "route/detail/headed.h"
 
 namespace swy::route {
 namespace {
 
-constexpr auto kTask = text::CueTask::kNeedsFacts;
+constexpr double kLearnedShare = 0.36;  // of `facts` among the rows that calibrated the head
 
 struct Options {
   double threshold = 0.5;
-  double prior = 0.5;
+  double prior = kLearnedShare;
+  double min_confidence = 0.5;
   std::string scope = "last_user";
   void bind(base::OptionBinder& b) {
     b.field("threshold", threshold, {0.01, 0.99}, "probability from which the fact is true");
     b.field("prior", prior, {0.001, 0.999}, "share of requests that are expected to be so");
+    b.field("min_confidence", min_confidence, {0, 1}, "a less certain answer is unknown");
     b.field("scope", scope, plugin::kScopeHelp);
   }
 };
 
 class NeedsFacts final : public Signal {
  public:
-  NeedsFacts(Options options, chat::Scope scope, std::uint32_t wanted)
-      : o_(std::move(options)), scope_(scope), wanted_(wanted) {}
+  NeedsFacts(Options options, chat::Scope scope, headed::YesNo head)
+      : o_(std::move(options)),
+        scope_(scope),
+        head_(std::move(head)),
+        odds_(o_.prior / (1 - o_.prior) * (1 - kLearnedShare) / kLearnedShare) {}
   void compute(std::span<Reading* const> readings, std::span<Fact> facts) const override {
     plugin::each(readings, facts, [this](Reading& r) -> Fact {
-      if (r.text(scope_).empty()) return {};
-      text::CueJudgement j = text::judge(kTask, r.cues(scope_));
-      text::expect(j, kTask, static_cast<float>(1 - o_.prior));
-      return plugin::judged(kTask, j, wanted_, o_.threshold);
+      const auto learned = head_.probability(r, scope_);
+      if (!learned) return {};
+      const double p = *learned * odds_ / (*learned * odds_ + 1 - *learned);
+      const bool holds = p >= o_.threshold;
+      const double confidence = holds ? p : 1 - p;
+      if (std::max(p, 1 - p) < o_.min_confidence) return {};
+      return {plugin::truth(holds), static_cast<float>(confidence), p,
+              plugin::label(holds ? "facts" : "none")};
     });
   }
-  [[nodiscard]] double cost_us() const override { return 12; }
+  [[nodiscard]] double cost_us() const override { return 15; }
 
  private:
   Options o_;
   chat::Scope scope_;
-  std::uint32_t wanted_;
+  headed::YesNo head_;
+  double odds_;
 };
 
 }  // namespace
@@ -52,9 +63,9 @@ std::unique_ptr<Signal> make_needs_facts(const base::Doc& node, BuildContext& ct
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   const auto scope = plugin::choose(ctx, node, "scope", o.scope, plugin::kScopes);
-  const std::uint32_t wanted = plugin::classes_of(ctx, node, kTask, {});
-  if (!scope || wanted == 0) return nullptr;
-  return std::make_unique<NeedsFacts>(std::move(o), *scope, wanted);
+  auto head = headed::YesNo::make(node, ctx, "facts", "facts");
+  if (!scope || !head) return nullptr;
+  return std::make_unique<NeedsFacts>(std::move(o), *scope, std::move(*head));
 }
 
 }  // namespace swy::route

@@ -1,13 +1,16 @@
 // preference: which of the described routes does the text ask for?
 //
 // What: routes are data: a name and a description in plain words each. label = the route whose
-// description lies nearest; value = its cosine; confidence = its share in a softmax over all
-// routes, with `temperature` in cosines. True when the cosine reaches the threshold; otherwise the
-// text asks for none of them, label "other". Unknown: no text, or an encoding not ready in time.
-// Cost: one encoding and a dot product a description. When it loses: descriptions that overlap;
-// texts much longer than a description. A language model that reads the descriptions does better
-// and costs a thousand times as much. Source: variant of Arch-Router (paper 109): its route
-// policies as data, with an encoder in the place of its 1.5 B model. Test: preference_test.cc.
+// description lies nearest; value = its cosine. True when the cosine reaches the threshold and the
+// route is one of `any`; below the threshold the text asks for none of them, label "other".
+// Confidence: P(a route is meant), by the logistic curve through the threshold, times the share of
+// `any` in a softmax over all routes with `temperature` in cosines; of a "false" its complement.
+// Threshold and slope were fitted for the static embedding (docs/guide/signals.md). Unknown: no
+// text, or an encoding not ready in time. Cost: one encoding and a dot product a description. When
+// it loses: descriptions that overlap; texts much longer than a description. A language model that
+// reads the descriptions does better and costs a thousand times as much. Source: variant of
+// Arch-Router (paper 109): its route policies as data, with an encoder in the place of its 1.5 B
+// model. Test: preference_test.cc.
 #include <algorithm>
 #include <cmath>
 
@@ -19,7 +22,8 @@ namespace {
 struct Options {
   const base::Doc* routes = nullptr;
   std::string encoder = "static_embedding";
-  double threshold = 0.2;
+  double threshold = 0.5;
+  double slope = 12;
   double temperature = 0.05;
   std::vector<std::string> any;
   std::string scope = "last_user";
@@ -27,7 +31,8 @@ struct Options {
     b.node("routes", routes, "map of name: description (or several descriptions); required");
     b.field("encoder", encoder, "name of an encoder");
     b.field("threshold", threshold, {-1, 1}, "cosine below which no route is meant");
-    b.field("temperature", temperature, {0.001, 10}, "of the confidence; in cosines");
+    b.field("slope", slope, {0.1, 1000}, "of the confidence around the threshold");
+    b.field("temperature", temperature, {0.001, 10}, "of the routes' shares; in cosines");
     b.field("any", any, "routes that make it true; empty: every route");
     b.field("scope", scope, plugin::kScopeHelp);
   }
@@ -57,12 +62,22 @@ class Preference final : public Signal {
       b = std::max(b, all[i]);
     }
     const auto top = std::max_element(best.begin(), best.end());
-    double sum = 0;
-    for (const float s : best) sum += std::exp((s - *top) / o_.temperature);
+    double sum = 0, asked = 0;
+    for (std::size_t g = 0; g < best.size(); ++g) {
+      const double share = std::exp((best[g] - *top) / o_.temperature);
+      sum += share;
+      asked += wanted(routes_.groups()[g]) ? share : 0;
+    }
     const std::string& name = routes_.groups()[static_cast<std::size_t>(top - best.begin())];
-    if (*top < o_.threshold) return {Truth::kFalse, 1, *top, plugin::label("other")};
-    const bool in = o_.any.empty() || std::find(o_.any.begin(), o_.any.end(), name) != o_.any.end();
-    return {plugin::truth(in), static_cast<float>(1 / sum), *top, plugin::label(name)};
+    const bool meant = *top >= o_.threshold;
+    const bool holds = meant && wanted(name);
+    const double p = semantic::match_probability(*top, o_.threshold, o_.slope) * asked / sum;
+    return {plugin::truth(holds), static_cast<float>(holds ? p : 1 - p), *top,
+            plugin::label(meant ? std::string_view(name) : "other")};
+  }
+
+  [[nodiscard]] bool wanted(const std::string& route) const {
+    return o_.any.empty() || std::find(o_.any.begin(), o_.any.end(), route) != o_.any.end();
   }
 
   Options o_;

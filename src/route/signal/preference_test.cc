@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "route/testing/plugin_lab.h"
 
 namespace swy::route::testing {
@@ -18,8 +20,7 @@ TEST(PreferenceSignal, FindsTheRouteWhoseDescriptionFits) {
   EXPECT_EQ(lab.ask_encoded(*s, "explain this program code to me").label.view(), "coding");
   const Fact meal = lab.ask_encoded(*s, "what meals can I cook with these ingredients?");
   EXPECT_EQ(meal.label.view(), "cooking");
-  EXPECT_GT(meal.confidence, 1.0F / 3);
-  EXPECT_LE(meal.confidence, 1.0F);
+  EXPECT_NEAR(meal.confidence, 1 / (1 + std::exp(-12 * (meal.value - 0.5))), 1e-5);
 }
 
 TEST(PreferenceSignal, IsOtherWhenNoDescriptionIsNear) {
@@ -30,13 +31,17 @@ TEST(PreferenceSignal, IsOtherWhenNoDescriptionIsNear) {
   const Fact f = lab.ask_encoded(*s, "who won the football match yesterday?");
   EXPECT_EQ(f.truth, Truth::kFalse);
   EXPECT_EQ(f.label.view(), "other");
+  EXPECT_NEAR(f.confidence, 1 - 1 / (1 + std::exp(-12 * (f.value - 0.9))), 1e-5)
+      << "surer the further away it is";
 }
 
 TEST(PreferenceSignal, IsTrueForTheRoutesAskedFor) {
   PluginLab lab;
   const auto s = lab.make_signal(fmt::format("{{ type: preference, any: [coding], {} }}", kRoutes));
   ASSERT_TRUE(s) << lab.errors();
-  EXPECT_EQ(lab.ask_encoded(*s, "flights and hotels for a holiday").truth, Truth::kFalse);
+  const Fact other = lab.ask_encoded(*s, "flights and hotels for a holiday");
+  EXPECT_EQ(other.truth, Truth::kFalse);
+  EXPECT_GT(other.confidence, 0.9F) << "hardly a share of it is coding";
   EXPECT_EQ(lab.ask_encoded(*s, "repair my program code").truth, Truth::kTrue);
 }
 

@@ -19,7 +19,7 @@ namespace {
 struct Options {
   const base::Doc* examples = nullptr;
   std::string encoder = "static_embedding";
-  double threshold = 0.6;
+  double threshold = 0.7;
   double slope = 12;
   std::int64_t top = 1;
   std::string scope = "last_user";

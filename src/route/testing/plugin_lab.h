@@ -164,15 +164,19 @@ class PluginLab final : public BuildContext {
     for (;;) {
       Fact fact;
       signal.compute({&reading, 1}, {&fact, 1});
-      const auto wanted = reading->wanted();
-      if (wanted.empty()) return fact;
-      for (const EncodingKey key : wanted) {
-        std::vector<float> values(encoders_[key.encoder].second->dims());
-        const std::string_view text = reading->text(key.scope);
-        const bool ok = encoders_[key.encoder].second->encode({&text, 1}, values).has_value();
-        reading->provide(key, ok ? Encoding::State::kReady : Encoding::State::kFailed, values);
-      }
+      if (!encode_wanted(*reading)) return fact;
     }
+  }
+  // False: nothing was wanted.
+  bool encode_wanted(Reading& reading) const {
+    const auto wanted = reading.wanted();
+    for (const EncodingKey key : wanted) {
+      std::vector<float> values(encoders_[key.encoder].second->dims());
+      const std::string_view text = reading.text(key.scope);
+      const bool ok = encoders_[key.encoder].second->encode({&text, 1}, values).has_value();
+      reading.provide(key, ok ? Encoding::State::kReady : Encoding::State::kFailed, values);
+    }
+    return !wanted.empty();
   }
   Fact ask_encoded(const Signal& signal, std::string_view user_text) const {
     Asked asked(user_text);

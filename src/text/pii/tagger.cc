@@ -277,7 +277,7 @@ float PiiModel::lead(const Scores& e, std::size_t y) {
 }
 
 float PiiModel::confidence(float margin) const {
-  return 1 / (1 + std::exp(-(slope_ * margin + offset_)));
+  return 1 / (1 + std::exp(-(slope_ * std::log1p(std::max(margin, 0.0F)) + offset_)));
 }
 
 }  // namespace swy::text
