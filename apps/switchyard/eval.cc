@@ -9,7 +9,7 @@
 #include "cli.h"
 #include "eval/evaluate.h"
 #include "eval/print.h"
-#include "switchyard/registry.h"
+#include "flow/builtin.h"
 
 namespace swy::app {
 namespace {
@@ -23,7 +23,7 @@ struct Options {
 int evaluate(Options o) {
   o.eval.pool.by_part = o.split == "part";
   if (o.eval.routers.empty()) o.eval.routers = {"knn"};
-  const auto report = eval::evaluate(o.eval, route::builtin_registry());
+  const auto report = eval::evaluate(o.eval, flow::builtin_registry());
   if (!report) {
     const ErrorCode code = report.error().code;
     const bool usage = code == ErrorCode::kInvalidArgument || code == ErrorCode::kParse ||

@@ -265,6 +265,7 @@ Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Re
                               "with --models",
                               pool.models()));
     case RouterSpec::Kind::kPlugin:
+    case RouterSpec::Kind::kStrategy:
     case RouterSpec::Kind::kConfig:
       break;
   }

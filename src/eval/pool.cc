@@ -253,7 +253,9 @@ Result<Pool> load_pool(const PoolOptions& options) {
   if (options.data.empty())
     return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
   SWY_TRY(const auto all, record::load_outcomes(options.data));
-  return make_pool(all, options);
+  SWY_TRY(Pool pool, make_pool(all, options));
+  pool.data = options.data;
+  return pool;
 }
 
 }  // namespace swy::eval

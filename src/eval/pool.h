@@ -35,6 +35,7 @@ struct Pool {
   std::vector<double> quality;     // row * models + model
   std::vector<double> cost;        // the same in USD; NaN everywhere when not priced
   bool priced = false;             // every model has costs
+  std::vector<std::string> data;   // the files it came from, for answers beside them
   std::vector<std::string> notes;  // what was left out or filled in, and why
 
   [[nodiscard]] std::size_t models() const { return table.models().size(); }

@@ -8,189 +8,23 @@
 // Cards get the price per token that explains the costs of the train part best (least squares on
 // tokens in and out); what a choice costs in the evaluation is the cost recorded for that question.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 
-#include "base/hash.h"
-#include "base/json.h"
 #include "base/terminal.h"
+#include "eval/asked.h"
+#include "eval/flowed.h"
 #include "eval/line.h"
+#include "eval/pool_config.h"
 #include "route/describe.h"
 #include "route/plan.h"
 #include "switchyard/env.h"
 
 namespace swy::eval {
 namespace {
-
-// A directory that is gone with this object.
-class TempDir {
- public:
-  static Result<TempDir> make() {
-    std::error_code error;
-    std::string path =
-        (std::filesystem::temp_directory_path(error) / "switchyard-eval-XXXXXX").string();
-    if (error || mkdtemp(path.data()) == nullptr) {
-      return fail(ErrorCode::kIo,
-                  fmt::format("cannot make a temporary directory {}; set TMPDIR", path));
-    }
-    return TempDir(std::move(path));
-  }
-  TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TempDir& operator=(TempDir&&) = delete;
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;  // what cannot be removed is the system's to clean
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  explicit TempDir(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
-// ---- the configuration of a pool
-// -------------------------------------------------------------------------------------
-
-void write_known(base::JsonWriter& w, std::string_view name, float value) {
-  if (!std::isnan(value)) w.field(name, static_cast<double>(value));
-}
-
-Status write_train(const Pool& pool, const std::string& path) {
-  std::ofstream file(path, std::ios::binary);
-  std::string line;
-  for (const std::size_t row : pool.train) {
-    const record::OutcomeRow r = pool.table.row(row);
-    line.clear();
-    base::JsonWriter w(line);
-    w.begin_object()
-        .field("id", r.id)
-        .field("dataset", r.dataset)
-        .field("domain", r.domain)
-        .field("prompt", r.prompt);
-    w.key("models").begin_object();
-    for (std::size_t m = 0; m < pool.models(); ++m) {
-      const record::Cell& c = pool.table.cell(row, m);
-      w.key(pool.table.models()[m]).begin_object();
-      write_known(w, "score", c.quality);
-      write_known(w, "tokens_in", c.tokens_in);
-      write_known(w, "tokens_out", c.tokens_out);
-      write_known(w, "cost", c.cost_usd);
-      write_known(w, "latency", c.latency_s);
-      w.end_object();
-    }
-    w.end_object().end_object();
-    line += '\n';
-    file << line;
-  }
-  file.close();
-  if (!file) return fail(ErrorCode::kIo, fmt::format("cannot write {}", path));
-  return {};
-}
-
-// USD per million tokens that explain the recorded costs; unknown without costs or tokens.
-Price fit_price(const Pool& pool, std::size_t model) {
-  double ii = 0;
-  double io = 0;
-  double oo = 0;
-  double ic = 0;
-  double oc = 0;
-  double cost = 0;
-  double tokens = 0;
-  for (const std::size_t row : pool.train) {
-    const record::Cell& c = pool.table.cell(row, model);
-    if (std::isnan(c.cost_usd) || std::isnan(c.tokens_in) || std::isnan(c.tokens_out)) continue;
-    const auto in = static_cast<double>(c.tokens_in);
-    const auto out = static_cast<double>(c.tokens_out);
-    const double micro = 1e6 * static_cast<double>(c.cost_usd);
-    ii += in * in;
-    io += in * out;
-    oo += out * out;
-    ic += in * micro;
-    oc += out * micro;
-    cost += micro;
-    tokens += in + out;
-  }
-  if (tokens == 0) return {};
-  Price price;
-  const double det = ii * oo - io * io;
-  price.input = (ic * oo - oc * io) / det;
-  price.output = (oc * ii - ic * io) / det;
-  // Tokens that hardly vary against each other, or a bill that tokens do not explain: one price for
-  // both.
-  const bool sound = det > 1e-9 * ii * oo && price.input >= 0 && price.output >= 0;
-  if (!sound) price.input = price.output = cost / tokens;
-  return price;
-}
-
-std::string yaml_text(std::string_view text) {
-  std::string out;
-  base::append_json_string(out, text);
-  return out;
-}
-
-std::string models_yaml(const Pool& pool) {
-  std::string yaml = "models:\n";
-  for (std::size_t m = 0; m < pool.models(); ++m) {
-    yaml += fmt::format(
-        "  - {{ name: {}, context: 1000000000, quality: {{ default: {:.9g} }}, "
-        "capabilities: [tools, vision, audio, files, json_object, json_schema, logprobs, "
-        "reasoning]",
-        yaml_text(pool.table.models()[m]), std::clamp(train_mean(pool, m, pool.quality), 0.0, 1.0));
-    const Price price = fit_price(pool, m);
-    if (price.known())
-      yaml +=
-          fmt::format(", price: {{ input: {:.9g}, output: {:.9g} }}", price.input, price.output);
-    yaml += " }\n";
-  }
-  return yaml;
-}
-
-std::string node_yaml(std::string_view type, const RouterSpec::Options& options) {
-  std::string out = fmt::format("{{ type: {}", type);
-  for (const auto& [key, value] : options) out += fmt::format(", {}: {}", key, value);
-  return out + " }";
-}
-
-struct RouteYaml {
-  std::string name;
-  std::string estimator;
-  std::string policy;
-};
-
-std::string routes_yaml(const Pool& pool, const std::vector<RouteYaml>& routes) {
-  std::string models;
-  for (const std::string& m : pool.table.models())
-    models += (models.empty() ? "" : ", ") + yaml_text(m);
-  std::string yaml = "routes:\n";
-  for (const RouteYaml& r : routes) {
-    yaml += fmt::format("  {}:\n    - {{ models: [{}], estimator: {}, policy: {} }}\n", r.name,
-                        models, r.estimator, r.policy);
-  }
-  return yaml;
-}
-
-Result<std::shared_ptr<const route::Plan>> compile_text(const std::string& yaml,
-                                                        const std::string& directory,
-                                                        const route::Registry& registry,
-                                                        const std::string& what) {
-  base::Diagnostics diag(what);
-  const auto doc = base::parse_yaml(yaml, diag);
-  auto plan = doc ? route::compile(*doc, directory, registry, diag) : nullptr;
-  if (plan != nullptr) return plan;
-  for (const base::Diagnostic& d : diag.all()) {
-    if (d.level == base::Diagnostic::Level::kError)
-      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", what, d.message));
-  }
-  return fail(ErrorCode::kInvalidArgument, fmt::format("{}: cannot be made", what));
-}
 
 // An estimator with an option `table` learns from the train part unless the spec says otherwise.
 bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) {
@@ -206,44 +40,6 @@ bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) 
 
 // ---- asking
 // ----------------------------------------------------------------------------------------------------------
-
-// One test question as work. Keeps what the work views.
-class Asked {
- public:
-  void load(const Pool& pool, std::size_t row) {
-    const record::OutcomeRow r = pool.table.row(row);
-    request_.clear();
-    request_.parts.push_back({chat::PartKind::kText, r.prompt});
-    request_.messages.push_back({chat::Role::kUser, 0, 1, 0});
-    request_.tools.assign(r.tools, "tool");
-    work_ = route::Work{};
-    work_.id = base::hash64(r.id);
-    work_.request = &request_;
-    work_.exclude_row = r.id;
-    tokens_ = mean_tokens_in(pool, row);
-  }
-  void begin(const route::Plan& plan, route::Scratch& scratch) const {
-    scratch.begin(work_, plan.signals.size());
-    if (tokens_ > 0) scratch.reading.preset_tokens(tokens_);
-  }
-  [[nodiscard]] const route::Work& work() const { return work_; }
-
- private:
-  // What the providers counted, tool declarations included, which the table does not keep as text.
-  static std::int64_t mean_tokens_in(const Pool& pool, std::size_t row) {
-    double sum = 0;
-    double n = 0;
-    for (const record::Cell& c : pool.table.cells(row)) {
-      if (std::isnan(c.tokens_in)) continue;
-      sum += static_cast<double>(c.tokens_in);
-      n += 1;
-    }
-    return n > 0 ? std::llround(sum / n) : 0;
-  }
-  chat::Request request_;
-  route::Work work_;
-  std::int64_t tokens_ = 0;
-};
 
 // Everything a plan says of the test questions under one rule set.
 struct Answers {
@@ -382,8 +178,8 @@ Result<std::vector<Setting>> sweep(const Pool& pool, const RouterSpec& spec,
     options.insert(options.end(), knobs[k].options.begin(), knobs[k].options.end());
     routes.push_back({fmt::format("k{}", k), "price", node_yaml(spec.policy, options)});
   }
-  SWY_TRY(const auto plan,
-          compile_text(models_yaml(pool) + routes_yaml(pool, routes), ".", registry, spec.text));
+  SWY_TRY(const auto plan, compile_text(models_yaml(pool, pool.train) + routes_yaml(pool, routes),
+                                        ".", registry, spec.text));
   std::vector<Setting> settings(knobs.size());
   for (std::size_t k = 0; k < knobs.size(); ++k) {
     settings[k].knob = knobs[k].label;
@@ -427,13 +223,13 @@ Result<Line> plugin_line(const Pool& pool, RouterSpec spec, const route::Registr
   SWY_TRY(const TempDir temp, TempDir::make());
   RouterSpec::Options options = spec.options;
   if (learns_from_table(spec, registry)) {
-    SWY_DO(write_train(pool, temp.path() + "/train.jsonl"));
+    SWY_DO(write_train(pool, pool.train, temp.path() + "/train.jsonl"));
     options.emplace_back("table", "[train.jsonl]");
   }
   const bool swept = sweeps(spec);
   const std::string policy = swept ? "first" : node_yaml(spec.policy, spec.policy_options);
-  const std::string yaml =
-      models_yaml(pool) + routes_yaml(pool, {{"auto", node_yaml(spec.name, options), policy}});
+  const std::string yaml = models_yaml(pool, pool.train) +
+                           routes_yaml(pool, {{"auto", node_yaml(spec.name, options), policy}});
   SWY_TRY(const auto plan, compile_text(yaml, temp.path(), registry, spec.text));
   std::vector<std::size_t> model_of(pool.models());
   std::iota(model_of.begin(), model_of.end(),
@@ -493,6 +289,7 @@ Result<Line> config_line(const Pool& pool, const RouterSpec& spec,
   }
   SWY_TRY(const auto model_of, match_cards(pool, *plan, *rules));
   Line line{.name = spec.text, .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
+  if (has_flow(*rules)) return flow_line(pool, spec.text, *plan, *rules, model_of);
   const Answers answers = ask_all(pool, *plan, *rules, model_of, false);
   line.decide_us = answers.decide_us;
   line.refused = static_cast<double>(answers.refused) / static_cast<double>(pool.test.size());
@@ -508,6 +305,7 @@ Result<Line> config_line(const Pool& pool, const RouterSpec& spec,
 
 Result<Line> routed_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry,
                          std::size_t points) {
+  if (spec.kind == RouterSpec::Kind::kStrategy) return flow_line(pool, spec, registry, points);
   if (spec.kind == RouterSpec::Kind::kConfig) return config_line(pool, spec, registry);
   return plugin_line(pool, spec, registry, points);
 }

@@ -1,0 +1,219 @@
+// cascade: one model after another, until an answer is good enough.
+//
+// Rule: after each answer, score = probability that the best answer heard so far is right
+// (posthoc.h: agreement with the earlier ones, form, lengths, beliefs); it stands when
+// score > threshold of that stage; below `abstain` nothing is answered; else the next model is
+// asked. The last model's answer stands as it is (`last: best`: the best of all heard). With
+// `table` the score is fitted on past answers and the thresholds are searched there: `budget` for
+// most quality at a mean cost, `keep` for least cost at a share of the last model's quality
+// (thresholds.h). Thresholds are searched on scores that did not learn from the same question.
+// Right because P(right) is what the price of another call has to be weighed against; a threshold
+// per stage is optimal where scores are calibrated and later stages do not depend on the score.
+// Cost: one logistic per stage asked. Loses when the score is bad: with a judge that errs in more
+// than about 20 % of cases a cascade is worse than its parts (section 6, pitfall 5), when the cheap
+// call is not much cheaper, and where escalating is wrong (the last model is not always better,
+// pitfall 6). Papers: FrugalGPT (arXiv 2305.05176; deviations: a logistic over agreement and
+// form in place of DistilBERT on texts, exact search in place of Nelder-Mead, one scorer per set of
+// answers); early abstention (arXiv 2502.09054) and Gatekeeper-style confidence: variants of, their
+// bodies were not read. Tests: cascade_test.cc.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "flow/plugin.h"
+#include "flow/thresholds.h"
+
+namespace swy::flow {
+namespace {
+
+using route::Episode;
+using route::Step;
+
+constexpr double kUnset = route::kUnknownNumber;
+
+struct Options {
+  std::string order = "cost";
+  double threshold = kUnset;
+  base::NumberMap thresholds;
+  double abstain = kUnset;
+  std::string last = "own";
+  std::string form = "auto";
+  std::vector<std::string> table;
+  bool beliefs = false;
+  double budget = kUnset;
+  double keep = kUnset;
+  double sure = 1;
+
+  void bind(base::OptionBinder& b) {
+    b.field("order", order, "cost: cheapest first; listed: as the rule lists its models");
+    b.field("threshold", threshold, {0, 1}, "score above which an answer stands");
+    b.field("thresholds", thresholds, "the same by model, where they differ");
+    b.field("abstain", abstain, {0, 1}, "score below which nothing is answered");
+    b.field("last", last, "own: the last model's answer stands; best: the best of all heard");
+    b.field("form", form, "what is compared: auto, letter, number, text, json");
+    b.field("table", table, "outcome tables to learn from, with the answers beside them");
+    b.field("beliefs", beliefs,
+            "ask the rule's estimator about every question of the tables, so that the score "
+            "learns what its beliefs are worth");
+    b.field("budget", budget, {0, 1e6}, "learn thresholds: mean USD a question");
+    b.field("keep", keep, {0, 2}, "learn thresholds: share of the last model's quality");
+    b.field("sure", sure, {0, 5}, "standard errors by which `keep` is held on the tables");
+  }
+};
+
+class Cascade final : public route::Strategy {
+ public:
+  std::vector<std::uint32_t> order;  // candidates
+  std::vector<double> threshold;     // by stage but the last
+  double abstain = kUnset;
+  bool best_of_all = false;
+  AnswerForm form = AnswerForm::kAuto;
+  PostHoc posthoc;
+
+  [[nodiscard]] Step next(const Episode& e) const override {
+    const std::vector<Heard> heard = heard_of(e, form);
+    const std::size_t stage = next_stage(e);
+    if (heard.empty()) return ask(stage, e, heard);
+    const std::vector<double> beliefs = qualities(e);
+    const Proposal p = posthoc.propose(heard, beliefs);
+    const double score = posthoc.score(heard, p, beliefs, static_cast<double>(e.question.size()));
+    if (heard[p.heard].missing) return ask(stage, e, heard);
+    if (score < abstain)
+      return route::Abstain{
+          route::ReasonText(fmt::format("score {:.3f} is below {:.3f}", score, abstain))};
+    const std::size_t at = stage_of(heard.back().candidate);
+    if (at + 1 < order.size() && score > threshold[at]) {
+      return route::AnswerWith{
+          heard[p.heard].seen,
+          route::ReasonText(fmt::format("score {:.3f} above {:.3f}", score, threshold[at])), score};
+    }
+    if (stage < order.size() && e.calls_left > 0) return ask(stage, e, heard);
+    const Heard& last = heard.back();
+    const Heard& chosen = best_of_all || last.missing ? heard[p.heard] : last;
+    return route::AnswerWith{chosen.seen, route::ReasonText("the last model's turn"), score};
+  }
+
+  [[nodiscard]] std::uint64_t version() const override {
+    std::uint64_t h = posthoc.version();
+    for (const double t : threshold) {
+      std::uint64_t bits = 0;
+      std::memcpy(&bits, &t, sizeof bits);
+      h = h * 31 + bits;
+    }
+    return h;
+  }
+
+ private:
+  [[nodiscard]] std::size_t stage_of(std::uint32_t candidate) const {
+    return static_cast<std::size_t>(std::find(order.begin(), order.end(), candidate) -
+                                    order.begin());
+  }
+  // The first stage that was not asked and may be.
+  [[nodiscard]] std::size_t next_stage(const Episode& e) const {
+    std::size_t stage = 0;
+    for (const route::Observation& o : e.seen) stage = std::max(stage, stage_of(o.candidate) + 1);
+    while (stage < order.size() && e.allowed[order[stage]] == 0) ++stage;
+    return stage;
+  }
+  [[nodiscard]] Step ask(std::size_t stage, const Episode& e,
+                         const std::vector<Heard>& heard) const {
+    if (stage == order.size() || e.calls_left == 0) return settle(heard, posthoc, e);
+    return run_one(order[stage], heard.empty() ? "the cheapest first" : "not sure enough");
+  }
+};
+
+// What stopping at each stage would have given.
+Stages stages_of(const Past& past, Cascade& cascade) {
+  Stages stages;
+  const std::size_t n = past.questions();
+  std::vector<double> cost(n, 0.0);
+  for (std::size_t stage = 0; stage < cascade.order.size(); ++stage) {
+    const std::uint32_t c = cascade.order[stage];
+    for (std::size_t q = 0; q < n; ++q) cost[q] += past.at(q, c).cost;
+    auto fitted = cascade.posthoc.fit(past, {cascade.order.data(), stage + 1});
+    const bool last = stage + 1 == cascade.order.size();
+    if (last && !cascade.best_of_all) {
+      for (std::size_t q = 0; q < n; ++q) fitted.quality[q] = past.at(q, c).quality;
+    }
+    stages.quality.push_back(std::move(fitted.quality));
+    stages.cost.push_back(cost);
+    if (!last) stages.score.push_back(std::move(fitted.score));
+  }
+  return stages;
+}
+
+// False: an error was reported.
+bool learn(const Options& o, const base::Doc& node, route::BuildContext& ctx, Cascade& cascade) {
+  const base::Mark mark = mark_of(node, "table");
+  const auto past = load_past(o.table, mark, cascade.form, o.beliefs, ctx);
+  if (!past) return false;
+  const Stages stages = stages_of(*past, cascade);
+  if (std::isnan(o.budget) && std::isnan(o.keep)) return true;  // only the score was to be learned
+  Goal goal;
+  goal.budget = o.budget;
+  goal.keep = o.keep;
+  goal.sure = o.sure;
+  for (std::size_t q = 0; q < past->questions(); ++q)
+    goal.reference.push_back(past->at(q, cascade.order.back()).quality);
+  const Searched found = search_thresholds(stages, goal);
+  cascade.threshold = found.threshold;
+  const std::string what = fmt::format("on the past: quality {:.4f} at {:.4g} USD a question",
+                                       found.quality, found.cost);
+  if (found.met) {
+    ctx.diag().note(mark,
+                    fmt::format("thresholds {:.3f}: {}", fmt::join(found.threshold, ", "), what));
+  } else {
+    ctx.diag().warning(mark, fmt::format("the goal cannot be met; nearest {}", what));
+  }
+  return true;
+}
+
+bool check(const Options& o, const base::Doc& node, route::BuildContext& ctx) {
+  const auto complain = [&](std::string_view key, std::string message) {
+    ctx.diag().error(mark_of(node, key), std::move(message));
+    return false;
+  };
+  if (o.order != "cost" && o.order != "listed")
+    return complain("order", "order must be cost or listed");
+  if (o.last != "own" && o.last != "best") return complain("last", "last must be own or best");
+  if (ctx.candidates().size() < 2) return complain("type", "a cascade needs two models");
+  const bool learned = !std::isnan(o.budget) || !std::isnan(o.keep);
+  if (!std::isnan(o.budget) && !std::isnan(o.keep))
+    return complain("keep", "give budget or keep, not both");
+  if (learned && o.table.empty())
+    return complain("type", "budget and keep are learned from a table: give `table`");
+  if (!learned && std::isnan(o.threshold) && o.thresholds.empty())
+    return complain("type", "give threshold, or table with budget or keep");
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<route::Strategy> make_cascade(const base::Doc& node, route::BuildContext& ctx) {
+  Options o;
+  if (!ctx.bind(node, o)) return nullptr;
+  if (!check(o, node, ctx)) return nullptr;
+  const auto form = form_named(o.form, node, ctx);
+  if (!form) return nullptr;
+  auto made = std::make_unique<Cascade>();
+  made->form = *form;
+  made->abstain = o.abstain;
+  made->best_of_all = o.last == "best";
+  made->order = by_price(ctx);
+  if (o.order == "listed") std::sort(made->order.begin(), made->order.end());
+  const std::size_t stages = made->order.size() - 1;
+  made->threshold.assign(stages, std::isnan(o.threshold) ? 1.0 : o.threshold);
+  for (const auto& [name, value] : o.thresholds) {
+    const auto c = candidate_named(name, node, "thresholds", ctx);
+    if (!c) return nullptr;
+    const auto at = static_cast<std::size_t>(std::find(made->order.begin(), made->order.end(), *c) -
+                                             made->order.begin());
+    if (at < stages) made->threshold[at] = value;
+  }
+  if (!o.table.empty() && !learn(o, node, ctx, *made)) return nullptr;
+  return made;
+}
+
+}  // namespace swy::flow

@@ -1,0 +1,61 @@
+#include <gtest/gtest.h>
+
+#include "flow/testing/scripted.h"
+
+namespace swy::flow {
+namespace {
+
+using testing::answer_of;
+using testing::asked;
+using testing::FlowLab;
+using testing::ScriptedCaller;
+
+TEST(Cascade, StopsAtTheFirstAnswerThatIsGoodEnough) {
+  FlowLab lab("{ type: cascade, threshold: .8 }");
+  ASSERT_NE(lab.plan, nullptr) << lab.errors();
+  ScriptedCaller caller;
+  caller.answers = {{0, {{"a", 1}}}, {1, {{"b", 4}}}, {2, {{"c", 20}}}};
+  EXPECT_EQ(asked(lab.ask(caller)), "SML");  // .25, then .71: two that differ
+  caller.answers[1] = {{"a", 4}};
+  const Ended e = lab.ask(caller);
+  EXPECT_EQ(asked(e), "SM");  // 9 * .25 / .75 * 9 * .75 / .25 = 81 against 9: .9
+  EXPECT_NEAR(e.confidence, .9, 1e-9);
+  EXPECT_EQ(answer_of(e), "a");
+}
+
+TEST(Cascade, TakesTheThresholdOfItsStage) {
+  FlowLab lab("{ type: cascade, threshold: .95, thresholds: { S: .2 } }");
+  ASSERT_NE(lab.plan, nullptr) << lab.errors();
+  ScriptedCaller caller;
+  caller.answers = {{0, {{"a", 1}}}, {1, {{"a", 4}}}, {2, {{"c", 20}}}};
+  EXPECT_EQ(asked(lab.ask(caller)), "S");
+}
+
+TEST(Cascade, AsksInTheListedOrderWhenTold) {
+  FlowLab lab("{ type: cascade, threshold: .5, order: listed }", "[M, S, L]");
+  ASSERT_NE(lab.plan, nullptr) << lab.errors();
+  ScriptedCaller caller;
+  caller.answers = {{0, {{"a", 4}}}};
+  const Ended e = lab.ask(caller);
+  EXPECT_EQ(e.seen.size(), 1U);
+  EXPECT_EQ(lab.plan->catalogue[lab.rule().candidates[e.seen[0].candidate]].name, "M");
+}
+
+TEST(Cascade, AbstainsBelowTheLowerBar) {
+  FlowLab lab("{ type: cascade, threshold: .7, abstain: .3 }");
+  ASSERT_NE(lab.plan, nullptr) << lab.errors();
+  ScriptedCaller caller;
+  caller.answers = {{0, {{"a", 1}}}, {1, {{"b", 4}}}, {2, {{"c", 20}}}};
+  const Ended e = lab.ask(caller);  // S alone is .25: below
+  EXPECT_EQ(asked(e), "S");
+  EXPECT_FALSE(e.answer.has_value());
+}
+
+TEST(Cascade, RefusesToGuessAThreshold) {
+  EXPECT_NE(FlowLab("cascade").errors().find("give threshold"), std::string::npos);
+  EXPECT_NE(FlowLab("{ type: cascade, keep: .99 }").errors().find("give `table`"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace swy::flow
