@@ -23,6 +23,8 @@
 namespace swy::eval {
 namespace {
 
+constexpr std::size_t kNotedSettings = 4;  // a longer sweep says nothing of each
+
 class RecordedCaller final : public flow::Caller {
  public:
   RecordedCaller(const Pool& pool, const record::Responses& texts,
@@ -174,7 +176,7 @@ Line line_of(const Pool& pool, const std::string& name, std::vector<Tally> talli
   Line line{.name = name, .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
   line.decide_us = 0;
   for (Tally& t : tallies) {
-    line.notes.push_back(note_of(name, t, pool.test.size()));
+    if (tallies.size() <= kNotedSettings) line.notes.push_back(note_of(name, t, pool.test.size()));
     line.decide_us += t.us / static_cast<double>(tallies.size());
     line.refused = std::max(line.refused,
                             static_cast<double>(t.refused) / static_cast<double>(pool.test.size()));

@@ -113,6 +113,7 @@ std::optional<Past> load_past(const std::vector<std::string>& paths, base::Mark 
     past.fold.push_back(static_cast<std::uint32_t>(base::hash64(question.id, 7) % Past::kFolds));
     if (beliefs) believe(question.prompt, question.id, past, ctx);
   }
+  past.believed = beliefs;
   if (!beliefs) past.belief.assign(past.answers.size(), route::kUnknownNumber);
   if (past.questions() < 2) {
     ctx.diag().error(mark, "no two questions have an outcome of every candidate");

@@ -25,6 +25,7 @@ struct PastAnswer {
 
 struct Past {
   std::size_t candidates = 0;
+  bool believed = false;            // the estimator was asked
   std::vector<PastAnswer> answers;  // question * candidates + candidate
   std::vector<double> question_bytes;
   std::vector<double> belief;       // expected quality before any call; like answers, NaN unknown

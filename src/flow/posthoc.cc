@@ -47,7 +47,8 @@ std::vector<std::uint32_t> key_of(std::span<const Heard> heard) {
 
 }  // namespace
 
-Proposal PostHoc::propose(std::span<const Heard> heard, Beliefs beliefs) const {
+Proposal PostHoc::propose(std::span<const Heard> heard, Beliefs believed) const {
+  const Beliefs beliefs = weighed(believed);
   const auto weight = [&](const Heard& h) {
     const double p = belief_of(beliefs, h.candidate);
     return std::log((choices_ - 1) * p / (1 - p));
@@ -117,11 +118,14 @@ double PostHoc::score(std::span<const Heard> heard, const Proposal& p, Beliefs b
   const auto it = fitted_.find(key_of(heard));
   if (it == fitted_.end()) return p.posterior;
   std::vector<double> row;
-  columns(heard, p, beliefs, question_bytes, row);
+  columns(heard, p, weighed(beliefs), question_bytes, row);
   return row.size() == it->second.weights.size() ? it->second.probability(row) : p.posterior;
 }
 
 PostHoc::OutOfFold PostHoc::fit(const Past& past, std::span<const std::uint32_t> candidates) {
+  if (!past.believed && accuracy_.empty()) {
+    for (std::uint32_t c = 0; c < past.candidates; ++c) accuracy_.push_back(past.mean_quality(c));
+  }
   OutOfFold out;
   std::vector<double> x;
   std::vector<double> row;
@@ -131,7 +135,7 @@ PostHoc::OutOfFold PostHoc::fit(const Past& past, std::span<const std::uint32_t>
       const PastAnswer& a = past.at(q, candidates[i]);
       heard[i] = {candidates[i], 0, false, a.normal, a.bytes};
     }
-    const Beliefs beliefs(past.belief.data() + q * past.candidates, past.candidates);
+    const Beliefs beliefs = weighed({past.belief.data() + q * past.candidates, past.candidates});
     const Proposal p = propose(heard, beliefs);
     columns(heard, p, beliefs, past.question_bytes[q], row);
     x.insert(x.end(), row.begin(), row.end());

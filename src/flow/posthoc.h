@@ -63,6 +63,11 @@ class PostHoc {
   void columns(std::span<const Heard> heard, const Proposal& p, Beliefs beliefs,
                double question_bytes, std::vector<double>& out) const;
   double choices_;
+  // What to weigh voices by: the mean quality on the past when that is what was learned with.
+  [[nodiscard]] Beliefs weighed(Beliefs beliefs) const {
+    return accuracy_.empty() ? beliefs : Beliefs(accuracy_);
+  }
+  std::vector<double> accuracy_;                           // by candidate
   std::map<std::vector<std::uint32_t>, Logistic> fitted_;  // by candidates, ascending
 };
 

@@ -47,7 +47,7 @@ TEST(PostHoc, LearnsThatAgreementIsRightMoreOften) {
     past.question_bytes.push_back(100);
     past.fold.push_back(static_cast<std::uint32_t>(q / 7) % Past::kFolds);
   }
-  past.belief.assign(past.answers.size(), .5);
+  past.belief.assign(past.answers.size(), route::kUnknownNumber);
   PostHoc posthoc;
   const std::vector<std::uint32_t> both = {0, 1};
   const auto out = posthoc.fit(past, both);

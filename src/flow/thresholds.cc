@@ -132,7 +132,7 @@ class Search {
     }
     const Sums at = sums(t);
     const auto n = static_cast<double>(n_);
-    return {std::move(t), at.quality / n, at.cost / n, out.short_by <= 0};
+    return {std::move(t), at.quality / n, at.cost / n, out.short_by, out.short_by <= 0};
   }
 
   // Thresholds that let each quantile through, for the starts.
@@ -160,12 +160,21 @@ Searched try_thresholds(const Stages& stages, const std::vector<double>& thresho
   const Search search(stages, goal);
   const Sums at = search.sums(threshold);
   const auto n = static_cast<double>(stages.quality[0].size());
-  return {threshold, at.quality / n, at.cost / n, search.value(at).short_by <= 0};
+  const double short_by = search.value(at).short_by;
+  return {threshold, at.quality / n, at.cost / n, short_by, short_by <= 0};
+}
+
+bool better(const Searched& a, const Searched& b, const Goal& goal) {
+  if (a.short_by != b.short_by) return a.short_by < b.short_by;
+  if (std::isnan(goal.budget))
+    return a.cost < b.cost || (a.cost == b.cost && a.quality > b.quality);
+  return a.quality > b.quality || (a.quality == b.quality && a.cost < b.cost);
 }
 
 Searched search_thresholds(const Stages& stages, const Goal& goal) {
   const Search search(stages, goal);
   const std::size_t free = stages.quality.size() - 1;
+  if (free == 0) return try_thresholds(stages, {}, goal);
   // Starts: all on a grid where that is affordable, else along its diagonal.
   const std::size_t grid = free == 1 ? 1 : free == 2 ? 10 : 4;
   std::size_t starts = 1;

@@ -29,13 +29,16 @@ struct Searched {
   std::vector<double> threshold;  // by stage but the last; an answer stands when score > threshold
   double quality = 0;
   double cost = 0;
-  bool met = false;  // the goal can be met; else what comes nearest
+  double short_by = 0;  // how far the goal was missed; 0: met
+  bool met = false;
 };
 
+// Whether a serves the goal better than b.
+bool better(const Searched& a, const Searched& b, const Goal& goal);
 // What these thresholds would have given.
 Searched try_thresholds(const Stages& stages, const std::vector<double>& threshold,
                         const Goal& goal);
-// REQUIRES: at least two stages and one question.
+// REQUIRES: at least one stage and one question. One stage: nothing to search.
 Searched search_thresholds(const Stages& stages, const Goal& goal);
 
 }  // namespace swy::flow

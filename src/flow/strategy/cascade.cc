@@ -5,7 +5,7 @@
 // score > threshold of that stage; below `abstain` nothing is answered; else the next model is
 // asked. The last model's answer stands as it is (`last: best`: the best of all heard). With
 // `table` the score is fitted on past answers and the thresholds are searched there: `budget` for
-// most quality at a mean cost, `keep` for least cost at a share of the last model's quality
+// most quality at a mean cost, `keep` for least cost at a share of the best model's quality
 // (thresholds.h). Thresholds are searched on scores that did not learn from the same question.
 // Right because P(right) is what the price of another call has to be weighed against; a threshold
 // per stage is optimal where scores are calibrated and later stages do not depend on the score.
@@ -32,9 +32,10 @@ using route::Episode;
 using route::Step;
 
 constexpr double kUnset = route::kUnknownNumber;
+constexpr std::size_t kMostSearched = 5;  // candidates, of which all orders are tried
 
 struct Options {
-  std::string order = "cost";
+  std::string order;
   double threshold = kUnset;
   base::NumberMap thresholds;
   double abstain = kUnset;
@@ -47,7 +48,10 @@ struct Options {
   double sure = 1;
 
   void bind(base::OptionBinder& b) {
-    b.field("order", order, "cost: cheapest first; listed: as the rule lists its models");
+    b.field(
+        "order", order,
+        "cost: cheapest first; listed: as the rule lists its models; search: what is best on "
+        "the tables, of at most 4 models. Absent: search when thresholds are learned, else cost");
     b.field("threshold", threshold, {0, 1}, "score above which an answer stands");
     b.field("thresholds", thresholds, "the same by model, where they differ");
     b.field("abstain", abstain, {0, 1}, "score below which nothing is answered");
@@ -58,7 +62,7 @@ struct Options {
             "ask the rule's estimator about every question of the tables, so that the score "
             "learns what its beliefs are worth");
     b.field("budget", budget, {0, 1e6}, "learn thresholds: mean USD a question");
-    b.field("keep", keep, {0, 2}, "learn thresholds: share of the last model's quality");
+    b.field("keep", keep, {0, 2}, "learn thresholds: share of the best model's quality");
     b.field("sure", sure, {0, 5}, "standard errors by which `keep` is held on the tables");
   }
 };
@@ -124,24 +128,88 @@ class Cascade final : public route::Strategy {
   }
 };
 
-// What stopping at each stage would have given.
-Stages stages_of(const Past& past, Cascade& cascade) {
-  Stages stages;
-  const std::size_t n = past.questions();
-  std::vector<double> cost(n, 0.0);
-  for (std::size_t stage = 0; stage < cascade.order.size(); ++stage) {
-    const std::uint32_t c = cascade.order[stage];
-    for (std::size_t q = 0; q < n; ++q) cost[q] += past.at(q, c).cost;
-    auto fitted = cascade.posthoc.fit(past, {cascade.order.data(), stage + 1});
-    const bool last = stage + 1 == cascade.order.size();
-    if (last && !cascade.best_of_all) {
-      for (std::size_t q = 0; q < n; ++q) fitted.quality[q] = past.at(q, c).quality;
+// Finds order and thresholds on the past.
+class Learner {
+ public:
+  Learner(const Past& past, Cascade& cascade, const Goal& goal)
+      : past_(past), cascade_(cascade), goal_(goal) {}
+
+  // The best of all orders of at most kMost different candidates that begin with `order`.
+  void search(std::vector<std::uint32_t>& order) {
+    if (!order.empty()) take(order);
+    if (order.size() == std::min(past_.candidates, kMost)) return;
+    for (std::uint32_t c = 0; c < past_.candidates; ++c) {
+      if (std::find(order.begin(), order.end(), c) != order.end()) continue;
+      order.push_back(c);
+      search(order);
+      order.pop_back();
     }
-    stages.quality.push_back(std::move(fitted.quality));
-    stages.cost.push_back(cost);
-    if (!last) stages.score.push_back(std::move(fitted.score));
   }
-  return stages;
+
+  void take(const std::vector<std::uint32_t>& order) {
+    Searched found = search_thresholds(stages_of(order), goal_);
+    if (any_ && !better(found, best_, goal_)) return;
+    any_ = true;
+    best_ = std::move(found);
+    cascade_.order = order;
+    cascade_.threshold = best_.threshold;
+  }
+
+  [[nodiscard]] const Searched& best() const { return best_; }
+
+  static constexpr std::size_t kMost = 4;  // FrugalGPT takes 3; a longer chain gains nothing (5.12)
+
+ private:
+  const PostHoc::OutOfFold& fitted(std::vector<std::uint32_t> set) {
+    std::sort(set.begin(), set.end());
+    const auto known = fitted_.find(set);
+    if (known != fitted_.end()) return known->second;
+    return fitted_.emplace(set, cascade_.posthoc.fit(past_, set)).first->second;
+  }
+
+  // What stopping at each stage would have given.
+  Stages stages_of(const std::vector<std::uint32_t>& order) {
+    Stages stages;
+    const std::size_t n = past_.questions();
+    std::vector<double> cost(n, 0.0);
+    for (std::size_t stage = 0; stage < order.size(); ++stage) {
+      for (std::size_t q = 0; q < n; ++q) cost[q] += past_.at(q, order[stage]).cost;
+      const auto& at =
+          fitted({order.begin(), order.begin() + static_cast<std::ptrdiff_t>(stage) + 1});
+      const bool last = stage + 1 == order.size();
+      stages.quality.push_back(at.quality);
+      if (last && !cascade_.best_of_all) {
+        for (std::size_t q = 0; q < n; ++q)
+          stages.quality.back()[q] = past_.at(q, order[stage]).quality;
+      }
+      stages.cost.push_back(cost);
+      if (!last) stages.score.push_back(at.score);
+    }
+    return stages;
+  }
+
+  const Past& past_;
+  Cascade& cascade_;
+  const Goal& goal_;
+  Searched best_;
+  bool any_ = false;
+  std::map<std::vector<std::uint32_t>, PostHoc::OutOfFold> fitted_;
+};
+
+void report(const Searched& found, const Cascade& cascade, base::Mark mark,
+            route::BuildContext& ctx) {
+  std::string chain;
+  for (std::size_t i = 0; i < cascade.order.size(); ++i) {
+    chain += ctx.catalogue()[ctx.candidates()[cascade.order[i]]].name;
+    if (i + 1 < cascade.order.size()) chain += fmt::format(" (> {:.3f}), ", cascade.threshold[i]);
+  }
+  const std::string what = fmt::format("{}: on the past quality {:.4f} at {:.4g} USD a question",
+                                       chain, found.quality, found.cost);
+  if (found.met) {
+    ctx.diag().note(mark, what);
+  } else {
+    ctx.diag().warning(mark, "the goal cannot be met; nearest is " + what);
+  }
 }
 
 // False: an error was reported.
@@ -149,24 +217,29 @@ bool learn(const Options& o, const base::Doc& node, route::BuildContext& ctx, Ca
   const base::Mark mark = mark_of(node, "table");
   const auto past = load_past(o.table, mark, cascade.form, o.beliefs, ctx);
   if (!past) return false;
-  const Stages stages = stages_of(*past, cascade);
-  if (std::isnan(o.budget) && std::isnan(o.keep)) return true;  // only the score was to be learned
+  if (std::isnan(o.budget) && std::isnan(o.keep)) {  // only the score is to be learned
+    for (std::size_t n = 1; n <= cascade.order.size(); ++n)
+      (void)cascade.posthoc.fit(*past, {cascade.order.data(), n});
+    return true;
+  }
+  std::uint32_t strongest = 0;
+  for (std::uint32_t c = 1; c < past->candidates; ++c) {
+    if (past->mean_quality(c) > past->mean_quality(strongest)) strongest = c;
+  }
   Goal goal;
   goal.budget = o.budget;
   goal.keep = o.keep;
   goal.sure = o.sure;
   for (std::size_t q = 0; q < past->questions(); ++q)
-    goal.reference.push_back(past->at(q, cascade.order.back()).quality);
-  const Searched found = search_thresholds(stages, goal);
-  cascade.threshold = found.threshold;
-  const std::string what = fmt::format("on the past: quality {:.4f} at {:.4g} USD a question",
-                                       found.quality, found.cost);
-  if (found.met) {
-    ctx.diag().note(mark,
-                    fmt::format("thresholds {:.3f}: {}", fmt::join(found.threshold, ", "), what));
+    goal.reference.push_back(past->at(q, strongest).quality);
+  Learner learner(*past, cascade, goal);
+  if (o.order == "search") {
+    std::vector<std::uint32_t> order;
+    learner.search(order);
   } else {
-    ctx.diag().warning(mark, fmt::format("the goal cannot be met; nearest {}", what));
+    learner.take(cascade.order);
   }
+  report(learner.best(), cascade, mark, ctx);
   return true;
 }
 
@@ -175,8 +248,8 @@ bool check(const Options& o, const base::Doc& node, route::BuildContext& ctx) {
     ctx.diag().error(mark_of(node, key), std::move(message));
     return false;
   };
-  if (o.order != "cost" && o.order != "listed")
-    return complain("order", "order must be cost or listed");
+  if (!o.order.empty() && o.order != "cost" && o.order != "listed" && o.order != "search")
+    return complain("order", "order must be cost, listed or search");
   if (o.last != "own" && o.last != "best") return complain("last", "last must be own or best");
   if (ctx.candidates().size() < 2) return complain("type", "a cascade needs two models");
   const bool learned = !std::isnan(o.budget) || !std::isnan(o.keep);
@@ -195,6 +268,9 @@ std::unique_ptr<route::Strategy> make_cascade(const base::Doc& node, route::Buil
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   if (!check(o, node, ctx)) return nullptr;
+  const bool goal = !std::isnan(o.budget) || !std::isnan(o.keep);
+  if (o.order.empty())
+    o.order = goal && ctx.candidates().size() <= kMostSearched ? "search" : "cost";
   const auto form = form_named(o.form, node, ctx);
   if (!form) return nullptr;
   auto made = std::make_unique<Cascade>();
