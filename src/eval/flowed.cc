@@ -239,12 +239,21 @@ std::vector<Knob> budgets(const Pool& pool, std::size_t points) {
   return out;
 }
 
+std::vector<Knob> prices(const Pool& pool, std::size_t points) {
+  std::vector<Knob> out = {{"cost=0", {{"cost", "0"}}}};
+  for (const double price : price_grid(pool, points - 1))
+    out.push_back({fmt::format("cost={:.4g}", price), {{"cost", fmt::format("{:.9g}", price)}}});
+  return out;
+}
+
 std::vector<Knob> knobs_of(const Pool& pool, const RouterSpec& spec,
                            const route::Registry& registry, std::size_t points) {
   constexpr std::array<std::string_view, 5> kGoals = {"budget", "keep", "threshold", "thresholds",
                                                       "cost"};
   const bool open = std::none_of(kGoals.begin(), kGoals.end(),
                                  [&](std::string_view key) { return spec.states(key); });
+  if (open && pool.priced && has_option(registry, "strategy", spec.name, "cost"))
+    return prices(pool, points);
   if (open && pool.priced && has_option(registry, "strategy", spec.name, "budget"))
     return budgets(pool, points);
   if (!spec.states("agree") && has_option(registry, "strategy", spec.name, "agree")) {

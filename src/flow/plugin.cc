@@ -88,6 +88,35 @@ std::vector<double> qualities(const route::Episode& episode) {
   return out;
 }
 
+bool asked(const route::Episode& episode, std::uint32_t candidate) {
+  return std::any_of(episode.seen.begin(), episode.seen.end(), [&](const route::Observation& o) {
+    return o.candidate == candidate && o.purpose == route::Purpose::kAnswer;
+  });
+}
+
+bool may_ask(const route::Episode& episode, std::uint32_t candidate) {
+  return episode.allowed[candidate] != 0 && !asked(episode, candidate);
+}
+
+std::size_t voices_of(std::span<const Heard> heard, std::size_t i) {
+  if (heard[i].missing || heard[i].normal.empty()) return 0;
+  return static_cast<std::size_t>(std::count_if(heard.begin(), heard.end(), [&](const Heard& h) {
+    return !h.missing && h.normal == heard[i].normal;
+  }));
+}
+
+std::optional<std::size_t> plurality(std::span<const Heard> heard) {
+  std::optional<std::size_t> best;
+  std::size_t most = 0;
+  for (std::size_t i = 0; i < heard.size(); ++i) {
+    const std::size_t voices = voices_of(heard, i);
+    if (voices <= most) continue;
+    most = voices;
+    best = i;
+  }
+  return best;
+}
+
 route::RunCalls run_one(std::uint32_t candidate, std::string_view why) {
   route::RunCalls out;
   out.calls.push_back({candidate, 0, route::Purpose::kAnswer, ""});

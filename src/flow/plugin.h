@@ -38,6 +38,14 @@ std::optional<AnswerForm> form_named(const std::string& name, const base::Doc& n
 std::vector<Heard> heard_of(const route::Episode& episode, AnswerForm form);
 std::vector<double> qualities(const route::Episode& episode);  // believed, by candidate
 
+// Whether this candidate was asked for an answer already (sample 0 or any).
+bool asked(const route::Episode& episode, std::uint32_t candidate);
+bool may_ask(const route::Episode& episode, std::uint32_t candidate);  // allowed, not asked yet
+// Answers equal to the i-th, itself included; 0 when it says nothing.
+std::size_t voices_of(std::span<const Heard> heard, std::size_t i);
+// The answer with most voices: of equals the first. nullopt: none says anything.
+std::optional<std::size_t> plurality(std::span<const Heard> heard);
+
 route::RunCalls run_one(std::uint32_t candidate, std::string_view why);
 // The step when nothing can be asked any more: the best that was heard, or abstain.
 route::Step settle(std::span<const Heard> heard, const PostHoc& posthoc,

@@ -122,10 +122,22 @@ double PostHoc::score(std::span<const Heard> heard, const Proposal& p, Beliefs b
   return row.size() == it->second.weights.size() ? it->second.probability(row) : p.posterior;
 }
 
+void PostHoc::learn_weights(const Past& past) {
+  if (past.believed || !accuracy_.empty()) return;
+  for (std::uint32_t c = 0; c < past.candidates; ++c) accuracy_.push_back(past.mean_quality(c));
+}
+
+void PostHoc::features(std::span<const Heard> heard, Beliefs believed, double question_bytes,
+                       std::vector<double>& out) const {
+  const Beliefs beliefs = weighed(believed);
+  if (!heard.empty()) return columns(heard, propose(heard, beliefs), beliefs, question_bytes, out);
+  out.clear();
+  out.push_back(std::log1p(question_bytes));
+  for (const double b : beliefs) out.push_back(std::isnan(b) ? 0.5 : b);
+}
+
 PostHoc::OutOfFold PostHoc::fit(const Past& past, std::span<const std::uint32_t> candidates) {
-  if (!past.believed && accuracy_.empty()) {
-    for (std::uint32_t c = 0; c < past.candidates; ++c) accuracy_.push_back(past.mean_quality(c));
-  }
+  learn_weights(past);
   OutOfFold out;
   std::vector<double> x;
   std::vector<double> row;

@@ -56,6 +56,11 @@ class PostHoc {
     std::vector<std::uint32_t> proposed;  // candidate
   };
   OutOfFold fit(const Past& past, std::span<const std::uint32_t> candidates);
+  // What a regression on these answers sees; of none: the question and the beliefs.
+  void features(std::span<const Heard> heard, Beliefs beliefs, double question_bytes,
+                std::vector<double>& out) const;
+  // Weighs voices by the mean qualities of the past from now on, unless it has beliefs of its own.
+  void learn_weights(const Past& past);
   // Hash of what was learned.
   [[nodiscard]] std::uint64_t version() const;
 

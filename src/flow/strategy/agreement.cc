@@ -74,12 +74,6 @@ class Agreement final : public route::Strategy {
   }
 
  private:
-  static std::size_t voices_of(const std::vector<Heard>& heard, std::size_t i) {
-    if (heard[i].normal.empty()) return 0;
-    return static_cast<std::size_t>(std::count_if(
-        heard.begin(), heard.end(), [&](const Heard& h) { return h.normal == heard[i].normal; }));
-  }
-
   [[nodiscard]] Step after_strong(const std::vector<Heard>& heard, const Episode& e) const {
     for (const Heard& h : heard) {
       if (h.candidate == strong_ && !h.missing)
@@ -95,7 +89,7 @@ class Agreement final : public route::Strategy {
     std::size_t left = 0;
     for (std::uint32_t sample = 0; sample < samples_; ++sample) {
       for (const std::uint32_t c : cheap_) {
-        if (e.allowed[c] == 0 || asked(e, c, sample)) continue;
+        if (e.allowed[c] == 0 || was_asked(e, c, sample)) continue;
         ++left;
         run.calls.push_back({c, sample, route::Purpose::kAnswer, ""});
       }
@@ -112,7 +106,7 @@ class Agreement final : public route::Strategy {
     return settle(heard, PostHoc(), e);
   }
 
-  static bool asked(const Episode& e, std::uint32_t candidate, std::uint32_t sample) {
+  static bool was_asked(const Episode& e, std::uint32_t candidate, std::uint32_t sample) {
     return std::any_of(e.seen.begin(), e.seen.end(), [&](const route::Observation& o) {
       return o.candidate == candidate && o.sample == sample;
     });
