@@ -91,6 +91,7 @@ base::Task<Ended> run(const route::Strategy& strategy, route::FlowLimits limits,
     const std::vector<FlowCall> calls = admit(std::move(wanted.calls), start, limits, e.seen);
     closed = calls.empty();
     if (closed) continue;
+    e.round_why.push_back(wanted.why);
     const std::size_t first = e.seen.size();
     for (const FlowCall& call : calls) {
       Observation o;

@@ -49,6 +49,7 @@ struct Ended {
   route::ReasonText why;
   double confidence = route::kUnknownNumber;
   std::vector<route::Observation> seen;
+  std::vector<route::ReasonText> round_why;  // why each round of calls was made
   std::uint32_t rounds = 0;
 
   // Of all calls, failed ones too; NaN when one of them has no known cost.

@@ -16,6 +16,8 @@
 
 namespace swy::gateway {
 
+struct FlowRun;
+
 // Counts a call in flight from the choice to its end, whatever the way out.
 class LiveCall {
  public:
@@ -67,6 +69,7 @@ struct Exchange {
   std::unique_ptr<AnswerFilter> filter;  // of the answer; null: it passes as it is
   std::unique_ptr<AnswerCheck> check;    // of the whole answer; null: no such guard
   LiveCall live;
+  std::shared_ptr<FlowRun> flow;  // null: one call answers
 
   // how it ended
   int status = 0;           // sent to the client
