@@ -58,5 +58,21 @@ TEST(Thresholds, OfThreeStagesFindTheOracleOfAPerfectJudge) {
   EXPECT_NEAR(found.cost, 9, 1e-5);
 }
 
+// request-routing.md section 7: cascades on T4 with a perfect score.
+TEST(Thresholds, SayThatEscalatingIsNotMonotone) {
+  const Goal goal{.budget = 100, .reference = {}};
+  // S then L: L is wrong on q4, where M is right (section 6, pitfall 6).
+  const Stages to_l = {
+      {{1, 0, 0, 0}}, {{1, 0, 0, 0}, {1, 1, 1, 0}}, {{1, 1, 1, 1}, {21, 21, 21, 21}}};
+  const Searched s_l = try_thresholds(to_l, {.5}, goal);
+  EXPECT_NEAR(s_l.quality, .75, 1e-5);
+  EXPECT_NEAR(s_l.cost, 16, 1e-5);
+  const Stages from_m = {
+      {{1, 1, 0, 1}}, {{1, 1, 0, 1}, {1, 1, 1, 0}}, {{4, 4, 4, 4}, {24, 24, 24, 24}}};
+  const Searched m_l = try_thresholds(from_m, {.5}, goal);
+  EXPECT_NEAR(m_l.quality, 1, 1e-5);
+  EXPECT_NEAR(m_l.cost, 9, 1e-5);
+}
+
 }  // namespace
 }  // namespace swy::flow

@@ -41,6 +41,8 @@ constexpr double kTypicalCost = 1e-3;  // USD, of a model without a price
 struct Options {
   double cost = route::kUnknownNumber;
   double budget = route::kUnknownNumber;
+  double keep = route::kUnknownNumber;
+  double sure = 1;
   double spread = 0.2;
   std::vector<std::string> table;
   bool beliefs = false;
@@ -49,6 +51,9 @@ struct Options {
   void bind(base::OptionBinder& b) {
     b.field("cost", cost, {0, 1e12}, "worth of one USD in quality");
     b.field("budget", budget, {0, 1e6}, "mean USD a question, in place of `cost`; needs `table`");
+    b.field("keep", keep, {0, 2},
+            "share of the best model's quality, in place of `cost`; needs `table`");
+    b.field("sure", sure, {0, 5}, "standard errors by which `keep` is held on the tables");
     b.field("spread", spread, {0, 1}, "untrained: deviation of a believed quality");
     b.field("table", table, "outcome tables to learn from, with the answers beside them");
     b.field(
@@ -191,23 +196,63 @@ class Learner {
     }
   }
 
+  // Whether the quality at a price is `keep` times the best model's, by `sure` standard errors.
+  [[nodiscard]] bool keeps(double worth) const {
+    std::uint32_t best = 0;
+    for (std::uint32_t c = 1; c < past_.candidates; ++c) {
+      if (past_.mean_quality(c) > past_.mean_quality(best)) best = c;
+    }
+    double sum = 0;
+    double squares = 0;
+    for (std::size_t q = 0; q < past_.questions(); ++q) {
+      const double margin = one(q, worth).quality - made_.o.keep * past_.at(q, best).quality;
+      sum += margin;
+      squares += margin * margin;
+    }
+    const auto n = static_cast<double>(past_.questions());
+    const double mean = sum / n;
+    return mean >= made_.o.sure * std::sqrt(std::max(0.0, squares / n - mean * mean) / n);
+  }
+
+  // The highest price that keeps the quality; 0 when none does.
+  [[nodiscard]] double price_that_keeps() const {
+    double low = 0;
+    double high = 1e7;  // a tenth of a micro-USD counts as much as being right: cost alone
+    for (int i = 0; i < kSteps; ++i) {
+      // Halves the distance in powers: prices are spread over many magnitudes.
+      const double middle = low == 0 ? high / 100 : std::sqrt(low * high);
+      (keeps(middle) ? low : high) = middle;
+    }
+    return low;
+  }
+
   // Mean quality and cost on the past at a price. On the rows that were learned from: a few hundred
   // weights from thousands of rows leave little to be optimistic about.
   [[nodiscard]] Spent at(double worth) const {
     Spent mean;
     const auto n = static_cast<double>(past_.questions());
     for (std::size_t q = 0; q < past_.questions(); ++q) {
-      View v = view(q, 0);
-      while (const auto c = made_.pick(v, worth)) {
-        mean.cost += past_.at(q, *c).cost / n;
-        v = view(q, v.asked | bit(*c));
-      }
-      mean.quality += v.asked == 0 ? 0 : best_[v.asked - 1][q] / n;
+      const Spent spent = one(q, worth);
+      mean.quality += spent.quality / n;
+      mean.cost += spent.cost / n;
     }
     return mean;
   }
 
+  static constexpr int kSteps = 24;  // of a bisection: finer than the rows can tell
+
  private:
+  [[nodiscard]] Spent one(std::size_t q, double worth) const {
+    Spent spent;
+    View v = view(q, 0);
+    while (const auto c = made_.pick(v, worth)) {
+      spent.cost += past_.at(q, *c).cost;
+      v = view(q, v.asked | bit(*c));
+    }
+    spent.quality = v.asked == 0 ? 0 : best_[v.asked - 1][q];
+    return spent;
+  }
+
   [[nodiscard]] View view(std::size_t q, std::uint32_t asked) const {
     View v;
     v.asked = asked;
@@ -255,9 +300,18 @@ bool learn(const base::Doc& node, route::BuildContext& ctx, CascadeRouting& made
   const auto past = load_past(made.o.table, mark, made.form, made.o.beliefs, ctx);
   if (!past) return false;
   const Learner learner(*past, made);
-  if (std::isnan(made.o.budget)) return true;
-  constexpr int kSteps = 20;  // a step of 1e-6 of the price is finer than the rows can tell
-  made.price = price_for_budget([&](double p) { return learner.at(p); }, made.o.budget, kSteps);
+  if (!std::isnan(made.o.keep)) {
+    made.price.dear = made.price.cheap = learner.price_that_keeps();
+    made.price.expected = learner.at(made.price.cheap);
+    if (!learner.keeps(made.price.cheap))
+      ctx.diag().warning(mark_of(node, "keep"),
+                         "cannot be kept at any price; nearest is quality alone");
+  } else if (!std::isnan(made.o.budget)) {
+    made.price =
+        price_for_budget([&](double p) { return learner.at(p); }, made.o.budget, Learner::kSteps);
+  } else {
+    return true;
+  }
   ctx.diag().note(mark, fmt::format("one USD is worth {:.4g} to {:.4g}, gamma {:.3f}; on the past "
                                     "quality {:.4f} at {:.4g} USD a question",
                                     made.price.dear, made.price.cheap, made.price.gamma,
@@ -283,10 +337,11 @@ std::unique_ptr<route::Strategy> make_cascade_routing(const base::Doc& node,
   if (ctx.candidates().size() > most)
     return complain("type", fmt::format("at most {} models{}: every set of them is weighed", most,
                                         o.table.empty() ? "" : " with a table"));
-  if (std::isnan(o.cost) == std::isnan(o.budget))
-    return complain("cost", "give either cost or budget");
-  if (!std::isnan(o.budget) && o.table.empty())
-    return complain("budget", "budget is found on the past: give `table`");
+  const int given =
+      (std::isnan(o.cost) ? 0 : 1) + (std::isnan(o.budget) ? 0 : 1) + (std::isnan(o.keep) ? 0 : 1);
+  if (given != 1) return complain("cost", "give one of cost, budget and keep");
+  if (std::isnan(o.cost) && o.table.empty())
+    return complain("type", "budget and keep are found on the past: give `table`");
   made->price.dear = made->price.cheap = std::isnan(o.cost) ? 0 : o.cost;
   if (!o.table.empty() && !learn(node, ctx, *made)) return nullptr;
   return made;

@@ -67,7 +67,8 @@ TEST(CascadeRoutingPrice, ZeroTakesTheBestAndAHighOneTheCheapest) {
 }
 
 TEST(CascadeRoutingOptions, AreOneOfCostAndBudget) {
-  EXPECT_NE(FlowLab("cascade_routing").errors().find("either cost or budget"), std::string::npos);
+  EXPECT_NE(FlowLab("cascade_routing").errors().find("one of cost, budget and keep"),
+            std::string::npos);
   EXPECT_NE(FlowLab("{ type: cascade_routing, budget: 1 }").errors().find("give `table`"),
             std::string::npos);
 }

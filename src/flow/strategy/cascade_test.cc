@@ -51,6 +51,22 @@ TEST(Cascade, AbstainsBelowTheLowerBar) {
   EXPECT_FALSE(e.answer.has_value());
 }
 
+// request-routing.md 5.12: p = (.95, .6, .1, .4) with abstain .2 and threshold .7.
+TEST(Cascade, AcceptsDefersAbstainsDefers) {
+  FlowLab lab("{ type: cascade, threshold: .7, abstain: .2 }");
+  ASSERT_NE(lab.plan, nullptr) << lab.errors();
+  std::string acts;
+  for (const double p : {.95, .6, .1, .4}) {
+    Start start = lab.start();
+    start.beliefs[0].quality = p;  // one answer of a model at p is right with probability p
+    ScriptedCaller caller;
+    caller.answers = {{0, {{"a", 1}}}, {1, {{"b", 4}}}, {2, {{"c", 20}}}};
+    const Ended e = lab.ask(caller, start);
+    acts += e.seen.size() > 1 ? 'd' : e.answer ? 'a' : 'x';
+  }
+  EXPECT_EQ(acts, "adxd");
+}
+
 TEST(Cascade, RefusesToGuessAThreshold) {
   EXPECT_NE(FlowLab("cascade").errors().find("give threshold"), std::string::npos);
   EXPECT_NE(FlowLab("{ type: cascade, keep: .99 }").errors().find("give `table`"),
