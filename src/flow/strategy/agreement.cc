@@ -103,6 +103,12 @@ class Agreement final : public route::Strategy {
       return run;
     }
     if (e.allowed[strong_] != 0) return run_one(strong_, "no agreement: escalated");
+    // No quorum is possible and there is no strong model: one more opinion, if there is none yet.
+    if (most == 0 && left > 0) {
+      run.calls.resize(1);
+      run.why = route::ReasonText("too few models are allowed for agreement");
+      return run;
+    }
     return settle(heard, PostHoc(), e);
   }
 

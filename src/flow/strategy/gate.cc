@@ -92,7 +92,8 @@ class Gate final : public route::Strategy {
       if (!may_ask(e, c)) continue;
       const double q = e.beliefs[c].quality;
       if (o.order == "cost") return c;
-      if (q < o.gate) continue;  // it is believed not to pass
+      // Believed not to pass: only asked where some answer is better than none.
+      if (q < o.gate && (o.last == "abstain" || !e.seen.empty())) continue;
       if (!best || (!std::isnan(q) && !(e.beliefs[*best].quality >= q))) best = c;
     }
     return best;
