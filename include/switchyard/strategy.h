@@ -29,7 +29,8 @@ struct FlowCall {
   std::uint32_t candidate = 0;  // into the rule's candidates
   std::uint32_t sample = 0;     // independent answers of one candidate are numbered from 0
   Purpose purpose = Purpose::kAnswer;
-  std::string prompt;  // "": the client's request as it is; else this, as the only message
+  std::string prompt;     // "": the client's request as it is; else this, as the only message
+  bool logprobs = false;  // the answer's token log-probabilities are wanted
 };
 
 // What one call gave. A failed call is an observation too.
@@ -44,6 +45,8 @@ struct Observation {
   double latency_ms = kUnknownNumber;
   std::int64_t tokens_in = 0;
   std::int64_t tokens_out = 0;
+  double logprob_mean = kUnknownNumber;  // over the tokens of the answer, where the model said them
+  double logprob_min = kUnknownNumber;
 };
 
 struct FlowLimits {

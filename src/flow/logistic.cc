@@ -82,6 +82,44 @@ struct Problem {
   }
 };
 
+// Mean and deviation of every column.
+struct Scaling {
+  std::vector<double> mean;
+  std::vector<double> scale;
+  [[nodiscard]] bool varies(std::size_t column) const { return scale[column] > 1e-9; }
+};
+
+Scaling scaling_of(std::span<const double> x, std::size_t columns, std::size_t n) {
+  Scaling s{std::vector<double>(columns, 0.0), std::vector<double>(columns, 0.0)};
+  for (std::size_t i = 0; i < n * columns; ++i)
+    s.mean[i % columns] += x[i] / static_cast<double>(n);
+  for (std::size_t i = 0; i < n * columns; ++i) {
+    const double v = x[i] - s.mean[i % columns];
+    s.scale[i % columns] += v * v / static_cast<double>(n);
+  }
+  for (double& v : s.scale) v = std::sqrt(v);
+  return s;
+}
+
+// Newton steps, halved while the loss rises, until nothing is gained.
+std::vector<double> minimise(const Problem& p) {
+  std::vector<double> w(p.d, 0.0);
+  double loss = p.loss(w);
+  for (int i = 0; i < 50; ++i) {
+    const std::vector<double> step = p.step(w);
+    double gained = 0;
+    for (double f = 1; f > 1e-3 && gained <= 0; f /= 2) {
+      std::vector<double> next = w;
+      for (std::size_t j = 0; j < p.d; ++j) next[j] -= f * step[j];
+      gained = loss - p.loss(next);
+      if (gained > 0) w = std::move(next);
+    }
+    loss -= std::max(gained, 0.0);
+    if (gained <= 1e-9 * (1 + loss)) break;
+  }
+  return w;
+}
+
 }  // namespace
 
 double Logistic::logit(std::span<const double> row) const {
@@ -97,46 +135,20 @@ Logistic fit_logistic(std::span<const double> x, std::size_t columns, std::span<
   const std::size_t n = y.size();
   Logistic out{std::vector<double>(columns, 0.0), 0};
   if (n == 0) return out;
-  std::vector<double> mean(columns, 0.0);
-  std::vector<double> scale(columns, 0.0);
-  for (std::size_t r = 0; r < n; ++r)
-    for (std::size_t j = 0; j < columns; ++j) mean[j] += x[r * columns + j];
-  for (double& m : mean) m /= static_cast<double>(n);
+  const Scaling s = scaling_of(x, columns, n);
+  Problem p{{}, y, columns + 1, ridge};
+  p.x.reserve(n * p.d);
   for (std::size_t r = 0; r < n; ++r) {
-    for (std::size_t j = 0; j < columns; ++j) {
-      const double v = x[r * columns + j] - mean[j];
-      scale[j] += v * v;
-    }
+    for (std::size_t j = 0; j < columns; ++j)
+      p.x.push_back(s.varies(j) ? (x[r * columns + j] - s.mean[j]) / s.scale[j] : 0.0);
+    p.x.push_back(1);
   }
-  for (double& s : scale) s = std::sqrt(s / static_cast<double>(n));
-  Problem p{std::vector<double>(n * (columns + 1)), y, columns + 1, ridge};
-  for (std::size_t r = 0; r < n; ++r) {
-    for (std::size_t j = 0; j < columns; ++j) {
-      p.x[r * p.d + j] = scale[j] > 1e-9 ? (x[r * columns + j] - mean[j]) / scale[j] : 0.0;
-    }
-    p.x[r * p.d + columns] = 1;
-  }
-  std::vector<double> w(p.d, 0.0);
-  double loss = p.loss(w);
-  for (int i = 0; i < 50; ++i) {
-    const std::vector<double> step = p.step(w);
-    double gained = 0;
-    for (double f = 1; f > 1e-3 && gained <= 0; f /= 2) {
-      std::vector<double> next = w;
-      for (std::size_t j = 0; j < p.d; ++j) next[j] -= f * step[j];
-      const double at = p.loss(next);
-      gained = loss - at;
-      if (gained <= 0) continue;
-      w = std::move(next);
-      loss = at;
-    }
-    if (gained <= 1e-9 * (1 + loss)) break;
-  }
+  const std::vector<double> w = minimise(p);
   out.bias = w[columns];
   for (std::size_t j = 0; j < columns; ++j) {
-    if (scale[j] <= 1e-9) continue;
-    out.weights[j] = w[j] / scale[j];
-    out.bias -= out.weights[j] * mean[j];
+    if (!s.varies(j)) continue;
+    out.weights[j] = w[j] / s.scale[j];
+    out.bias -= out.weights[j] * s.mean[j];
   }
   return out;
 }

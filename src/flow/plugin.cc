@@ -119,7 +119,7 @@ std::optional<std::size_t> plurality(std::span<const Heard> heard) {
 
 route::RunCalls run_one(std::uint32_t candidate, std::string_view why) {
   route::RunCalls out;
-  out.calls.push_back({candidate, 0, route::Purpose::kAnswer, ""});
+  out.calls.push_back({candidate, 0, route::Purpose::kAnswer, "", false});
   out.why = route::ReasonText(why);
   return out;
 }

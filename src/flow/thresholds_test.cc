@@ -74,5 +74,17 @@ TEST(Thresholds, SayThatEscalatingIsNotMonotone) {
   EXPECT_NEAR(m_l.cost, 9, 1e-5);
 }
 
+// request-routing.md 4.1 f8: a first stage at 1 that passes six of ten, a second at 20.
+TEST(Thresholds, CostOfTwoStagesIsTheFirstAndTheShareThatGoesOn) {
+  Stages s = {{{}}, {{}, {}}, {{}, {}}};
+  for (int i = 0; i < 10; ++i) {
+    s.score[0].push_back(i < 6 ? .9 : .1);
+    for (auto& q : s.quality) q.push_back(1);
+    s.cost[0].push_back(1);
+    s.cost[1].push_back(21);
+  }
+  EXPECT_NEAR(try_thresholds(s, {.5}, {.budget = 100, .reference = {}}).cost, 9, 1e-5);
+}
+
 }  // namespace
 }  // namespace swy::flow

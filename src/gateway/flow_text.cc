@@ -2,6 +2,9 @@
 // where base::Json keeps them). Tests: flow_text_test.cc.
 #include "gateway/flow_text.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/json.h"
 
 namespace swy::gateway {
@@ -18,7 +21,8 @@ void copy_member(JsonWriter& w, std::string_view name, const Json& value) {
 bool belongs_to_messages(std::string_view name) {
   for (const std::string_view n :
        {"messages", "tools", "tool_choice", "parallel_tool_calls", "functions", "function_call",
-        "response_format", "n", "prediction", "modalities", "audio", "logit_bias", "stop"}) {
+        "response_format", "n", "max_tokens", "max_completion_tokens", "logprobs", "top_logprobs",
+        "prediction", "modalities", "audio", "logit_bias", "stop"}) {
     if (n == name) return true;
   }
   return false;
@@ -125,14 +129,43 @@ Result<std::string> inner_body(std::string_view client_body, const InnerCall& ca
   root->each_member([&](std::string_view name, const Json& value) {
     if (replaced(name) || (own && belongs_to_messages(name))) return;
     if (name == "seed" && call.sample > 0) return;
+    if (name == "logprobs" && call.logprobs) return;
     copy_member(w, name, value);
   });
   if (call.sample > 0) {
     const std::int64_t seed = root->integer_or("seed", 0) & INT32_MAX;
     w.field("seed", (seed + std::int64_t{call.sample}) & INT32_MAX);
   }
+  if (call.logprobs) w.field("logprobs", true);
   w.end_object();
   return out;
+}
+
+std::optional<Logprobs> answer_logprobs(std::string_view body) {
+  base::JsonDoc doc;
+  const auto root = doc.parse(body);
+  const auto choices = root ? root->find("choices") : std::nullopt;
+  if (!choices) return std::nullopt;
+  double sum = 0;
+  double least = 0;
+  std::size_t n = 0;
+  bool first = true;
+  choices->each([&](const Json& choice) {
+    if (!std::exchange(first, false)) return;
+    const auto logprobs = choice.find("logprobs");
+    const auto content = logprobs ? logprobs->find("content") : std::nullopt;
+    if (!content) return;
+    content->each([&](const Json& token) {
+      const auto p = token.find("logprob");
+      const auto value = p ? p->as_number() : std::nullopt;
+      if (!value || !(*value <= 0)) return;
+      sum += *value;
+      least = std::min(least, *value);
+      ++n;
+    });
+  });
+  if (n == 0) return std::nullopt;
+  return Logprobs{sum / static_cast<double>(n), least};
 }
 
 std::string answer_said(std::string_view body) {

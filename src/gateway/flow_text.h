@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ struct InnerCall {
   std::string_view model;   // as the upstream calls it
   std::string_view prompt;  // "" : the client's messages; else this, as the only message
   std::uint32_t sample = 0;
+  bool logprobs = false;
 };
 // The client's request for one call: never streamed; a later sample has another seed; with a prompt
 // of its own without tools and response format, and for one choice. REQUIRES: RequestDoc accepted
@@ -24,6 +26,14 @@ Result<std::string> inner_body(std::string_view client_body, const InnerCall& ca
 
 // What the first choice says: its content, or its tool calls as JSON; "" when neither.
 std::string answer_said(std::string_view body);
+
+// The log-probabilities of the first choice's tokens: mean and least. nullopt: none are there,
+// which says nothing of the answer.
+struct Logprobs {
+  double mean = 0;
+  double min = 0;
+};
+std::optional<Logprobs> answer_logprobs(std::string_view body);
 
 // The events of a stream that says what this whole answer says, [DONE] included. with_usage: the
 // client asked for it. kProtocol: not a chat completion.

@@ -45,6 +45,18 @@ TEST(FlowText, ReadsWhatAnAnswerSays) {
   EXPECT_EQ(answer_said("not json"), "");
 }
 
+TEST(FlowText, ReadsHowSureAModelWasOfItsTokens) {  // request-routing.md 5.12
+  const auto p = answer_logprobs(
+      R"({"choices":[{"message":{"content":"x"},"logprobs":{"content":[{"logprob":-0.1},)"
+      R"({"logprob":-0.2},{"logprob":-0.05},{"logprob":-2.0}]}}]})");
+  ASSERT_TRUE(p);
+  EXPECT_NEAR(p->mean, -.5875, 1e-5);
+  EXPECT_NEAR(p->min, -2.0, 1e-5);
+  EXPECT_FALSE(answer_logprobs(kAnswer));
+  EXPECT_NE(inner_body(kBody, {"gpt", "", 0, true}).value().find(R"("logprobs":true)"),
+            std::string::npos);
+}
+
 TEST(FlowText, TurnsAnAnswerIntoAStreamThatEndsWell) {
   for (const bool usage : {false, true}) {
     const std::string events = answer_as_stream(kAnswer, usage).value();

@@ -111,7 +111,7 @@ class Worker::FlowCaller final : public flow::Caller {
     const ExpertId expert = run().start.candidates[call.candidate];
     const Card& card = x_.snapshot->plan().catalogue[expert];
     const Upstream& upstream = x_.snapshot->upstream(expert);
-    const InnerCall inner{card.upstream_model, call.prompt, call.sample};
+    const InnerCall inner{card.upstream_model, call.prompt, call.sample, call.logprobs};
     const auto body = inner_body(run().body, inner);
     if (!body) co_return failed(out, body.error());
     LiveCall live;
@@ -152,6 +152,12 @@ class Worker::FlowCaller final : public flow::Caller {
                       .estimated = true};
     }
     out.text = answer_said(body);
+    if (call.logprobs) {
+      if (const auto p = answer_logprobs(body)) {
+        out.logprob_mean = p->mean;
+        out.logprob_min = p->min;
+      }
+    }
     run().answers[index] = std::move(body);
     return std::nullopt;
   }

@@ -91,7 +91,7 @@ class Acar final : public route::Strategy {
     route::RunCalls run;
     const std::size_t most = sigma < 1 ? 2 : models.size();
     for (std::size_t i = 0; i < std::min(most, models.size()); ++i) {
-      if (may_ask(e, models[i])) run.calls.push_back({models[i], 0, Purpose::kAnswer, ""});
+      if (may_ask(e, models[i])) run.calls.push_back({models[i], 0, Purpose::kAnswer, "", false});
     }
     run.why = route::ReasonText(fmt::format("sigma {:.2g}", sigma));
     return run;
@@ -127,7 +127,7 @@ class Acar final : public route::Strategy {
     std::vector<std::string> texts;
     for (const Heard& h : usable) texts.push_back(e.seen[h.seen].text);
     route::RunCalls run;
-    run.calls.push_back({*judge, 0, Purpose::kJudge, judge_prompt(e.question, texts)});
+    run.calls.push_back({*judge, 0, Purpose::kJudge, judge_prompt(e.question, texts), false});
     run.why = route::ReasonText("sigma 1: judge");
     return run;
   }
@@ -169,7 +169,8 @@ std::unique_ptr<route::Strategy> make_acar(const base::Doc& node, route::BuildCo
   const auto count = sampled ? static_cast<std::size_t>(o.probes) : probe->size();
   for (std::size_t i = 0; i < count; ++i)
     made->probes.push_back({sampled ? probe->front() : (*probe)[i],
-                            sampled ? static_cast<std::uint32_t>(i) : 0U, Purpose::kAnswer, ""});
+                            sampled ? static_cast<std::uint32_t>(i) : 0U, Purpose::kAnswer, "",
+                            false});
   if (models->empty()) {
     for (const std::uint32_t c : order) {
       const bool probes = std::find(probe->begin(), probe->end(), c) != probe->end();

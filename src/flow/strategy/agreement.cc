@@ -91,7 +91,7 @@ class Agreement final : public route::Strategy {
       for (const std::uint32_t c : cheap_) {
         if (e.allowed[c] == 0 || was_asked(e, c, sample)) continue;
         ++left;
-        run.calls.push_back({c, sample, route::Purpose::kAnswer, ""});
+        run.calls.push_back({c, sample, route::Purpose::kAnswer, "", false});
       }
     }
     if (most + left >= agree_) {

@@ -92,12 +92,12 @@ class AutoMix final : public route::Strategy {
     route::RunCalls run;
     run.why = route::ReasonText("is it right?");
     for (const std::uint32_t v : verifiers) {
-      if (may_ask(e, v)) run.calls.push_back({v, 0, Purpose::kAnswer, ""});
+      if (may_ask(e, v)) run.calls.push_back({v, 0, Purpose::kAnswer, "", false});
     }
     if (!verifiers.empty() || e.allowed[verifier] == 0) return run;
     const std::string prompt = verify_prompt(e.question, answer);
     for (std::uint32_t i = 0; i < verifications; ++i)
-      run.calls.push_back({verifier, i, Purpose::kVerify, prompt});
+      run.calls.push_back({verifier, i, Purpose::kVerify, prompt, false});
     return run;
   }
 

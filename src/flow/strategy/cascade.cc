@@ -38,6 +38,7 @@ struct Options {
   std::string order;
   double threshold = kUnset;
   base::NumberMap thresholds;
+  std::string score = "posthoc";
   double abstain = kUnset;
   std::string last = "own";
   std::string form = "auto";
@@ -52,7 +53,11 @@ struct Options {
         "order", order,
         "cost: cheapest first; listed: as the rule lists its models; search: what is best on "
         "the tables, of at most 4 models. Absent: search when thresholds are learned, else cost");
-    b.field("threshold", threshold, {0, 1}, "score above which an answer stands");
+    b.field(
+        "score", score,
+        "posthoc: probability that the best answer heard is right; logprob_mean, logprob_min: of "
+        "the latest answer's tokens, asked of the model");
+    b.field("threshold", threshold, {-1e3, 1}, "score above which an answer stands");
     b.field("thresholds", thresholds, "the same by model, where they differ");
     b.field("abstain", abstain, {0, 1}, "score below which nothing is answered");
     b.field("last", last, "own: the last model's answer stands; best: the best of all heard");
@@ -73,6 +78,7 @@ class Cascade final : public route::Strategy {
   std::vector<double> threshold;     // by stage but the last
   double abstain = kUnset;
   bool best_of_all = false;
+  std::string measure;  // "": posthoc; else which log-probability
   AnswerForm form = AnswerForm::kAuto;
   PostHoc posthoc;
 
@@ -82,7 +88,7 @@ class Cascade final : public route::Strategy {
     if (heard.empty()) return ask(stage, e, heard);
     const std::vector<double> beliefs = qualities(e);
     const Proposal p = posthoc.propose(heard, beliefs);
-    const double score = posthoc.score(heard, p, beliefs, static_cast<double>(e.question.size()));
+    const double score = score_of(e, heard, p, beliefs);
     if (heard[p.heard].missing) return ask(stage, e, heard);
     if (score < abstain)
       return route::Abstain{
@@ -90,7 +96,7 @@ class Cascade final : public route::Strategy {
     const std::size_t at = stage_of(heard.back().candidate);
     if (at + 1 < order.size() && score > threshold[at]) {
       return route::AnswerWith{
-          heard[p.heard].seen,
+          measure.empty() ? heard[p.heard].seen : heard.back().seen,
           route::ReasonText(fmt::format("score {:.3f} above {:.3f}", score, threshold[at])), score};
     }
     if (stage < order.size() && e.calls_left > 0) return ask(stage, e, heard);
@@ -110,6 +116,13 @@ class Cascade final : public route::Strategy {
   }
 
  private:
+  // NaN (no log-probabilities came) passes no threshold: it is not confidence 0, and not 1.
+  [[nodiscard]] double score_of(const Episode& e, const std::vector<Heard>& heard,
+                                const Proposal& p, const std::vector<double>& beliefs) const {
+    const route::Observation& last = e.seen[heard.back().seen];
+    if (!measure.empty()) return measure == "logprob_min" ? last.logprob_min : last.logprob_mean;
+    return posthoc.score(heard, p, beliefs, static_cast<double>(e.question.size()));
+  }
   [[nodiscard]] std::size_t stage_of(std::uint32_t candidate) const {
     return static_cast<std::size_t>(std::find(order.begin(), order.end(), candidate) -
                                     order.begin());
@@ -124,7 +137,10 @@ class Cascade final : public route::Strategy {
   [[nodiscard]] Step ask(std::size_t stage, const Episode& e,
                          const std::vector<Heard>& heard) const {
     if (stage == order.size() || e.calls_left == 0) return settle(heard, posthoc, e);
-    return run_one(order[stage], heard.empty() ? "the cheapest first" : "not sure enough");
+    route::RunCalls run =
+        run_one(order[stage], heard.empty() ? "the cheapest first" : "not sure enough");
+    run.calls[0].logprobs = !measure.empty();
+    return run;
   }
 };
 
@@ -250,6 +266,10 @@ bool check(const Options& o, const base::Doc& node, route::BuildContext& ctx) {
   };
   if (!o.order.empty() && o.order != "cost" && o.order != "listed" && o.order != "search")
     return complain("order", "order must be cost, listed or search");
+  if (o.score != "posthoc" && o.score != "logprob_mean" && o.score != "logprob_min")
+    return complain("score", "score must be posthoc, logprob_mean or logprob_min");
+  if (o.score != "posthoc" && !o.table.empty())
+    return complain("table", "tables hold no log-probabilities to learn from");
   if (o.last != "own" && o.last != "best") return complain("last", "last must be own or best");
   if (ctx.candidates().size() < 2) return complain("type", "a cascade needs two models");
   const bool learned = !std::isnan(o.budget) || !std::isnan(o.keep);
@@ -276,6 +296,7 @@ std::unique_ptr<route::Strategy> make_cascade(const base::Doc& node, route::Buil
   auto made = std::make_unique<Cascade>();
   made->form = *form;
   made->abstain = o.abstain;
+  if (o.score != "posthoc") made->measure = o.score;
   made->best_of_all = o.last == "best";
   made->order = by_price(ctx);
   if (o.order == "listed") std::sort(made->order.begin(), made->order.end());

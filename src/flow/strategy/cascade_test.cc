@@ -67,6 +67,24 @@ TEST(Cascade, AcceptsDefersAbstainsDefers) {
   EXPECT_EQ(acts, "adxd");
 }
 
+// request-routing.md 5.12: tokens at (-.1, -.2, -.05, -2.0): one bad token defers under min, not
+// under mean, with a threshold of -1.
+TEST(Cascade, DefersOnOneBadTokenUnderMinAndNotUnderMean) {
+  for (const bool min : {true, false}) {
+    FlowLab lab(std::string("{ type: cascade, threshold: -1, score: logprob_") +
+                (min ? "min" : "mean") + " }");
+    ASSERT_NE(lab.plan, nullptr) << lab.errors();
+    ScriptedCaller caller;
+    caller.answers = {{0, {{"a", 1}}}, {1, {{"b", 4}}}, {2, {{"c", 20}}}};
+    caller.answers[0][0].logprob_mean = -.5875;
+    caller.answers[0][0].logprob_min = -2.0;
+    const Ended e = lab.ask(caller);
+    EXPECT_TRUE(caller.rounds[0][0].logprobs);
+    // The others say none, which is no confidence: they are deferred from too.
+    EXPECT_EQ(asked(e), min ? "SML" : "S");
+  }
+}
+
 TEST(Cascade, RefusesToGuessAThreshold) {
   EXPECT_NE(FlowLab("cascade").errors().find("give threshold"), std::string::npos);
   EXPECT_NE(FlowLab("{ type: cascade, keep: .99 }").errors().find("give `table`"),

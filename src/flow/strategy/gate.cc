@@ -73,7 +73,7 @@ class Gate final : public route::Strategy {
     if (ungraded && e.calls_left > 0 && e.allowed[judge] != 0) {
       route::RunCalls run;
       run.calls.push_back({judge, static_cast<std::uint32_t>(tries - 1), Purpose::kJudge,
-                           grade_prompt(e.question, e.seen[*ungraded].text)});
+                           grade_prompt(e.question, e.seen[*ungraded].text), false});
       run.why = route::ReasonText("graded");
       return run;
     }

@@ -56,7 +56,7 @@ Judged replay(double error) {
   constexpr double kTruth[4][3] = {{1, 1, 1}, {0, 1, 1}, {0, 0, 1}, {0, 1, 0}};
   constexpr double kCost[3] = {1, 4, 20};
   constexpr int kCopies = 1000;
-  static FlowLab lab("{ type: gate, judge: J, order: cost, tries: 2 }", "[S, M, L, J]");
+  static const route::Registry registry = builtin_registry();
   base::Diagnostics diag("judged");
   const auto doc = base::parse_yaml(
       "models:\n  - { name: S, price: { input: 1, output: 1 } }\n"
@@ -66,7 +66,7 @@ Judged replay(double error) {
       "routes:\n  auto:\n    - { models: [S, M, L, J], flow: { type: gate, judge: J, order: cost, "
       "tries: 3, max_calls: 16 } }\n",
       diag);
-  const auto plan = route::compile(*doc, ".", lab.registry, diag);
+  const auto plan = route::compile(*doc, ".", registry, diag);
   EXPECT_NE(plan, nullptr) << diag.to_text();
   const route::Rule& rule = plan->rule_sets[0].rules[0];
   base::Rng rng(5, 6, 7);

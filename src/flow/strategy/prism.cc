@@ -54,7 +54,7 @@ class Prism final : public route::Strategy {
     if (e.round == 0 && e.calls_left > 0) {
       route::RunCalls run;
       for (std::size_t i = 0; i < breadth; ++i)
-        run.calls.push_back({order[i], 0, route::Purpose::kAnswer, ""});
+        run.calls.push_back({order[i], 0, route::Purpose::kAnswer, "", false});
       run.why = route::ReasonText(fmt::format("p {:.3f}: {} asked", p[order[0]], breadth));
       return run;
     }

@@ -70,7 +70,7 @@ class Remom final : public route::Strategy {
     for (const route::Observation& o : e.seen) ++samples[o.candidate];
     for (std::size_t i = 0; i < schedule_[e.round]; ++i) {
       const std::uint32_t c = models[i % models.size()];
-      run.calls.push_back({c, samples[c]++, route::Purpose::kAnswer, prompt});
+      run.calls.push_back({c, samples[c]++, route::Purpose::kAnswer, prompt, false});
     }
     run.why = route::ReasonText(fmt::format("round {} of {}", e.round + 1, schedule_.size()));
     return run;

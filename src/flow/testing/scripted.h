@@ -22,6 +22,8 @@ struct Said {
   std::string text;
   double cost = 0;
   bool failed = false;
+  double logprob_mean = route::kUnknownNumber;
+  double logprob_min = route::kUnknownNumber;
 };
 
 // Answers by candidate and sample (the last one given repeats); prompts that were sent are kept.
@@ -47,6 +49,8 @@ class ScriptedCaller final : public Caller {
       out[i].text = s.text;
       out[i].cost_usd = s.cost;
       out[i].failed = s.failed;
+      out[i].logprob_mean = s.logprob_mean;
+      out[i].logprob_min = s.logprob_min;
     }
     co_return;
   }
