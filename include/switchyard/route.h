@@ -130,6 +130,8 @@ class Reading {
   void preset_tokens(std::int64_t tokens);
   void preset_sketch(const text::Sketch& sketch);
   [[nodiscard]] bool sketch_was_read() const;
+  // Whether an encoding was asked for or the structure computed.
+  [[nodiscard]] bool text_was_examined() const;
 
  private:
   struct Memo;
@@ -243,6 +245,8 @@ class Guard {
 class Estimator {
  public:
   virtual ~Estimator() = default;
+  // One that needs an encoding asks q.reading for it; when that gives nullptr, what it writes is
+  // ignored and estimate() is called again with the encoding there.
   virtual void estimate(const Question& q, std::span<Belief> out) const = 0;
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
   [[nodiscard]] virtual bool reads_live() const {
@@ -332,6 +336,10 @@ Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, ba
 
 // Makes the facts known, encoding what they want on this thread.
 void compute_facts(const Plan& plan, std::span<const FactId> facts, Scratch& scratch);
+
+// What the estimator believes, encoding what it wants on this thread.
+void believe_now(const Plan& plan, const Estimator& estimator, const Question& q,
+                 std::span<Belief> out);
 
 // decide() until it is not Need, encoding on this thread whatever the deadline: what the evaluator
 // and the replay do.

@@ -28,6 +28,17 @@ void encode_here(const Plan& plan, EncodingKey key, Reading& reading) {
                   ok ? std::span<const float>(values) : std::span<const float>());
 }
 
+// Encodes with immediate encoders what the reading was asked for. False: nothing of it could be.
+bool encode_immediate(const Plan& plan, Reading& reading) {
+  bool encoded = false;
+  for (const EncodingKey key : reading.wanted()) {
+    if (!plan.encoders[key.encoder].encoder->immediate()) continue;
+    encode_here(plan, key, reading);
+    encoded = true;
+  }
+  return encoded;
+}
+
 // Makes a fact known, encoding with immediate encoders as it goes. False: other encodings are
 // wanted first; they stand in `need`, as does the fact.
 bool compute_fact(const Plan& plan, FactId id, Scratch& s, Need& need) {
@@ -40,13 +51,7 @@ bool compute_fact(const Plan& plan, FactId id, Scratch& s, Need& need) {
       s.set_fact(id, fact);
       return true;
     }
-    bool encoded = false;
-    for (const EncodingKey key : reading->wanted()) {
-      if (!plan.encoders[key.encoder].encoder->immediate()) continue;
-      encode_here(plan, key, *reading);
-      encoded = true;
-    }
-    if (encoded) continue;
+    if (encode_immediate(plan, *reading)) continue;
     need.encodings = reading->wanted();
     if (std::find(need.facts.begin(), need.facts.end(), id) == need.facts.end())
       need.facts.push_back(id);
@@ -224,6 +229,18 @@ void repair(const Question& q, Distribution& d) {
   d.why = ReasonText("policy gave no sound distribution: first admissible");
 }
 
+// What the estimator believes, encoding with immediate encoders as it asks. False: it wants other
+// encodings first.
+bool believe(const Plan& plan, const Rule& rule, const Question& q, Scratch& s) {
+  for (;;) {
+    const std::size_t missing = s.reading.missed();
+    s.beliefs.assign(rule.candidates.size(), Belief{});
+    rule.estimator->estimate(q, s.beliefs);
+    if (s.reading.missed() == missing) return true;
+    if (!encode_immediate(plan, s.reading)) return false;
+  }
+}
+
 Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fleet::LiveView live,
                      base::Rng& rng, Scratch& s) {
   Need need;
@@ -236,7 +253,10 @@ Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fl
   s.probability.assign(n, 0.0);
   s.score.assign(n, kUnknownNumber);
   if (left == 0) return refuse_all_masked(plan, rule, index, s);
-  rule.estimator->estimate(q, s.beliefs);
+  if (!believe(plan, rule, q, s)) {
+    need.encodings = s.reading.wanted();
+    return need;
+  }
   Distribution d{s.probability, s.score, {}};
   rule.policy->weigh(q, s.beliefs, d);
   repair(q, d);
@@ -309,6 +329,17 @@ void compute_facts(const Plan& plan, std::span<const FactId> ids, Scratch& s) {
     while (!compute_fact(plan, id, s, need)) {
       for (const EncodingKey key : need.encodings) encode_here(plan, key, s.reading);
     }
+  }
+}
+
+void believe_now(const Plan& plan, const Estimator& estimator, const Question& q,
+                 std::span<Belief> out) {
+  for (;;) {
+    const std::size_t missing = q.reading.missed();
+    std::fill(out.begin(), out.end(), Belief{});
+    estimator.estimate(q, out);
+    if (q.reading.missed() == missing) return;
+    for (const EncodingKey key : q.reading.wanted()) encode_here(plan, key, q.reading);
   }
 }
 

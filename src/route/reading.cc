@@ -182,6 +182,8 @@ void Reading::preset_sketch(const text::Sketch& sketch) {
   memo_->have_sketch = true;
 }
 
+bool Reading::text_was_examined() const { return memo_->used > 0 || memo_->have_structure; }
+
 bool Reading::sketch_was_read() const { return memo_->have_sketch; }
 
 }  // namespace swy::route

@@ -21,7 +21,7 @@
 #include <array>
 #include <map>
 
-#include "route/estimator/observed.h"
+#include "route/estimator/group_table.h"
 #include "route/estimator/text_groups.h"
 #include "switchyard/registry.h"
 
@@ -53,41 +53,16 @@ struct Options {
   }
 };
 
-// Sums of one column by group.
-struct GroupSums {
-  std::vector<double> sum, count;
-  GroupSums(const Column& column, std::span<const std::uint32_t> group, std::size_t groups)
-      : sum(groups, 0.0), count(groups, 0.0) {
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      if (std::isnan(column.value[i])) continue;
-      sum[group[i]] += static_cast<double>(column.value[i]);
-      count[group[i]] += 1;
-    }
-  }
-};
-
-struct ModelSums {
-  GroupSums quality, tokens_out, cost_usd, latency_s;
-};
-
 class Clusters final : public Estimator {
  public:
   Clusters(Observed past, TfIdf texts, std::vector<std::uint32_t> group, std::size_t groups,
            const Options& o)
       : past_(std::move(past)),
         texts_(std::move(texts)),
-        group_(std::move(group)),
-        size_(groups, 0.0),
-        centres_(texts_, group_, groups),
+        centres_(texts_, group, groups),
+        table_(past_, std::move(group), groups, o.shrink),
         sharpness_(o.sharpness),
         shrink_(o.shrink) {
-    for (const std::uint32_t g : group_) size_[g] += 1;
-    for (const ObservedModel& m : past_.models()) {
-      sums_.push_back({{m.quality, group_, groups},
-                       {m.tokens_out, group_, groups},
-                       {m.cost_usd, group_, groups},
-                       {m.latency_s, group_, groups}});
-    }
     if (sharpness_ == 0) choose_sharpness();
   }
 
@@ -101,27 +76,18 @@ class Clusters final : public Estimator {
     for (std::size_t i = 0; i < out.size(); ++i) {
       const ObservedModel* model = past_.of(q.candidates[i]);
       if (model == nullptr || q.masked(i)) continue;
-      const ModelSums& sums = sums_[past_.index_of(*model)];
+      const std::size_t m = past_.index_of(*model);
       Belief& b = out[i];
-      const Mean quality = mean(model->quality, sums.quality, share, excluded);
+      const GroupTable::Mean quality = table_.quality(past_, m, share, excluded);
       b.quality = quality.value;
       b.evidence = quality.evidence;
       b.quality_var = b.quality * (1 - b.quality) / (b.evidence + shrink_ + 1);
-      believe_calls(q, i,
-                    {mean(model->tokens_out, sums.tokens_out, share, excluded).value,
-                     mean(model->cost_usd, sums.cost_usd, share, excluded).value,
-                     mean(model->latency_s, sums.latency_s, share, excluded).value},
-                    b);
+      believe_calls(q, i, table_.calls(past_, m, share, excluded), b);
     }
   }
   [[nodiscard]] std::uint64_t version() const override { return past_.version(); }
 
  private:
-  struct Mean {
-    double value = kUnknownNumber;
-    double evidence = 0;
-  };
-
   void belong(std::span<const text::Feature> x, std::uint32_t excluded, double sharpness,
               std::vector<float>& share) const {
     thread_local std::vector<float> product;
@@ -130,32 +96,12 @@ class Clusters final : public Estimator {
     centres_.products(x, product);
     if (excluded != kNoRow && !texts_.row(excluded).empty()) {
       // The centre of the other rows: (n c - x) / (n - 1), and x.x = 1.
-      const std::uint32_t own = group_[excluded];
-      const double n = size_[own];
+      const std::uint32_t own = table_.group_of(excluded);
+      const double n = table_.size(own);
       product[own] =
           n > 1 ? static_cast<float>((n * static_cast<double>(product[own]) - 1) / (n - 1)) : 0.0F;
     }
     shares(product, sharpness, share);
-  }
-
-  [[nodiscard]] Mean mean(const Column& column, const GroupSums& sums, std::span<const float> share,
-                          std::uint32_t excluded) const {
-    const double overall = column.mean_without(excluded);
-    if (std::isnan(overall)) return {};
-    const bool out = excluded != kNoRow && !std::isnan(column.value[excluded]);
-    Mean m{0, 0};
-    for (std::size_t g = 0; g < share.size(); ++g) {
-      double sum = sums.sum[g];
-      double n = sums.count[g];
-      if (out && group_[excluded] == g) {
-        sum -= static_cast<double>(column.value[excluded]);
-        n -= 1;
-      }
-      const auto w = static_cast<double>(share[g]);
-      m.value += w * (n + shrink_ > 0 ? (sum + shrink_ * overall) / (n + shrink_) : overall);
-      m.evidence += w * n;
-    }
-    return m;
   }
 
   // Squared error on the table's own rows, each predicted without itself.
@@ -166,11 +112,11 @@ class Clusters final : public Estimator {
     for (std::size_t i = 0; i < texts_.rows(); i += step) {
       const auto row = static_cast<std::uint32_t>(i);
       belong(texts_.row(i), row, sharpness, share);
-      for (std::size_t m = 0; m < sums_.size(); ++m) {
+      for (std::size_t m = 0; m < past_.models().size(); ++m) {
         const Column& quality = past_.models()[m].quality;
         if (std::isnan(quality.value[i]) || quality.count < 2) continue;
-        const double d = mean(quality, sums_[m].quality, share, row).value -
-                         static_cast<double>(quality.value[i]);
+        const double d =
+            table_.quality(past_, m, share, row).value - static_cast<double>(quality.value[i]);
         error += d * d;
       }
     }
@@ -188,10 +134,8 @@ class Clusters final : public Estimator {
 
   Observed past_;
   TfIdf texts_;
-  std::vector<std::uint32_t> group_;  // by row
-  std::vector<double> size_;          // rows by group
   Centres centres_;
-  std::vector<ModelSums> sums_;  // by observed model
+  GroupTable table_;
   double sharpness_, shrink_;
 };
 

@@ -50,33 +50,12 @@ struct Options {
   }
 };
 
-// Models with observations of the same rows share one selection of neighbours.
-struct Groups {
-  std::vector<std::size_t> of;  // by model
-  std::size_t count = 0;
-};
-
-Groups group_models(const Observed& past) {
-  Groups groups;
-  std::vector<std::vector<bool>> seen;
-  for (const ObservedModel& model : past.models()) {
-    std::vector<bool> rows;
-    rows.reserve(model.quality.value.size());
-    for (const float y : model.quality.value) rows.push_back(!std::isnan(y));
-    const auto it = std::find(seen.begin(), seen.end(), rows);
-    groups.of.push_back(static_cast<std::size_t>(it - seen.begin()));
-    if (it == seen.end()) seen.push_back(std::move(rows));
-  }
-  groups.count = seen.size();
-  return groups;
-}
-
 class Knn final : public Estimator {
  public:
   Knn(Observed past, RowIndex index, const Options& o)
       : past_(std::move(past)),
         index_(std::move(index)),
-        groups_(group_models(past_)),
+        patterns_(past_.patterns()),
         neighbours_(static_cast<std::size_t>(o.neighbours)),
         weights_(o.weights == "cosine" ? Weights::kCosine : Weights::kUniform),
         shrink_(o.shrink),
@@ -91,11 +70,11 @@ class Knn final : public Estimator {
     index_.similarities(q.reading.sketch().features(), similarity);
     const std::uint32_t excluded = past_.find(q.work().exclude_row);
     if (excluded != kNoRow) similarity[excluded] = 0;
-    for (std::size_t group = 0; group < groups_.count; ++group) {
+    for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
       bool selected = false;
       for (std::size_t i = 0; i < out.size(); ++i) {
         const ObservedModel* model = past_.of(q.candidates[i]);
-        if (model == nullptr || groups_.of[past_.index_of(*model)] != group || q.masked(i))
+        if (model == nullptr || patterns_.of[past_.index_of(*model)] != pattern || q.masked(i))
           continue;
         if (!selected) select_nearest(similarity, model->quality.value, neighbours_, least_, hits);
         selected = true;
@@ -129,7 +108,7 @@ class Knn final : public Estimator {
 
   Observed past_;
   RowIndex index_;
-  Groups groups_;
+  Observed::Patterns patterns_;
   std::size_t neighbours_;
   Weights weights_;
   double shrink_;

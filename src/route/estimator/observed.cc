@@ -124,6 +124,21 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
   }
 }
 
+Observed::Patterns Observed::patterns() const {
+  Patterns patterns;
+  std::vector<std::vector<bool>> seen;
+  for (const ObservedModel& model : models_) {
+    std::vector<bool> rows;
+    rows.reserve(model.quality.value.size());
+    for (const float y : model.quality.value) rows.push_back(!std::isnan(y));
+    const auto it = std::find(seen.begin(), seen.end(), rows);
+    patterns.of.push_back(static_cast<std::size_t>(it - seen.begin()));
+    if (it == seen.end()) seen.push_back(std::move(rows));
+  }
+  patterns.count = seen.size();
+  return patterns;
+}
+
 std::uint32_t Observed::find(std::string_view id) const {
   if (id.empty()) return kNoRow;
   const std::uint64_t h = base::hash64(id);

@@ -77,6 +77,12 @@ class Observed {
   [[nodiscard]] std::size_t index_of(const ObservedModel& model) const {
     return static_cast<std::size_t>(&model - models_.data());
   }
+  // Models whose qualities were observed on the same rows have the same pattern.
+  struct Patterns {
+    std::vector<std::size_t> of;  // by model
+    std::size_t count = 0;
+  };
+  [[nodiscard]] Patterns patterns() const;
   // The row of this id; kNoRow for "" and for ids that are not there.
   [[nodiscard]] std::uint32_t find(std::string_view id) const;
   // Rows, prompts and every observation of them, as one number.

@@ -133,8 +133,7 @@ class Compiler final : public BuildContext {
     compute_facts(*plan_, rule_->estimator->needs(), scratch_);
     scratch_.masked_by.assign(rule_->candidates.size(), -1);
     const Question q{plan_->catalogue, scratch_.reading, rule_->candidates, {}, scratch_};
-    std::fill(out.begin(), out.end(), Belief{});
-    rule_->estimator->estimate(q, out);
+    believe_now(*plan_, *rule_->estimator, q, out);
     return {};
   }
 

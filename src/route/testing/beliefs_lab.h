@@ -15,23 +15,25 @@
 
 namespace swy::route {
 
-#define ENCODER(name)
+#define ENCODER(name) std::unique_ptr<Encoder> make_##name(const base::Doc&, BuildContext&);
 #define SIGNAL(name)
 #define GUARD(name)
 #define STRATEGY(name)
 #define ESTIMATOR(name) std::unique_ptr<Estimator> make_##name(const base::Doc&, BuildContext&);
 #define POLICY(name) std::unique_ptr<Policy> make_##name(const base::Doc&, BuildContext&);
 #include "builtin.def"
+#undef ENCODER
 #undef ESTIMATOR
 #undef POLICY
 
 namespace testing {
 
-// All built-in estimators and policies, and the fake signal `counted` that answers from the
-// request's metadata.
+// All built-in encoders, estimators and policies, and the fake signal `counted` that answers from
+// the request's metadata.
 inline Registry beliefs_registry() {
   Registry r;
   r.add_signal("counted", make_counted);
+#define ENCODER(name) r.add_encoder(#name, make_##name);
 #define ESTIMATOR(name) r.add_estimator(#name, make_##name);
 #define POLICY(name) r.add_policy(#name, make_##name);
 #include "builtin.def"
@@ -155,7 +157,7 @@ class EstimatorLab {
     }
     const Question q{plan_->catalogue, scratch_.reading, candidates, ask.live, scratch_};
     std::vector<Belief> out(candidates.size());
-    rule().estimator->estimate(q, out);
+    believe_now(*plan_, *rule().estimator, q, out);
     return out;
   }
 

@@ -1,0 +1,73 @@
+// Ridge regression of several outputs on the same dense inputs, with missing observations, the
+// penalty chosen by cross-validation; and the Cholesky factor that it and its neighbours need.
+//
+// When to use: linear heads over embeddings, class-conditional Gaussians. Threading: pure; one
+// core. Ownership: results own their numbers. Cost: rows x dims^2 for the normal equations (once
+// per distinct pattern of missing observations), dims^3 per penalty and fold. Source: Hoerl and
+// Kennard 1970; Golub and Van Loan, Matrix Computations, 4.2.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "math/matrix.h"
+
+namespace swy::math {
+
+// L of A = L L', A symmetric and positive definite; n x n row-major, the upper triangle is not
+// read.
+class Cholesky {
+ public:
+  // false: not positive definite (nothing may be solved then).
+  [[nodiscard]] bool factor(std::vector<double> a, std::size_t n);
+  // b becomes A^-1 b.
+  void solve(std::span<double> b) const;
+  // b becomes L^-1 b: |L^-1 b|^2 = b' A^-1 b.
+  void whiten(std::span<double> b) const;
+  [[nodiscard]] std::size_t size() const { return n_; }
+  // Row-major, zeros above the diagonal.
+  [[nodiscard]] std::span<const double> factor() const { return l_; }
+
+ private:
+  std::size_t n_ = 0;
+  std::vector<double> l_;
+};
+
+// sum over rows of (x - mean)(x - mean)', lower triangle, and the sums that belong to it.
+struct Gram {
+  std::size_t dims = 0;
+  double rows = 0;
+  std::vector<double> products;  // dims x dims, lower triangle, not centred
+  std::vector<double> sums;      // dims
+  explicit Gram(std::size_t n) : dims(n), products(n * n, 0.0), sums(n, 0.0) {}
+  void add(std::span<const float> x, double sign = 1);
+  void add(const Gram& other, double sign = 1);
+  // products - rows * mean mean', with `ridge` on the diagonal.
+  [[nodiscard]] std::vector<double> centred(double ridge) const;
+};
+
+struct RidgeOptions {
+  std::vector<double> penalties = {3, 10, 30, 100, 300};  // tried; of equal ones the larger stays
+  std::size_t folds = 3;                                  // row i is held out in fold i % folds
+};
+
+struct RidgeModel {
+  std::size_t dims = 0;
+  std::size_t outputs = 0;
+  std::vector<float> weights;  // outputs x dims
+  std::vector<float> bias;     // outputs
+  double penalty = 0;
+  Matrix held_out;  // rows x outputs: every row predicted by the folds that did not see it
+
+  // out[o] = bias[o] + weights[o] . x. REQUIRES: x.size() == dims, out.size() == outputs.
+  void predict(std::span<const float> x, std::span<double> out) const;
+};
+
+// y[o] has one value per row of x, NaN where there is no observation. An output without any is 0
+// everywhere. The bias is not penalised. REQUIRES: x.rows() > 0, y[o].size() == x.rows(), penalties
+// > 0.
+RidgeModel fit_ridge(const Matrix& x, std::span<const std::vector<float>> y,
+                     const RidgeOptions& options = {});
+
+}  // namespace swy::math
