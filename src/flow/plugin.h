@@ -33,8 +33,7 @@ std::vector<std::uint32_t> by_price(route::BuildContext& ctx);
 std::optional<AnswerForm> form_named(const std::string& name, const base::Doc& node,
                                      route::BuildContext& ctx);
 
-// The answers seen (not verdicts), in the order they came, in normal form. Only of these
-// candidates, when some are given.
+// The answers seen (not verdicts), in the order they came, in normal form.
 std::vector<Heard> heard_of(const route::Episode& episode, AnswerForm form);
 std::vector<double> qualities(const route::Episode& episode);  // believed, by candidate
 
