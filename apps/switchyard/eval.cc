@@ -14,7 +14,7 @@
 #include "eval/html.h"
 #include "eval/onboard.h"
 #include "eval/print.h"
-#include "switchyard/registry.h"
+#include "flow/builtin.h"
 
 namespace swy::app {
 namespace {
@@ -89,7 +89,7 @@ int evaluate(Options o) {
       return complain(kUsage, "--price-shift wants MODEL=FACTOR, not '" + text + "'");
   }
   if (!o.onboard.models.empty()) return onboard(o);
-  const auto report = eval::evaluate(o.eval, route::builtin_registry());
+  const auto report = eval::evaluate(o.eval, flow::builtin_registry());
   if (!report) return complain_about(report.error());
   for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   if (o.json) {

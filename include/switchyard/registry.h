@@ -16,6 +16,7 @@
 namespace swy::route {
 
 class Registry;
+class Strategy;
 
 // Where a plug-in is being made: what it may look up, and where its complaints go. Lives during
 // configuration only.
@@ -80,6 +81,9 @@ class Registry {
     estimators_.emplace(name, make);
   }
   void add_policy(std::string_view name, Factory<Policy> make) { policies_.emplace(name, make); }
+  void add_strategy(std::string_view name, Factory<Strategy> make) {
+    strategies_.emplace(name, make);
+  }
   [[nodiscard]] const std::map<std::string, Factory<Encoder>, std::less<>>& encoders() const {
     return encoders_;
   }
@@ -95,6 +99,9 @@ class Registry {
   [[nodiscard]] const std::map<std::string, Factory<Policy>, std::less<>>& policies() const {
     return policies_;
   }
+  [[nodiscard]] const std::map<std::string, Factory<Strategy>, std::less<>>& strategies() const {
+    return strategies_;
+  }
 
  private:
   std::map<std::string, Factory<Encoder>, std::less<>> encoders_;
@@ -102,9 +109,10 @@ class Registry {
   std::map<std::string, Factory<Guard>, std::less<>> guards_;
   std::map<std::string, Factory<Estimator>, std::less<>> estimators_;
   std::map<std::string, Factory<Policy>, std::less<>> policies_;
+  std::map<std::string, Factory<Strategy>, std::less<>> strategies_;
 };
 
-// Everything in src/builtin.def.
+// Everything in src/builtin.def but the strategies, which flow::builtin_registry() adds.
 Registry builtin_registry();
 
 }  // namespace swy::route

@@ -343,6 +343,7 @@ Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Re
                               "which are one here; name a pair with --models",
                               pool.models()));
     case RouterSpec::Kind::kPlugin:
+    case RouterSpec::Kind::kStrategy:
     case RouterSpec::Kind::kConfig:
       break;
   }

@@ -471,9 +471,9 @@ Result<Pool> without_model(const Pool& pool, std::size_t model) {
   return out;
 }
 
-Result<Pool> load_pool(const PoolOptions& options) {
-  if (options.data.empty())
-    return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
+namespace {
+
+Result<Pool> load_any(const PoolOptions& options) {
   if (!options.train.empty()) {
     if (options.by_part || options.leaves_out())
       return fail(ErrorCode::kInvalidArgument,
@@ -483,6 +483,17 @@ Result<Pool> load_pool(const PoolOptions& options) {
   Pool loaded;
   SWY_TRY(const auto all, load_table(options.data, options, &loaded));
   return make_pool(all, options, std::move(loaded.notes));
+}
+
+}  // namespace
+
+Result<Pool> load_pool(const PoolOptions& options) {
+  if (options.data.empty())
+    return fail(ErrorCode::kInvalidArgument, "no outcome table given: --data FILE...");
+  SWY_TRY(Pool pool, load_any(options));
+  pool.data = options.data;
+  pool.data.insert(pool.data.end(), options.train.begin(), options.train.end());
+  return pool;
 }
 
 }  // namespace swy::eval

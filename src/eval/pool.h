@@ -47,6 +47,7 @@ struct Pool {
   std::vector<double> quality;     // row * models + model
   std::vector<double> cost;        // the same in USD; NaN everywhere when not priced
   bool priced = false;             // every model has costs
+  std::vector<std::string> data;   // the files it came from, for answers beside them
   std::vector<std::string> notes;  // what was left out or filled in, and why
   // Rows of `train` on which knobs are chosen, by routers that learned from the others only.
   std::vector<std::size_t> validation;

@@ -17,6 +17,8 @@
 
 #include "base/hash.h"
 #include "base/terminal.h"
+#include "eval/asked.h"
+#include "eval/flowed.h"
 #include "eval/line.h"
 #include "eval/noise.h"
 #include "eval/pick.h"
@@ -42,46 +44,6 @@ bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) 
 
 // ---- asking
 // ----------------------------------------------------------------------------------------------------------
-
-// One test question as work. Keeps what the work views.
-class Asked {
- public:
-  void load(const Pool& pool, std::size_t row) { load(pool, row, pool.table.row(row).prompt); }
-  // The same question in other words, which must outlive this.
-  void load(const Pool& pool, std::size_t row, std::string_view prompt) {
-    const record::OutcomeRow r = pool.table.row(row);
-    request_.clear();
-    request_.parts.push_back({chat::PartKind::kText, prompt});
-    request_.messages.push_back({chat::Role::kUser, 0, 1, 0});
-    request_.tools.assign(r.tools, "tool");
-    work_ = route::Work{};
-    work_.id = base::hash64(r.id);
-    work_.request = &request_;
-    work_.exclude_row = r.id;
-    tokens_ = mean_tokens_in(pool, row);
-  }
-  void begin(const route::Plan& plan, route::Scratch& scratch) const {
-    scratch.begin(work_, plan.signals.size());
-    if (tokens_ > 0) scratch.reading.preset_tokens(tokens_);
-  }
-  [[nodiscard]] const route::Work& work() const { return work_; }
-
- private:
-  // What the providers counted, tool declarations included, which the table does not keep as text.
-  static std::int64_t mean_tokens_in(const Pool& pool, std::size_t row) {
-    double sum = 0;
-    double n = 0;
-    for (const record::Cell& c : pool.table.cells(row)) {
-      if (std::isnan(c.tokens_in)) continue;
-      sum += static_cast<double>(c.tokens_in);
-      n += 1;
-    }
-    return n > 0 ? std::llround(sum / n) : 0;
-  }
-  chat::Request request_;
-  route::Work work_;
-  std::int64_t tokens_ = 0;
-};
 
 // Everything a plan says of some questions under one rule set.
 struct Answers {
@@ -488,6 +450,7 @@ Result<Line> config_line(const Pool& pool, const RouterSpec& spec,
   }
   SWY_TRY(const auto model_of, match_cards(pool, *plan, *rules));
   Line line{.name = spec.text, .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
+  if (has_flow(*rules)) return flow_line(pool, spec.text, *plan, *rules, model_of);
   Answers answers = Asker{pool, *plan, *rules, model_of}.ask(pool.test);
   line.decide_us = mean_of(answers.us);
   line.us = std::move(answers.us);
@@ -506,6 +469,7 @@ Result<Line> config_line(const Pool& pool, const RouterSpec& spec,
 
 Result<Line> routed_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry,
                          std::size_t points, std::size_t noise) {
+  if (spec.kind == RouterSpec::Kind::kStrategy) return flow_line(pool, spec, registry, points);
   if (spec.kind == RouterSpec::Kind::kConfig) return config_line(pool, spec, registry);
   return plugin_line(pool, spec, registry, points, noise);
 }

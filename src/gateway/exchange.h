@@ -17,6 +17,8 @@
 
 namespace swy::gateway {
 
+struct FlowRun;
+
 // Counts a call in flight from the choice to its end, whatever the way out.
 class LiveCall {
  public:
@@ -69,6 +71,7 @@ struct Exchange {
   std::unique_ptr<AnswerCheck> check;    // of the whole answer; null: no such guard
   LiveCall live;
   std::optional<Lesson> lesson;  // of a choice that estimators may learn from
+  std::shared_ptr<FlowRun> flow;  // null: one call answers
 
   // how it ended
   int status = 0;           // sent to the client

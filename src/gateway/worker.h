@@ -66,6 +66,9 @@ struct Shared {
   void judged_as(route::GroundingResult r) { judged[static_cast<std::size_t>(r)]->add(); }
 };
 
+// The rest of a body. An error is the transport's, or kProtocol for one that is too long.
+base::Task<Result<std::string>> read_whole(http::Call& call);
+
 class Worker final : public http::Handler {
  public:
   // snapshot: the first generation. log may be null (no records).
@@ -98,6 +101,16 @@ class Worker final : public http::Handler {
                            const route::Work& work, std::optional<Understood>& understood);
   void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
                     const route::RuleSet* set, const Key* key = nullptr);
+  // several calls (worker_flow.cc)
+  class FlowCaller;
+  friend class FlowCaller;
+  void begin_flow(Exchange& x, const route::Rule& rule, const route::Choice& choice);
+  void read_masked_question(Exchange& x, std::string_view masked_body);
+  base::Task<void> flow_chat(Exchange& x, http::Request& request,
+                             http::ServerConnection& connection);
+  void settle_flow(Exchange& x);
+  base::Task<void> answer_flow(Exchange& x, http::ServerConnection& connection);
+
   base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
                                http::ServerConnection& connection);
   bool accept_answer(Exchange& x, std::string& body, std::optional<chat::Usage>& usage);
@@ -119,7 +132,8 @@ class Worker final : public http::Handler {
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
   void finish(Exchange& x);
   void write_records();
-  void upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const;
+  static void upstream_headers(const Upstream& upstream, const http::Request& request,
+                               wire::Headers& out);
   void answer_headers(Exchange& x, const wire::ResponseHead* upstream, wire::Headers& out);
 
   // everything else (worker_api.cc)

@@ -444,12 +444,14 @@ const Listed kListed[] = {
 #define GUARD(name) {"guard", #name},
 #define ESTIMATOR(name) {"estimator", #name},
 #define POLICY(name) {"policy", #name},
+#define STRATEGY(name)
 #include "builtin.def"
 #undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
 #undef POLICY
+#undef STRATEGY
 };
 
 const std::filesystem::path kRoot = SWY_SOURCE_DIR;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "switchyard/strategy.h"
 
 namespace swy::route {
 namespace {
@@ -57,6 +58,7 @@ std::vector<PluginInfo> describe(const Registry& registry) {
   add(registry, "guard", registry.guards(), out);
   add(registry, "estimator", registry.estimators(), out);
   add(registry, "policy", registry.policies(), out);
+  add(registry, "strategy", registry.strategies(), out);
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "route/output.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
+#include "switchyard/strategy.h"
 
 namespace swy::route {
 
@@ -49,6 +50,9 @@ struct Rule {
   std::string estimator_name;
   std::shared_ptr<const Policy> policy;
   std::string policy_name;
+  std::shared_ptr<const Strategy> strategy;  // null: one call answers
+  std::string strategy_name;
+  FlowLimits limits;  // of the strategy
   std::vector<FactId> needs;  // facts of guards, estimator and policy, without repeats
   bool reads_live = false;
   double deadline_ms = 0;  // for the encodings that its facts need

@@ -48,7 +48,10 @@ std::string version_of(const Doc& config, const Plan& plan) {
   }
   std::uint64_t h = base::hash64(text);
   for (const RuleSet& set : plan.rule_sets) {
-    for (const Rule& r : set.rules) h = h * 31 + r.estimator->version();
+    for (const Rule& r : set.rules) {
+      h = h * 31 + r.estimator->version();
+      if (r.strategy != nullptr) h = h * 31 + r.strategy->version();
+    }
   }
   return base::hex64(h);
 }

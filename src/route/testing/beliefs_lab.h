@@ -18,6 +18,7 @@ namespace swy::route {
 #define ENCODER(name) std::unique_ptr<Encoder> make_##name(const base::Doc&, BuildContext&);
 #define SIGNAL(name)
 #define GUARD(name)
+#define STRATEGY(name)
 #define ESTIMATOR(name) std::unique_ptr<Estimator> make_##name(const base::Doc&, BuildContext&);
 #define POLICY(name) std::unique_ptr<Policy> make_##name(const base::Doc&, BuildContext&);
 #include "builtin.def"
@@ -39,6 +40,7 @@ inline Registry beliefs_registry() {
 #undef ENCODER
 #undef SIGNAL
 #undef GUARD
+#undef STRATEGY
 #undef ESTIMATOR
 #undef POLICY
   return r;

@@ -24,6 +24,7 @@ namespace swy::route {
 #define GUARD(name) std::unique_ptr<Guard> make_##name(const base::Doc& node, BuildContext& ctx);
 #define ESTIMATOR(name)
 #define POLICY(name)
+#define STRATEGY(name)
 #include "builtin.def"
 #undef ENCODER
 #undef SIGNAL
@@ -43,6 +44,7 @@ inline Registry lab_registry() {
 #undef GUARD
 #undef ESTIMATOR
 #undef POLICY
+#undef STRATEGY
   return r;
 }
 
