@@ -62,7 +62,7 @@ void believe(std::string_view prompt, std::string_view id, Past& past, route::Bu
   request.parts.push_back({chat::PartKind::kText, prompt});
   request.messages.push_back({chat::Role::kUser, 0, 1, 0});
   std::vector<route::Belief> beliefs(past.candidates);
-  (void)ctx.believe(request, id, beliefs);  // what is not known stays NaN
+  (void)ctx.believe(request, id, 0, beliefs);  // what is not known stays NaN
   for (const route::Belief& b : beliefs) past.belief.push_back(b.quality);
 }
 
