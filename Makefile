@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 DEV := build/dev
 RELEASE := build/release
 
-.PHONY: setup build release demo test unit e2e parity fuzz heads asan tsan tidy format bench soak clean
+.PHONY: setup build release demo test unit e2e parity fuzz heads leaderboard asan tsan tidy format bench soak clean
 
 setup:
 	@tools/bootstrap.sh
@@ -58,6 +58,11 @@ heads: release
 	@for name in domain task facts difficulty; do $(RELEASE)/bin/switchyard train signal --data build/heads/$$name.jsonl --out models/heads/$$name.head \
 	  --static models/static-en --held-out 0.05 $$(case $$name in facts) echo --bits 14;; difficulty) echo --bits 14 --penalty 1;; esac) \
 	  $(if $(ENCODER),$$(test $$name = domain && echo --encoder $(ENCODER) --encoder-name all-MiniLM-L6-v2)) --license "see models/README.md" || exit 1; done
+
+# docs/guide/leaderboard.md again: every estimator on all shared outcome tables. About ten minutes; finished runs are kept in
+# out/leaderboard until the program changes.
+leaderboard: release
+	@tools/leaderboard.py $(RELEASE)/bin/switchyard $(DATA) --jobs $(JOBS)
 
 # Both sides in one run; raw numbers under out/bench. docs/guide/benchmarks.md explains them.
 bench: release

@@ -7,8 +7,8 @@
 
 #include "base/terminal.h"
 #include "cli.h"
+#include "flow/builtin.h"
 #include "gateway/config.h"
-#include "switchyard/registry.h"
 
 namespace swy::app {
 namespace {
@@ -22,7 +22,7 @@ int check(const Options& o) {
   base::Diagnostics diag(o.file);
   if (const auto text = base::read_file(o.file); !text)
     return complain(kUsage, text.error().message);
-  const auto config = gateway::load_config(o.file, route::builtin_registry(), diag);
+  const auto config = gateway::load_config(o.file, flow::builtin_registry(), diag);
   const bool good = diag.ok() && diag.warnings() == 0;
   if (o.json) {
     fmt::print("{}\n", diag.to_json());

@@ -17,7 +17,7 @@ class App;
 
 // In the order of the help.
 #define SWY_COMMANDS(X) \
-  X(serve) X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(train) X(keys) X(models) X(upstream)
+  X(serve) X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(data) X(train) X(keys) X(models) X(upstream)
 
 namespace swy::app {
 
@@ -34,6 +34,8 @@ SWY_COMMANDS(SWY_DECLARE_COMMAND)
 #undef SWY_DECLARE_COMMAND
 
 // Below `switchyard eval` and `switchyard train`.
+void add_eval_batch(CLI::App& eval, int& exit_code);
+void add_eval_online(CLI::App& eval, int& exit_code);
 void add_eval_signals(CLI::App& eval, int& exit_code);
 void add_eval_grounding(CLI::App& eval, int& exit_code);
 void add_train_grounding(CLI::App& train, int& exit_code);

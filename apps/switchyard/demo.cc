@@ -16,6 +16,7 @@
 #include "chat/build.h"
 #include "cli.h"
 #include "demo_stage.h"
+#include "flow/builtin.h"
 #include "gateway/gateway.h"
 #include "http/client.h"
 #include "upstream/upstream.h"
@@ -269,7 +270,7 @@ int demo(const Options& o) {
     return complain(kEnvironment, s.error().message);
   upstream_thread.start();
 
-  const route::Registry registry = route::builtin_registry();
+  const route::Registry registry = flow::builtin_registry();
   gateway::Gateway gateway(
       {.config_file = stage->config_file, .watch = !o.once, .handle_signals = true}, registry,
       system_clock());

@@ -7,6 +7,7 @@
 #include "base/terminal.h"
 #include "cli.h"
 #include "eval/replay.h"
+#include "flow/builtin.h"
 #include "gateway/config.h"
 #include "gateway/record_line.h"
 
@@ -21,7 +22,7 @@ struct Options {
 
 int replay(const Options& o) {
   base::Diagnostics diag(o.config);
-  const auto config = gateway::load_config(o.config, route::builtin_registry(), diag);
+  const auto config = gateway::load_config(o.config, flow::builtin_registry(), diag);
   if (config == nullptr) {
     fmt::print(stderr, "{}", diag.to_text());
     return complain(kUsage, fmt::format("{} has errors", o.config));

@@ -9,6 +9,7 @@
 #include "chat/build.h"
 #include "chat/openai.h"
 #include "cli.h"
+#include "flow/builtin.h"
 #include "gateway/config.h"
 #include "route/trace.h"
 
@@ -70,7 +71,7 @@ void print_answer(std::string_view text) {
 
 int decide_one(const Options& o) {
   base::Diagnostics diag(o.config);
-  const auto config = gateway::load_config(o.config, route::builtin_registry(), diag);
+  const auto config = gateway::load_config(o.config, flow::builtin_registry(), diag);
   if (config == nullptr) {
     fmt::print(stderr, "{}", diag.to_text());
     return complain(kUsage, fmt::format("{} has errors", o.config));

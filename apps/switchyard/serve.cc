@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "cli.h"
+#include "flow/builtin.h"
 #include "gateway/gateway.h"
-#include "switchyard/registry.h"
 
 namespace swy::app {
 namespace {
@@ -21,7 +21,7 @@ struct Options {
 
 int serve(const Options& o) {
   if (o.quiet) base::set_log_level(base::LogLevel::kError);
-  const route::Registry registry = route::builtin_registry();
+  const route::Registry registry = flow::builtin_registry();
   gateway::Gateway gateway({.config_file = o.config, .watch = !o.no_watch}, registry,
                            system_clock());
   base::Diagnostics diag(o.config);

@@ -20,6 +20,7 @@ namespace swy::app {
 
 void add_train_pii(CLI::App& train, int& exit_code);
 void add_train_cues(CLI::App& train, int& exit_code);
+void add_train_router(CLI::App& train, int& exit_code);
 namespace {
 
 struct Options {
@@ -257,13 +258,14 @@ void add_train_static(CLI::App& train_app, int& exit_code) {
 }  // namespace
 
 void add_train(CLI::App& app, int& exit_code) {
-  CLI::App* c = app.add_subcommand("train", "Learn signals from labelled texts");
+  CLI::App* c = app.add_subcommand("train", "Learn signals from labelled texts, routers from outcomes");
   c->require_subcommand(1);
   add_train_signal(*c, exit_code);
   add_train_static(*c, exit_code);
   add_train_grounding(*c, exit_code);
   add_train_pii(*c, exit_code);
   add_train_cues(*c, exit_code);
+  add_train_router(*c, exit_code);
 }
 
 }  // namespace swy::app

@@ -16,6 +16,7 @@
 namespace swy::route {
 
 class Registry;
+class Strategy;
 
 // Where a plug-in is being made: what it may look up, and where its complaints go. Lives during
 // configuration only.
@@ -44,9 +45,10 @@ class BuildContext {
   virtual std::span<const ExpertId> candidates() = 0;
   // What the rule's estimator (price included) believes of its candidates for a request: facts are
   // computed as in decide(). For policies that calibrate themselves on past prompts. `exclude_row`:
-  // the outcome row the request is from.
+  // the outcome row the request is from. `tokens_in`: of the whole prompt where the request is only
+  // a part of it; below 1: to be estimated.
   virtual Status believe(const chat::Request& request, std::string_view exclude_row,
-                         std::span<Belief> out) = 0;
+                         std::int64_t tokens_in, std::span<Belief> out) = 0;
   // Reads `options` from node. False: errors were reported, or the caller only wants the list of
   // options; make nothing.
   template <typename Options>
@@ -79,6 +81,9 @@ class Registry {
     estimators_.emplace(name, make);
   }
   void add_policy(std::string_view name, Factory<Policy> make) { policies_.emplace(name, make); }
+  void add_strategy(std::string_view name, Factory<Strategy> make) {
+    strategies_.emplace(name, make);
+  }
   [[nodiscard]] const std::map<std::string, Factory<Encoder>, std::less<>>& encoders() const {
     return encoders_;
   }
@@ -94,6 +99,9 @@ class Registry {
   [[nodiscard]] const std::map<std::string, Factory<Policy>, std::less<>>& policies() const {
     return policies_;
   }
+  [[nodiscard]] const std::map<std::string, Factory<Strategy>, std::less<>>& strategies() const {
+    return strategies_;
+  }
 
  private:
   std::map<std::string, Factory<Encoder>, std::less<>> encoders_;
@@ -101,9 +109,10 @@ class Registry {
   std::map<std::string, Factory<Guard>, std::less<>> guards_;
   std::map<std::string, Factory<Estimator>, std::less<>> estimators_;
   std::map<std::string, Factory<Policy>, std::less<>> policies_;
+  std::map<std::string, Factory<Strategy>, std::less<>> strategies_;
 };
 
-// Everything in src/builtin.def.
+// Everything in src/builtin.def but the strategies, which flow::builtin_registry() adds.
 Registry builtin_registry();
 
 }  // namespace swy::route

@@ -240,6 +240,13 @@ class Guard {
   }
 };
 
+// What became of a choice, once it is known: what update() learns from.
+struct Outcome {
+  double quality = kUnknownNumber;     // 0..1
+  double cost_micro = kUnknownNumber;  // NaN: not known
+  double propensity = 1;               // with which the choice was made
+};
+
 // Predicts per candidate. Fills what it knows and leaves the rest NaN; out is all NaN on entry, one
 // per candidate (masked ones included: they may be skipped).
 class Estimator {
@@ -255,6 +262,30 @@ class Estimator {
   // Identifies what was learned (hash of the table or weights), so that every decision names the
   // version it used.
   [[nodiscard]] virtual std::uint64_t version() const { return 0; }
+  // Writes what was learned to a file that the option `weights` reads. kUnsupported: it keeps its
+  // table instead.
+  [[nodiscard]] virtual Status export_weights(const std::string& /*path*/) const {
+    return fail(ErrorCode::kUnsupported,
+                "it has no weight file: it reads its table when it starts");
+  }
+
+  // Learning one outcome at a time. What serves never changes: a learner updates a private copy and
+  // publishes that as part of the next Plan (with_estimator in route/plan.h).
+  // nullptr: this estimator does not learn from single outcomes.
+  [[nodiscard]] virtual std::unique_ptr<Estimator> copy() const { return nullptr; }
+  // REQUIRES: *this came from copy() and no other thread sees it; q holds the facts of needs(). An
+  // outcome without quality teaches nothing.
+  virtual void update(const Question& /*q*/, std::size_t /*candidate*/,
+                      const Outcome& /*outcome*/) {}
+  // Writes what was learned to the file that its options name, whole or not at all; nothing without
+  // one. Never called while deciding.
+  [[nodiscard]] virtual Status save() const { return {}; }
+  // For estimators made of others: itself with `fresh` wherever it holds `old`; nullptr when it
+  // does not hold it.
+  [[nodiscard]] virtual std::shared_ptr<const Estimator> replace(
+      const Estimator* /*old*/, const std::shared_ptr<const Estimator>& /*fresh*/) const {
+    return nullptr;
+  }
 };
 
 // ---- the choice
@@ -278,6 +309,8 @@ class Policy {
   virtual void weigh(const Question& q, std::span<const Belief> beliefs,
                      Distribution& out) const = 0;
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
+  // The record then keeps the live view.
+  [[nodiscard]] virtual bool reads_live() const { return false; }
 };
 
 struct Choice {

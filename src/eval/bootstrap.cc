@@ -85,4 +85,25 @@ Interval percentile_interval(double value, std::vector<double> samples) {
   return {value, at(0.025), at(0.975)};
 }
 
+std::pair<Interval, double> paired_difference(std::span<const double> a,
+                                              std::span<const double> b) {
+  SWY_ASSERT(!a.empty() && a.size() == b.size());
+  std::vector<double> samples;
+  std::size_t at_most = 0;
+  std::size_t at_least = 0;
+  for (std::size_t i = 1; i < a.size(); ++i) {
+    const double d = b[i] - a[i];
+    if (std::isnan(d)) continue;
+    samples.push_back(d);
+    at_most += d <= 0 ? 1U : 0U;
+    at_least += d >= 0 ? 1U : 0U;
+  }
+  double p = std::numeric_limits<double>::quiet_NaN();
+  if (!samples.empty()) {
+    p = std::min(1.0, 2.0 * static_cast<double>(std::min(at_most, at_least) + 1) /
+                          static_cast<double>(samples.size() + 1));
+  }
+  return {percentile_interval(b[0] - a[0], std::move(samples)), p};
+}
+
 }  // namespace swy::eval

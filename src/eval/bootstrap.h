@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace swy::eval {
@@ -34,5 +35,11 @@ Resamples resample(std::span<const std::span<const float>> columns, std::size_t 
 // Percentile interval of samples (consumed); NaN samples are passed over. Without samples lo and hi
 // are NaN.
 Interval percentile_interval(double value, std::vector<double> samples);
+
+// The paired bootstrap test. a and b: a figure on the questions as they are, then on each resample,
+// the same resamples for both. b - a with its interval, and the two-sided probability of so large a
+// difference where there is none: twice the smaller share of resamples on either side of 0, at
+// least 2 / (resamples + 1). NaN without resamples.
+std::pair<Interval, double> paired_difference(std::span<const double> a, std::span<const double> b);
 
 }  // namespace swy::eval

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <numeric>
 
 #include "base/rng.h"
 
@@ -49,6 +51,29 @@ TEST(Bootstrap, WithoutSamplesThereIsNoInterval) {
   EXPECT_DOUBLE_EQ(i.value, .5);
   EXPECT_TRUE(std::isnan(i.lo));
   EXPECT_TRUE(std::isnan(i.hi));
+}
+
+TEST(Bootstrap, APairedTestSeesADifferenceThatUnpairedNoiseWouldHide) {
+  std::vector<float> easy(400);
+  std::vector<float> same(400);
+  base::Rng rng(3, 0, 0);
+  for (std::size_t i = 0; i < 400; ++i) {
+    easy[i] = rng.uniform() < .5 ? 1.0F : 0.0F;
+    same[i] = i % 25 == 0 ? 1.0F : easy[i];  // never worse, now and then better
+  }
+  const std::array<std::span<const float>, 2> columns{easy, same};
+  const Resamples r = resample(columns, 500, 1);
+  const auto series = [&](std::size_t c, const std::vector<float>& v) {
+    std::vector<double> out{std::accumulate(v.begin(), v.end(), 0.0) / 400};
+    for (std::size_t k = 0; k < r.count; ++k) out.push_back(r.of(k)[c]);
+    return out;
+  };
+  const auto [d, p] = paired_difference(series(0, easy), series(1, same));
+  EXPECT_GT(d.lo, 0);
+  EXPECT_LT(p, .01);
+  const auto [zero, one] = paired_difference(series(0, easy), series(0, easy));
+  EXPECT_EQ(zero.value, 0);
+  EXPECT_EQ(one, 1);
 }
 
 }  // namespace

@@ -9,9 +9,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "eval/curve.h"
-#include "eval/line.h"
+#include "eval/summary.h"
 #include "switchyard/env.h"
 
 namespace swy::eval {
@@ -25,8 +26,9 @@ using Means = std::span<const double>;
 
 // Where the means of every line's settings are: quality at 2 i, cost at 2 i + 1 for setting i.
 struct Layout {
-  std::vector<std::size_t> first;  // by line: its first setting
-  std::vector<double> means;       // on the questions as they are
+  std::vector<std::size_t> first;   // by line: its first setting
+  std::vector<std::size_t> picked;  // by line: its first pick, as a setting
+  std::vector<double> means;        // on the questions as they are
   Resamples resamples;
 
   static double quality(Means m, std::size_t setting) { return m[2 * setting]; }
@@ -36,14 +38,17 @@ struct Layout {
 Layout lay_out(const std::vector<Line>& lines, std::size_t count) {
   Layout layout;
   std::vector<std::span<const float>> columns;
+  const auto add = [&](const Setting& s) {
+    columns.emplace_back(s.quality);
+    columns.emplace_back(s.cost);
+    layout.means.push_back(s.mean_quality);
+    layout.means.push_back(s.mean_cost);
+  };
   for (const Line& line : lines) {
     layout.first.push_back(columns.size() / 2);
-    for (const Setting& s : line.settings) {
-      columns.emplace_back(s.quality);
-      columns.emplace_back(s.cost);
-      layout.means.push_back(s.mean_quality);
-      layout.means.push_back(s.mean_cost);
-    }
+    for (const Setting& s : line.settings) add(s);
+    layout.picked.push_back(columns.size() / 2);
+    for (const Picked& p : line.picked) add(p.decided.setting);
   }
   layout.resamples = resample(columns, count, kBootstrapSeed);
   return layout;
@@ -93,6 +98,33 @@ class Reporter {
     }
     finish(out, settings_of(i), line.kind != Line::Kind::kSingle);
     if (pool_.models() == 2 && line.kind == Line::Kind::kRouter) pair(out, i);
+    for (std::size_t p = 0; p < line.picked.size(); ++p)
+      out.picks.push_back(pick(layout_.picked[i] + p, line.picked[p]));
+    return out;
+  }
+
+  // Routers against the best single model and against each other.
+  [[nodiscard]] std::vector<PairedTest> tests() const {
+    using Of = PairedTest::Of;
+    std::vector<PairedTest> out;
+    for (const Of of : {Of::kAiq, Of::kQuality, Of::kBudget}) {
+      if (of != Of::kQuality && !pool_.priced) continue;
+      std::vector<std::pair<std::size_t, std::vector<double>>> samples;
+      for (std::size_t i = 0; i < lines_.size(); ++i) {
+        const bool base = i == best_ && of != Of::kAiq;  // a single model has no curve
+        if (lines_[i].kind == Line::Kind::kRouter || base) samples.emplace_back(i, figures(i, of));
+      }
+      for (std::size_t a = 0; a < samples.size(); ++a) {
+        for (std::size_t b = a + 1; b < samples.size(); ++b) {
+          const auto& [line_a, x] = samples[a];
+          const auto& [line_b, y] = samples[b];
+          if (x.empty() || y.empty()) continue;
+          PairedTest t{lines_[line_a].name, lines_[line_b].name, of, {}, kNone};
+          std::tie(t.difference, t.p) = paired_difference(x, y);
+          out.push_back(t);
+        }
+      }
+    }
     return out;
   }
 
@@ -114,6 +146,52 @@ class Reporter {
   }
 
  private:
+  // A line's figure on the questions as they are, then on every resample. Empty: it has none.
+  [[nodiscard]] std::vector<double> figures(std::size_t line, PairedTest::Of of) const {
+    const std::vector<std::size_t> settings = settings_of(line);
+    std::size_t chosen = 0;
+    if (of != PairedTest::Of::kAiq) {
+      const auto by = of == PairedTest::Of::kQuality ? Picked::By::kQuality : Picked::By::kBudget;
+      const auto& picked = lines_[line].picked;
+      const auto it = std::find_if(picked.begin(), picked.end(), [&](const Picked& p) {
+        return p.by == by || p.by == Picked::By::kOnly;
+      });
+      if (it == picked.end()) return {};
+      chosen = layout_.picked[line] + static_cast<std::size_t>(it - picked.begin());
+    }
+    const auto figure = [&](Means m) {
+      return of == PairedTest::Of::kAiq ? aiq(settings, m) : Layout::quality(m, chosen);
+    };
+    std::vector<double> out{figure(Means(layout_.means))};
+    for (std::size_t r = 0; r < layout_.resamples.count; ++r)
+      out.push_back(figure(layout_.resamples.of(r)));
+    return out;
+  }
+
+  [[nodiscard]] PickReport pick(std::size_t setting, const Picked& picked) const {
+    const PointReport at = point(setting, picked.decided.setting);
+    PickReport p{picked.by, picked.knob, at.quality, at.cost};
+    p.over_mixture = at.over_mixture;
+    const std::size_t best = singles_[best_];
+    p.over_best = interval_of(
+        layout_, [&](Means m) { return Layout::quality(m, setting) - Layout::quality(m, best); });
+    if (!pool_.priced) return p;
+    p.cost_ratio = interval_of(
+        layout_, [&](Means m) { return Layout::cost(m, setting) / Layout::cost(m, best); });
+    p.arena = arena_score(at.quality.value, 1000 * at.cost);
+    const std::size_t small = singles_[cheapest_single(pool_)];
+    const auto of = [&](std::size_t s) {
+      return CostQuality{Layout::cost(layout_.means, s), Layout::quality(layout_.means, s)};
+    };
+    if (small != best) p.lift = ibc_lift(of(setting), of(small), of(best));
+    if (const auto mix = mix_at_cost(hull_of(oracle_, layout_.means), at.cost)) {
+      const FixedMix oracle{mix->low, mix->high, mix->share};
+      p.regret = interval_of(
+          layout_, [&](Means m) { return oracle.quality(m) - Layout::quality(m, setting); });
+    }
+    return p;
+  }
+
   static LineReport::Kind kind_of(Line::Kind kind) {
     switch (kind) {
       case Line::Kind::kSingle:
@@ -244,7 +322,7 @@ class Reporter {
 };
 
 Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry,
-                       std::size_t points) {
+                       const EvalOptions& options) {
   switch (spec.kind) {
     case RouterSpec::Kind::kAlways: {
       const std::size_t m = pool.table.model_index(spec.name);
@@ -257,18 +335,19 @@ Result<Line> make_line(const Pool& pool, const RouterSpec& spec, const route::Re
     case RouterSpec::Kind::kRandom:
       return random_line(pool);
     case RouterSpec::Kind::kOracle:
-      return oracle_line(pool, points);
+      return oracle_line(pool, options.points);
     case RouterSpec::Kind::kLength:
-      if (pool.models() == 2) return length_line(pool, points);
+      if (length_pair(pool)) return length_line(pool, options.points);
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("length chooses between two models, the pool has {}; name a pair "
-                              "with --models",
+                  fmt::format("length chooses between the best and the cheapest of the {} models, "
+                              "which are one here; name a pair with --models",
                               pool.models()));
     case RouterSpec::Kind::kPlugin:
+    case RouterSpec::Kind::kStrategy:
     case RouterSpec::Kind::kConfig:
       break;
   }
-  return routed_line(pool, spec, registry, points);
+  return routed_line(pool, spec, registry, options.points, options.noise);
 }
 
 // Singles, random and oracle first; then what was asked for and is not among them.
@@ -279,7 +358,7 @@ Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& option
   for (std::size_t m = 0; m < pool.models(); ++m) lines.push_back(single_line(pool, m));
   lines.push_back(random_line(pool));
   lines.push_back(oracle_line(pool, options.points));
-  if (pool.models() == 2) lines.push_back(length_line(pool, options.points));
+  if (length_pair(pool)) lines.push_back(length_line(pool, options.points));
   std::vector<std::string> seen{"random", "oracle", "length"};
   for (const std::string& text : options.routers) {
     SWY_TRY(const RouterSpec spec, parse_router(text, registry));
@@ -287,7 +366,7 @@ Result<std::vector<Line>> make_lines(const Pool& pool, const EvalOptions& option
         spec.kind != RouterSpec::Kind::kLength)
       continue;
     seen.push_back(text);
-    SWY_TRY(Line line, make_line(pool, spec, registry, options.points));
+    SWY_TRY(Line line, make_line(pool, spec, registry, options));
     if (line.kind == Line::Kind::kSingle || (spec.kind == RouterSpec::Kind::kLength))
       continue;  // always there
     lines.push_back(std::move(line));
@@ -332,12 +411,17 @@ Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
   report.notes = pool.notes;
   const Layout layout = lay_out(lines, options.bootstrap);
   const Reporter reporter(pool, lines, layout, report.best_single);
+  const bool foreign = options.pool.leaves_out() || !options.pool.train.empty();
+  report.validation = pool.validation.size();
+  report.tests = reporter.tests();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     report.lines.push_back(reporter.line(i));
+    describe_choices(pool, lines[i], foreign, report.lines.back());
     report.notes.insert(report.notes.end(), lines[i].notes.begin(), lines[i].notes.end());
     if (lines[i].kind == Line::Kind::kRandom && pool.priced)
       report.lines.push_back(reporter.mixture());
   }
+  add_published(report);
   sort_singles(report);
   report.seconds = static_cast<double>(system_clock().mono_ns() - start) / 1e9;
   return report;
@@ -346,7 +430,8 @@ Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
 Result<Report> evaluate(const EvalOptions& options, const route::Registry& registry) {
   for (const std::string& text : options.routers) SWY_DO(parse_router(text, registry));
   const std::int64_t start = system_clock().mono_ns();
-  SWY_TRY(const Pool pool, load_pool(options.pool));
+  SWY_TRY(Pool pool, load_pool(options.pool));
+  SWY_DO(shift_prices(pool, options.price_shift));
   SWY_TRY(Report report, evaluate(pool, options, registry));
   report.seconds = static_cast<double>(system_clock().mono_ns() - start) / 1e9;
   return report;

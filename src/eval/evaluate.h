@@ -7,10 +7,13 @@
 #pragma once
 
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "eval/bootstrap.h"
+#include "eval/choices.h"
+#include "eval/line.h"
 #include "eval/pool.h"
 #include "switchyard/registry.h"
 
@@ -23,7 +26,9 @@ struct EvalOptions {
   std::vector<std::string>
       routers;              // RouterSpec texts; single models, random and oracle are always there
   std::size_t points = 25;  // settings of a sweep, at least 3
-  std::size_t bootstrap = 1000;  // resamples; 0: no intervals
+  std::size_t bootstrap = 1000;                             // resamples; 0: no intervals
+  std::size_t noise = 0;                                    // test questions to ask again perturbed
+  std::vector<std::pair<std::string, double>> price_shift;  // model, factor: see shift_prices()
 };
 
 struct PointReport {
@@ -51,6 +56,34 @@ struct CurveReport {
   double cpt_80 = kNone;
 };
 
+// A setting chosen without the test questions, on the test questions.
+struct PickReport {
+  Picked::By by = Picked::By::kOnly;
+  std::string knob;
+  Interval quality;
+  double cost = kNone;                         // USD a question
+  Interval over_best{kNone, kNone, kNone};     // above the best single model
+  Interval over_mixture{kNone, kNone, kNone};  // above the mixture of single models of its cost
+  Interval cost_ratio{kNone, kNone, kNone};    // over the best single model's cost
+  Interval regret{kNone, kNone, kNone};        // the oracle's frontier at this cost, above it
+  double lift = kNone;                         // AutoMix: IBC lift over the cheapest model
+  double arena = kNone;                        // RouterArena
+};
+
+// Figures as other benchmarks define them, over the settings of a line (metrics.h).
+struct PublishedReport {
+  double nauc = kNone;  // MMR-Bench
+  double peak = kNone;
+  double qnc = kNone;
+  double perf_gain = kNone;  // LLMRouterBench
+  double cost_save = kNone;
+  double pareto_distance = kNone;
+  double pareto_ratio = kNone;
+  double gain_random = kNone;  // of the pick for quality
+  double gain_best = kNone;
+  double gap_oracle = kNone;
+};
+
 struct LineReport {
   enum class Kind { kSingle, kRandom, kMixture, kOracle, kRouter };
   std::string name;
@@ -61,6 +94,24 @@ struct LineReport {
   CurveReport curve;
   double decide_us = kNone;
   double refused = 0;
+  std::vector<PickReport> picks;  // kOnly, or kQuality first; empty: nothing to choose on
+  PublishedReport published;
+  std::optional<ChoiceReport> choices;  // of picks[0]
+  double us_p50 = kNone;                // of a decision
+  double us_p90 = kNone;
+  double us_p99 = kNone;
+  Noise noise;
+  Familiarity familiarity;  // where whole data sets, domains or files are tested on
+};
+
+// Two lines on the same questions: b's figure minus a's, and the two-sided bootstrap probability of
+// a difference as large where there is none.
+struct PairedTest {
+  std::string a;  // names of lines
+  std::string b;
+  enum class Of { kAiq, kQuality, kBudget } of = Of::kAiq;  // curve, or a pick
+  Interval difference;
+  double p = kNone;
 };
 
 struct Report {
@@ -74,6 +125,8 @@ struct Report {
   std::size_t resamples = 0;
   double seconds = 0;
   std::vector<LineReport> lines;  // singles by quality, random, mixture, oracle, routers as asked
+  std::vector<PairedTest> tests;  // routers against each other and the best single model
+  std::size_t validation = 0;     // questions that settings were chosen on
   std::vector<std::string> notes;
 
   // The line of the best single model.

@@ -54,6 +54,7 @@ class Explainer {
     candidates(decision);
     chosen(decision);
     guarded();
+    flowed();
     if (outcome) paid(*outcome, decision);
     if (const auto times = record_.find("times")) timings(*times);
     return std::move(out_);
@@ -74,6 +75,29 @@ class Explainer {
  private:
   void line(std::string_view head, std::string_view text) {
     out_ += fmt::format("{} {}\n", styled(fmt::format("{:>11}", head), "dim", color_), text);
+  }
+
+  // The calls of a rule that makes several.
+  void flowed() {
+    const auto flow = record_.find("flow");
+    if (!flow) return;
+    const auto answer = flow->integer_or("answer", -1);
+    line("flow",
+         fmt::format("{}: {}", flow->string_or("strategy", "?"), flow->string_or("why", "")));
+    const auto calls = flow->find("calls");
+    if (!calls) return;
+    std::int64_t i = 0;
+    calls->each([&](const Json& call) {
+      const std::string_view error = call.string_or("error", "");
+      std::string text = fmt::format("{} round {}: {} ({}), {}", i == answer ? "->" : "  ",
+                                     call.integer_or("round", 0), call.string_or("model", "?"),
+                                     call.string_or("purpose", "?"), call.string_or("why", ""));
+      if (!error.empty()) text += fmt::format("; failed: {}", error);
+      if (const auto cost = call.find("cost_nano"))
+        text += fmt::format("; {} USD", usd_text(cost->as_integer().value_or(0)));
+      line("", text);
+      ++i;
+    });
   }
 
   // What content guards, output guards and a grounding guard did.

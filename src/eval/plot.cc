@@ -26,6 +26,8 @@ constexpr double kFont = 11.5;
 constexpr double kCharWidth = 0.6 * kFont;  // of the mean character in common sans-serif faces
 constexpr std::size_t kAllSingles = 12;
 constexpr std::size_t kLegendChars = 36;
+constexpr std::ptrdiff_t kMostBands = 6;  // more overlap to one grey
+constexpr std::size_t kMostEntries = 22;  // of the legend: what fits beside the axes
 // Okabe and Ito's colours, told apart by colour-blind readers too.
 constexpr std::array<std::string_view, 6> kPalette{"#0072b2", "#d55e00", "#009e73",
                                                    "#cc79a7", "#b8860b", "#56b4e9"};
@@ -286,7 +288,9 @@ class Plot {
   }
 
   void draw_band(const LineReport& l, std::string_view color) {
-    if (report_.resamples == 0) return;
+    const auto routers = std::count_if(report_.lines.begin(), report_.lines.end(),
+                                       [](const LineReport& o) { return o.kind == Kind::kRouter; });
+    if (report_.resamples == 0 || routers > kMostBands) return;
     std::vector<XY> points = along(l, [](const PointReport& p) { return p.quality.hi; });
     const std::vector<XY> lower = along(l, [](const PointReport& p) { return p.quality.lo; });
     points.insert(points.end(), lower.rbegin(), lower.rend());
@@ -371,14 +375,20 @@ class Plot {
                       "stroke-width=\"2.2\" stroke-dasharray=\"{}\"/>",
                       x, y - 4, x + 22, y - 4, color, dash.empty() ? "none" : dash));
     };
+    std::size_t shown = 0;
     for (const bool routers : {true, false}) {
       for (const Entry& e : legend_) {
         if (e.dash.empty() != routers) continue;
+        if (routers && ++shown > kMostEntries) continue;
         swatch(e.color, e.dash);
         const std::string name = e.name == "mixtures" ? "random mixtures of single models" : e.name;
         words({x + 30, y}, cut(name, kLegendChars), "fill=\"#222\"");
         y += 20;
       }
+    }
+    if (shown > kMostEntries) {
+      words({x + 30, y}, fmt::format("and {} routers more", shown - kMostEntries), "fill=\"#777\"");
+      y += 20;
     }
     add(fmt::format("<rect x=\"{}\" y=\"{:.1f}\" width=\"7\" height=\"7\" fill=\"#8a8a8a\"/>",
                     x + 8, y - 8));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 
 #include "eval/testing/tables.h"
@@ -62,7 +63,7 @@ TEST(Pool, AMissingCostIsTheModelsMeanAndNeverFree) {
   const auto pool = make_pool(testing::table_from(rows), {});
   ASSERT_TRUE(pool);
   EXPECT_DOUBLE_EQ(pool->costs(3)[0], 2);
-  EXPECT_THAT(pool->notes.back(), HasSubstr("1 costs are missing"));
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("1 costs are missing")));
 }
 
 TEST(Pool, WithoutAnyCostOnlyQualitiesAreCompared) {
@@ -74,7 +75,7 @@ TEST(Pool, WithoutAnyCostOnlyQualitiesAreCompared) {
   const auto pool = make_pool(testing::table_from(rows), {});
   ASSERT_TRUE(pool);
   EXPECT_FALSE(pool->priced);
-  EXPECT_THAT(pool->notes.back(), HasSubstr("no cost"));
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("no cost")));
 }
 
 TEST(Pool, UnknownModelsAreNamedWithTheNearest) {
@@ -116,7 +117,20 @@ TEST(Pool, LeavesWholeDataSetsOutAndTheirQuestionsWhereverTheyOccur) {
   EXPECT_EQ(pool->test.size(), 2U);
   for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).dataset, "b");
   EXPECT_EQ(pool->train.size(), 2U);  // "two" and "four"
-  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 questions of other sets occur")));
+  EXPECT_THAT(pool->notes, Contains(HasSubstr("1 other questions occur")));
+}
+
+TEST(Pool, LeavesWholeDomainsOut) {
+  PoolOptions options;
+  options.leave_out_domains = {"hard"};
+  const auto pool = make_pool(testing::table_from(testing::synthetic_rows(200, 2)), options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  for (const std::size_t row : pool->test) EXPECT_EQ(pool->table.row(row).domain, "hard");
+  for (const std::size_t row : pool->train) EXPECT_EQ(pool->table.row(row).domain, "easy");
+  options.leave_out_domains = {"herd"};
+  const auto unknown = make_pool(testing::table_from(testing::synthetic_rows(200, 2)), options);
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("hard"));
 }
 
 TEST(Pool, LeavingOutWhatIsNotThereOrEverythingIsAnError) {
@@ -130,6 +144,104 @@ TEST(Pool, LeavingOutWhatIsNotThereOrEverythingIsAnError) {
   pool = make_pool(three_sets(), options);
   ASSERT_FALSE(pool);
   EXPECT_THAT(pool.error().message, HasSubstr("nothing is left to learn from"));
+}
+
+// Train rows 0-19, test rows 15-39 of the same questions, ids of their own.
+std::string two_sides(bool parts) {
+  std::string rows;
+  for (int i = 0; i < 45; ++i) {
+    const bool train = i < 20;
+    rows += fmt::format(
+        R"({{"id":"{0}","prompt":"Question {1}!","part":"{2}","models":{{"a":{{"correct":1,"cost":1}}}}}})"
+        "\n",
+        i, train ? i : i - 5, parts ? (train ? "train" : "dev") : "");
+  }
+  return rows;
+}
+
+TEST(Pool, AQuestionOnBothSidesOfTheTablesPartsIsRefusedWithTheCount) {
+  PoolOptions options;
+  options.by_part = true;
+  const auto refused = make_pool(testing::table_from(two_sides(true)), options);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("5 of 20"));
+  options.drop_leaked = true;
+  const auto pool = make_pool(testing::table_from(two_sides(true)), options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ(pool->train.size(), 15U);
+  EXPECT_EQ(pool->test.size(), 25U);
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("5 questions")));
+}
+
+TEST(Pool, FilesToLearnFromAndToTestOnMustNotShareAQuestion) {
+  const std::string all = two_sides(false);
+  std::size_t at = 0;
+  for (int i = 0; i < 20; ++i) at = all.find('\n', at) + 1;
+  const std::string dir = ::testing::TempDir();
+  std::ofstream(dir + "pool_train.jsonl") << all.substr(0, at);
+  std::ofstream(dir + "pool_test.jsonl") << all.substr(at);
+  PoolOptions options;
+  options.train = {dir + "pool_train.jsonl"};
+  options.data = {dir + "pool_test.jsonl"};
+  const auto refused = load_pool(options);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("5 of 20"));
+  options.drop_leaked = true;
+  const auto pool = load_pool(options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ(pool->train.size(), 15U);
+  EXPECT_EQ(pool->test.size(), 25U);
+  options.data = options.train;
+  options.drop_leaked = false;
+  const auto same = load_pool(options);
+  ASSERT_FALSE(same);
+  EXPECT_THAT(same.error().message, HasSubstr("20 of 20"));
+}
+
+std::string same_rows(const std::string& cells) {
+  std::string rows;
+  for (int i = 0; i < 60; ++i)
+    rows += fmt::format(R"({{"id":"q{0}","prompt":"p{0}","models":{{{1}}}}})"
+                        "\n",
+                        i, cells);
+  return rows;
+}
+
+TEST(Pool, WhatCannotTellRoutersApartIsNoted) {
+  const auto one = make_pool(testing::table_from(same_rows(R"("a":{"correct":1,"cost":1})")), {});
+  ASSERT_TRUE(one);
+  EXPECT_THAT(one->notes, ::testing::Contains(HasSubstr("only one model")));
+  const auto equal = make_pool(
+      testing::table_from(same_rows(R"("a":{"score":0.5,"cost":1},"b":{"score":0.5,"cost":2})")),
+      {});
+  ASSERT_TRUE(equal);
+  EXPECT_THAT(equal->notes, ::testing::Contains(HasSubstr("same quality, 0.5")));
+  const auto usual = make_pool(testing::table_from(testing::synthetic_rows(200, 3)), {});
+  ASSERT_TRUE(usual);
+  EXPECT_TRUE(usual->notes.empty());
+}
+
+TEST(Pool, APriceListMakesTheCostsAndSaysWhoseItHasNot) {
+  const std::string dir = ::testing::TempDir();
+  std::string rows;
+  for (int i = 0; i < 60; ++i) {
+    rows += fmt::format(
+        R"({{"id":"q{0}","prompt":"p{0}","models":{{"a":{{"correct":1,"tokens_in":1000,"tokens_out":100,"cost":9}},"b":{{"correct":0,"cost":7}}}}}})"
+        "\n",
+        i);
+  }
+  std::ofstream(dir + "priced.jsonl") << rows;
+  std::ofstream(dir + "prices.json") << R"({"a":{"in_per_mtok":1,"out_per_mtok":10}})";
+  PoolOptions options;
+  options.data = {dir + "priced.jsonl"};
+  options.prices = dir + "prices.json";
+  const auto pool = load_pool(options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_NEAR(pool->costs(0)[0], .002, 1e-9);
+  EXPECT_NEAR(pool->costs(0)[1], 7, 1e-9);
+  EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("costs as recorded, for b")));
+  options.prices = dir + "no_prices.json";
+  EXPECT_FALSE(load_pool(options));
 }
 
 }  // namespace

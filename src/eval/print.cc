@@ -7,9 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/json.h"
 #include "base/terminal.h"
+#include "eval/grid.h"
 #include "eval/plot.h"
+#include "eval/summary.h"
 
 namespace swy::eval {
 namespace {
@@ -49,46 +50,6 @@ std::string per_thousand(double usd) {
 
 std::string percent(double v) { return std::isnan(v) ? "-" : fmt::format("{:.1f} %", 100 * v); }
 
-// ---- aligned columns
-// -------------------------------------------------------------------------------------------------
-
-class Grid {
- public:
-  Grid(std::vector<std::string> head, bool color) : color_(color) {
-    rows_.push_back({std::move(head), "dim"});
-  }
-  void add(std::vector<std::string> cells, std::string_view style = "") {
-    rows_.push_back({std::move(cells), style});
-  }
-
-  [[nodiscard]] std::string text() const {
-    std::vector<std::size_t> width;
-    for (const Row& r : rows_) {
-      width.resize(std::max(width.size(), r.cells.size()));
-      for (std::size_t c = 0; c < r.cells.size(); ++c)
-        width[c] = std::max(width[c], r.cells[c].size());
-    }
-    std::string out;
-    for (const Row& r : rows_) {
-      std::string line;
-      for (std::size_t c = 0; c < r.cells.size(); ++c) {
-        line += c == 0 ? fmt::format("  {:<{}}", r.cells[c], width[c])
-                       : fmt::format("  {:>{}}", r.cells[c], width[c]);
-      }
-      out += base::styled(line, r.style, color_ && !r.style.empty()) + "\n";
-    }
-    return out;
-  }
-
- private:
-  struct Row {
-    std::vector<std::string> cells;
-    std::string_view style;
-  };
-  std::vector<Row> rows_;
-  bool color_;
-};
-
 std::string short_name(const std::string& name) { return base::fit_columns(name, kNameColumns); }
 
 std::string_view style_of(const LineReport& line, const Report& report) {
@@ -117,7 +78,8 @@ std::vector<bool> shown_singles(const Report& report) {
 
 std::string quality_table(const Report& report, bool color) {
   const std::string interval = report.resamples > 0 ? "quality [95 %]" : "quality";
-  Grid grid({"best setting", interval, "USD / 1000", "over mixture", "us / decision"}, color);
+  Grid grid({"best setting, in hindsight", interval, "USD / 1000", "over mixture", "us / decision"},
+            color);
   const std::vector<bool> shown = shown_singles(report);
   std::size_t hidden = 0;
   for (std::size_t i = 0; i < report.lines.size(); ++i) {
@@ -158,6 +120,69 @@ std::string curve_table(const Report& report, bool color) {
   return grid.text();
 }
 
+const PickReport* pick_of(const LineReport& l, Picked::By by) {
+  for (const PickReport& p : l.picks) {
+    if (p.by == by || p.by == Picked::By::kOnly) return &p;
+  }
+  return nullptr;
+}
+
+// What a person would serve: settings chosen without the test questions.
+std::string pick_table(const Report& report, bool color) {
+  Grid grid({fmt::format("chosen on {} other questions", report.validation), "quality",
+             "over best single", "any-best", "calib.", "at its cost", "same quality for",
+             "quality then", "arena"},
+            color);
+  for (const LineReport& l : report.lines) {
+    if (l.kind != Kind::kRouter || l.picks.empty()) continue;
+    const PickReport& quality = l.picks[0];
+    const PickReport* budget = pick_of(l, Picked::By::kBudget);
+    const PickReport* equal = pick_of(l, Picked::By::kEqual);
+    const PickReport* arena = pick_of(l, Picked::By::kArena);
+    const bool priced = report.priced;
+    grid.add({short_name(l.name), number(quality.quality.value, 3),
+              with_interval(quality.over_best, 3, true),
+              l.choices ? number(l.choices->any_best, 3) : "-",
+              l.choices ? number(l.choices->chosen.ece, 3) : "-",
+              priced && budget != nullptr ? with_interval(budget->over_best, 3, true) : "-",
+              priced && equal != nullptr ? percent(equal->cost_ratio.value) : "-",
+              priced && equal != nullptr ? with_interval(equal->over_best, 3, true) : "-",
+              priced && arena != nullptr ? number(100 * arena->arena, 1) : "-"},
+             style_of(l, report));
+  }
+  return grid.text();
+}
+
+// Whether routers keep their mind: only where it was asked.
+std::string noise_table(const Report& report, bool color) {
+  Grid grid({"perturbed questions", "asked", "unchanged decisions"}, color);
+  bool any = false;
+  for (const LineReport& l : report.lines) {
+    if (l.noise.asked == 0) continue;
+    any = true;
+    grid.add({short_name(l.name), fmt::format("{}", l.noise.asked),
+              percent(static_cast<double>(l.noise.unchanged) / static_cast<double>(l.noise.asked))},
+             style_of(l, report));
+  }
+  return any ? "\n" + grid.text() : "";
+}
+
+// Whether routers know that they do not know.
+std::string familiarity_table(const Report& report, bool color) {
+  Grid grid({"familiar questions told from these (AUROC) by", "evidence", "certainty", "spread"},
+            color);
+  bool any = false;
+  for (const LineReport& l : report.lines) {
+    const Familiarity& f = l.familiarity;
+    if (std::isnan(f.evidence) && std::isnan(f.certainty) && std::isnan(f.spread)) continue;
+    any = true;
+    grid.add(
+        {short_name(l.name), number(f.evidence, 3), number(f.certainty, 3), number(f.spread, 3)},
+        style_of(l, report));
+  }
+  return any ? "\n" + grid.text() : "";
+}
+
 std::string pair_table(const Report& report, bool color) {
   Grid grid(
       {fmt::format("calls of {}", report.models[report.best_single]), "APGR", "CPT 50", "CPT 80"},
@@ -172,91 +197,6 @@ std::string pair_table(const Report& report, bool color) {
   return grid.text();
 }
 
-// ---- JSON
-// ------------------------------------------------------------------------------------------------------------
-
-std::string_view kind_name(Kind kind) {
-  switch (kind) {
-    case Kind::kSingle:
-      return "single";
-    case Kind::kRandom:
-      return "random";
-    case Kind::kMixture:
-      return "mixture";
-    case Kind::kOracle:
-      return "oracle";
-    case Kind::kRouter:
-      return "router";
-  }
-  return "router";
-}
-
-void write_interval(base::JsonWriter& w, std::string_view name, const Interval& i) {
-  if (std::isnan(i.value)) return;
-  w.key(name)
-      .begin_object()
-      .field("value", i.value)
-      .field("lo", i.lo)
-      .field("hi", i.hi)
-      .end_object();
-}
-
-void write_known(base::JsonWriter& w, std::string_view name, double value) {
-  if (!std::isnan(value)) w.field(name, value);
-}
-
-void write_curve(base::JsonWriter& w, const CurveReport& c) {
-  w.key("curve").begin_object();
-  write_interval(w, "aiq", c.aiq);
-  write_interval(w, "aiq_over_mixtures", c.aiq_gain);
-  write_interval(w, "quality_at_best_single_cost", c.at_best);
-  write_interval(w, "over_best_single", c.over_best);
-  write_interval(w, "over_mixture", c.over_mixture);
-  write_known(w, "regret_to_oracle", c.regret);
-  write_known(w, "cost_95_usd", c.cost_95);
-  write_known(w, "cost_100_usd", c.cost_100);
-  write_interval(w, "apgr", c.apgr);
-  write_known(w, "cpt_50", c.cpt_50);
-  write_known(w, "cpt_80", c.cpt_80);
-  w.end_object();
-}
-
-void write_line(base::JsonWriter& w, const LineReport& l) {
-  w.begin_object().field("name", l.name).field("kind", kind_name(l.kind));
-  write_known(w, "decide_us", l.decide_us);
-  if (l.refused > 0) w.field("refused", l.refused);
-  w.field("best_point", std::uint64_t{l.best}).key("points").begin_array();
-  for (std::size_t i = 0; i < l.points.size(); ++i) {
-    const PointReport& p = l.points[i];
-    w.begin_object().field("knob", p.knob);
-    write_interval(w, "quality", p.quality);
-    write_known(w, "cost_usd", p.cost);
-    write_interval(w, "over_mixture", p.over_mixture);
-    w.field("frontier", std::find(l.frontier.begin(), l.frontier.end(), i) != l.frontier.end());
-    w.key("share").begin_array();
-    for (const double s : p.share) w.number(s);
-    w.end_array().end_object();
-  }
-  w.end_array();
-  write_curve(w, l.curve);
-  w.end_object();
-}
-
-// ---- CSV
-// -------------------------------------------------------------------------------------------------------------
-
-std::string csv_text(std::string_view text) {
-  if (text.find_first_of(",\"\n\r") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + "\"";
-}
-
-std::string csv_number(double v) { return std::isnan(v) ? "" : fmt::format("{:.9g}", v); }
-
 }  // namespace
 
 std::string to_table(const Report& r, bool color) {
@@ -267,50 +207,10 @@ std::string to_table(const Report& r, bool color) {
   out += quality_table(r, color);
   if (r.priced) out += "\n" + curve_table(r, color);
   if (r.pair) out += "\n" + pair_table(r, color);
+  if (r.validation > 0) out += "\n" + pick_table(r, color);
+  out += noise_table(r, color) + familiarity_table(r, color);
+  for (const std::string& w : warnings(r)) out += "\n" + base::styled(w, "yellow", color) + "\n";
   out += fmt::format("\n{} paired bootstrap resamples, {:.1f} s\n", r.resamples, r.seconds);
-  return out;
-}
-
-std::string to_json(const Report& r) {
-  std::string out;
-  base::JsonWriter w(out);
-  w.begin_object()
-      .field("questions", std::uint64_t{r.questions})
-      .field("train", std::uint64_t{r.train})
-      .field("test", std::uint64_t{r.test});
-  w.key("models").begin_array();
-  for (const std::string& m : r.models) w.string(m);
-  w.end_array()
-      .field("best_single", r.models[r.best_single])
-      .field("priced", r.priced)
-      .field("resamples", std::uint64_t{r.resamples});
-  w.key("lines").begin_array();
-  for (const LineReport& l : r.lines) write_line(w, l);
-  w.end_array().key("notes").begin_array();
-  for (const std::string& n : r.notes) w.string(n);
-  w.end_array().field("seconds", r.seconds).end_object();
-  return out + "\n";
-}
-
-std::string to_csv(const Report& r) {
-  std::string out =
-      "router,kind,knob,quality,quality_lo,quality_hi,cost_usd,over_mixture,over_mixture_lo,over_"
-      "mixture_hi,frontier";
-  for (const std::string& m : r.models) out += "," + csv_text("share:" + m);
-  out += "\n";
-  for (const LineReport& l : r.lines) {
-    for (std::size_t i = 0; i < l.points.size(); ++i) {
-      const PointReport& p = l.points[i];
-      const bool on = std::find(l.frontier.begin(), l.frontier.end(), i) != l.frontier.end();
-      out += fmt::format("{},{},{},{},{},{},{},{},{},{},{}", csv_text(l.name), kind_name(l.kind),
-                         csv_text(p.knob), csv_number(p.quality.value), csv_number(p.quality.lo),
-                         csv_number(p.quality.hi), csv_number(p.cost),
-                         csv_number(p.over_mixture.value), csv_number(p.over_mixture.lo),
-                         csv_number(p.over_mixture.hi), on ? 1 : 0);
-      for (const double s : p.share) out += "," + csv_number(s);
-      out += "\n";
-    }
-  }
   return out;
 }
 
@@ -320,6 +220,7 @@ Result<std::vector<std::string>> write_files(const Report& report, const std::st
   if (error)
     return fail(ErrorCode::kIo, fmt::format("cannot make {}: {}", directory, error.message()));
   std::vector<std::pair<std::string, std::string>> files{{"points.csv", to_csv(report)},
+                                                         {"routers.csv", to_routers_csv(report)},
                                                          {"report.json", to_json(report)}};
   if (report.priced) files.emplace_back("plot.svg", to_svg(report));
   std::vector<std::string> written;

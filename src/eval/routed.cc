@@ -8,189 +8,27 @@
 // Cards get the price per token that explains the costs of the train part best (least squares on
 // tokens in and out); what a choice costs in the evaluation is the cost recorded for that question.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
 
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/terminal.h"
+#include "eval/asked.h"
+#include "eval/flowed.h"
 #include "eval/line.h"
+#include "eval/noise.h"
+#include "eval/pick.h"
+#include "eval/pool_config.h"
 #include "route/describe.h"
 #include "route/plan.h"
 #include "switchyard/env.h"
 
 namespace swy::eval {
 namespace {
-
-// A directory that is gone with this object.
-class TempDir {
- public:
-  static Result<TempDir> make() {
-    std::error_code error;
-    std::string path =
-        (std::filesystem::temp_directory_path(error) / "switchyard-eval-XXXXXX").string();
-    if (error || mkdtemp(path.data()) == nullptr) {
-      return fail(ErrorCode::kIo,
-                  fmt::format("cannot make a temporary directory {}; set TMPDIR", path));
-    }
-    return TempDir(std::move(path));
-  }
-  TempDir(TempDir&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TempDir& operator=(TempDir&&) = delete;
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;  // what cannot be removed is the system's to clean
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  explicit TempDir(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
-// ---- the configuration of a pool
-// -------------------------------------------------------------------------------------
-
-void write_known(base::JsonWriter& w, std::string_view name, float value) {
-  if (!std::isnan(value)) w.field(name, static_cast<double>(value));
-}
-
-Status write_train(const Pool& pool, const std::string& path) {
-  std::ofstream file(path, std::ios::binary);
-  std::string line;
-  for (const std::size_t row : pool.train) {
-    const record::OutcomeRow r = pool.table.row(row);
-    line.clear();
-    base::JsonWriter w(line);
-    w.begin_object()
-        .field("id", r.id)
-        .field("dataset", r.dataset)
-        .field("domain", r.domain)
-        .field("prompt", r.prompt);
-    w.key("models").begin_object();
-    for (std::size_t m = 0; m < pool.models(); ++m) {
-      const record::Cell& c = pool.table.cell(row, m);
-      w.key(pool.table.models()[m]).begin_object();
-      write_known(w, "score", c.quality);
-      write_known(w, "tokens_in", c.tokens_in);
-      write_known(w, "tokens_out", c.tokens_out);
-      write_known(w, "cost", c.cost_usd);
-      write_known(w, "latency", c.latency_s);
-      w.end_object();
-    }
-    w.end_object().end_object();
-    line += '\n';
-    file << line;
-  }
-  file.close();
-  if (!file) return fail(ErrorCode::kIo, fmt::format("cannot write {}", path));
-  return {};
-}
-
-// USD per million tokens that explain the recorded costs; unknown without costs or tokens.
-Price fit_price(const Pool& pool, std::size_t model) {
-  double ii = 0;
-  double io = 0;
-  double oo = 0;
-  double ic = 0;
-  double oc = 0;
-  double cost = 0;
-  double tokens = 0;
-  for (const std::size_t row : pool.train) {
-    const record::Cell& c = pool.table.cell(row, model);
-    if (std::isnan(c.cost_usd) || std::isnan(c.tokens_in) || std::isnan(c.tokens_out)) continue;
-    const auto in = static_cast<double>(c.tokens_in);
-    const auto out = static_cast<double>(c.tokens_out);
-    const double micro = 1e6 * static_cast<double>(c.cost_usd);
-    ii += in * in;
-    io += in * out;
-    oo += out * out;
-    ic += in * micro;
-    oc += out * micro;
-    cost += micro;
-    tokens += in + out;
-  }
-  if (tokens == 0) return {};
-  Price price;
-  const double det = ii * oo - io * io;
-  price.input = (ic * oo - oc * io) / det;
-  price.output = (oc * ii - ic * io) / det;
-  // Tokens that hardly vary against each other, or a bill that tokens do not explain: one price for
-  // both.
-  const bool sound = det > 1e-9 * ii * oo && price.input >= 0 && price.output >= 0;
-  if (!sound) price.input = price.output = cost / tokens;
-  return price;
-}
-
-std::string yaml_text(std::string_view text) {
-  std::string out;
-  base::append_json_string(out, text);
-  return out;
-}
-
-std::string models_yaml(const Pool& pool) {
-  std::string yaml = "models:\n";
-  for (std::size_t m = 0; m < pool.models(); ++m) {
-    yaml += fmt::format(
-        "  - {{ name: {}, context: 1000000000, quality: {{ default: {:.9g} }}, "
-        "capabilities: [tools, vision, audio, files, json_object, json_schema, logprobs, "
-        "reasoning]",
-        yaml_text(pool.table.models()[m]), std::clamp(train_mean(pool, m, pool.quality), 0.0, 1.0));
-    const Price price = fit_price(pool, m);
-    if (price.known())
-      yaml +=
-          fmt::format(", price: {{ input: {:.9g}, output: {:.9g} }}", price.input, price.output);
-    yaml += " }\n";
-  }
-  return yaml;
-}
-
-std::string node_yaml(std::string_view type, const RouterSpec::Options& options) {
-  std::string out = fmt::format("{{ type: {}", type);
-  for (const auto& [key, value] : options) out += fmt::format(", {}: {}", key, value);
-  return out + " }";
-}
-
-struct RouteYaml {
-  std::string name;
-  std::string estimator;
-  std::string policy;
-};
-
-std::string routes_yaml(const Pool& pool, const std::vector<RouteYaml>& routes) {
-  std::string models;
-  for (const std::string& m : pool.table.models())
-    models += (models.empty() ? "" : ", ") + yaml_text(m);
-  std::string yaml = "routes:\n";
-  for (const RouteYaml& r : routes) {
-    yaml += fmt::format("  {}:\n    - {{ models: [{}], estimator: {}, policy: {} }}\n", r.name,
-                        models, r.estimator, r.policy);
-  }
-  return yaml;
-}
-
-Result<std::shared_ptr<const route::Plan>> compile_text(const std::string& yaml,
-                                                        const std::string& directory,
-                                                        const route::Registry& registry,
-                                                        const std::string& what) {
-  base::Diagnostics diag(what);
-  const auto doc = base::parse_yaml(yaml, diag);
-  auto plan = doc ? route::compile(*doc, directory, registry, diag) : nullptr;
-  if (plan != nullptr) return plan;
-  for (const base::Diagnostic& d : diag.all()) {
-    if (d.level == base::Diagnostic::Level::kError)
-      return fail(ErrorCode::kInvalidArgument, fmt::format("{}: {}", what, d.message));
-  }
-  return fail(ErrorCode::kInvalidArgument, fmt::format("{}: cannot be made", what));
-}
 
 // An estimator with an option `table` learns from the train part unless the spec says otherwise.
 bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) {
@@ -207,91 +45,76 @@ bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) 
 // ---- asking
 // ----------------------------------------------------------------------------------------------------------
 
-// One test question as work. Keeps what the work views.
-class Asked {
- public:
-  void load(const Pool& pool, std::size_t row) {
-    const record::OutcomeRow r = pool.table.row(row);
-    request_.clear();
-    request_.parts.push_back({chat::PartKind::kText, r.prompt});
-    request_.messages.push_back({chat::Role::kUser, 0, 1, 0});
-    request_.tools.assign(r.tools, "tool");
-    work_ = route::Work{};
-    work_.id = base::hash64(r.id);
-    work_.request = &request_;
-    work_.exclude_row = r.id;
-    tokens_ = mean_tokens_in(pool, row);
-  }
-  void begin(const route::Plan& plan, route::Scratch& scratch) const {
-    scratch.begin(work_, plan.signals.size());
-    if (tokens_ > 0) scratch.reading.preset_tokens(tokens_);
-  }
-  [[nodiscard]] const route::Work& work() const { return work_; }
-
- private:
-  // What the providers counted, tool declarations included, which the table does not keep as text.
-  static std::int64_t mean_tokens_in(const Pool& pool, std::size_t row) {
-    double sum = 0;
-    double n = 0;
-    for (const record::Cell& c : pool.table.cells(row)) {
-      if (std::isnan(c.tokens_in)) continue;
-      sum += static_cast<double>(c.tokens_in);
-      n += 1;
-    }
-    return n > 0 ? std::llround(sum / n) : 0;
-  }
-  chat::Request request_;
-  route::Work work_;
-  std::int64_t tokens_ = 0;
-};
-
-// Everything a plan says of the test questions under one rule set.
+// Everything a plan says of some questions under one rule set.
 struct Answers {
-  std::vector<std::vector<double>>
-      probability;                     // by test question, by model; all zero when refused
-  std::vector<route::Belief> beliefs;  // by test question and candidate, when kept
-  double decide_us = 0;
+  // By question, by model; all zero when refused.
+  std::vector<std::vector<double>> probability;
+  std::vector<route::Belief> beliefs;  // by question and model
+  std::vector<float> us;               // time of every decision
   std::size_t refused = 0;
 };
 
-Answers ask_all(const Pool& pool, const route::Plan& plan, const route::RuleSet& rules,
-                const std::vector<std::size_t>& model_of, bool keep_beliefs) {
-  Answers a;
-  a.probability.assign(pool.test.size(), std::vector<double>(pool.models(), 0.0));
-  route::Scratch scratch;
-  Asked asked;
-  base::Progress progress(rules.name, pool.test.size());
-  std::int64_t ns = 0;
-  for (std::size_t t = 0; t < pool.test.size(); ++t) {
-    asked.load(pool, pool.test[t]);
-    const std::int64_t start = system_clock().mono_ns();
-    asked.begin(plan, scratch);
-    const auto decision =
-        route::decide_now(plan, rules, {}, base::Rng(0, asked.work().id, 0), scratch);
-    ns += system_clock().mono_ns() - start;
-    if (const auto* choice = std::get_if<route::Choice>(&decision)) {
-      const route::Rule& rule = rules.rules[choice->rule];
-      for (std::size_t c = 0; c < rule.candidates.size(); ++c) {
-        a.probability[t][model_of[rule.candidates[c]]] += scratch.probability[c];
+// A compiled plan and whose card is whose model.
+struct Asker {
+  const Pool& pool;
+  const route::Plan& plan;
+  const route::RuleSet& rules;
+  const std::vector<std::size_t>& model_of;  // by card
+
+  // texts: what to ask instead of the rows' prompts; empty: these.
+  [[nodiscard]] Answers ask(std::span<const std::size_t> rows,
+                            std::span<const std::string> texts = {}) const {
+    Answers a;
+    a.probability.assign(rows.size(), std::vector<double>(pool.models(), 0.0));
+    a.beliefs.resize(rows.size() * pool.models());
+    route::Scratch scratch;
+    Asked asked;
+    base::Progress progress(rules.name, rows.size());
+    for (std::size_t t = 0; t < rows.size(); ++t) {
+      if (texts.empty()) {
+        asked.load(pool, rows[t]);
+      } else {
+        asked.load(pool, rows[t], texts[t]);
       }
-    } else {
-      ++a.refused;
+      const std::int64_t start = system_clock().mono_ns();
+      asked.begin(plan, scratch);
+      const auto decision =
+          route::decide_now(plan, rules, {}, base::Rng(0, asked.work().id, 0), scratch);
+      a.us.push_back(static_cast<float>(system_clock().mono_ns() - start) / 1e3F);
+      take(decision, scratch, t, a);
+      progress.advance();
     }
-    if (keep_beliefs)
-      a.beliefs.insert(a.beliefs.end(), scratch.beliefs.begin(), scratch.beliefs.end());
-    progress.advance();
+    return a;
   }
-  a.decide_us = static_cast<double>(ns) / 1e3 / static_cast<double>(pool.test.size());
-  return a;
+
+ private:
+  void take(const route::Decision& decision, const route::Scratch& scratch, std::size_t t,
+            Answers& a) const {
+    const auto* choice = std::get_if<route::Choice>(&decision);
+    if (choice == nullptr) {
+      ++a.refused;
+      return;
+    }
+    const route::Rule& rule = rules.rules[choice->rule];
+    for (std::size_t c = 0; c < rule.candidates.size(); ++c) {
+      const std::size_t model = model_of[rule.candidates[c]];
+      a.probability[t][model] += scratch.probability[c];
+      if (c < scratch.beliefs.size()) a.beliefs[t * pool.models() + model] = scratch.beliefs[c];
+    }
+  }
+};
+
+double mean_of(const std::vector<float>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-Setting setting_of(const Pool& pool, std::string knob, const Answers& answers) {
-  Setting s;
-  s.knob = std::move(knob);
-  s.share.assign(pool.models(), 0.0);
-  for (std::size_t t = 0; t < pool.test.size(); ++t) add_routed(pool, t, answers.probability[t], s);
-  finish_setting(s);
-  return s;
+Decided decided_of(const Pool& pool, std::span<const std::size_t> rows, std::string knob,
+                   const Answers& answers) {
+  Decided d = empty_decided(pool, std::move(knob), rows.size());
+  for (std::size_t t = 0; t < rows.size(); ++t)
+    add_decided(pool, rows[t], answers.probability[t], d);
+  finish_setting(d.setting);
+  return d;
 }
 
 // ---- sweeps
@@ -302,14 +125,21 @@ struct Knob {
   RouterSpec::Options options;  // added to the policy's
 };
 
-std::vector<Knob> utility_knobs(const Pool& pool, std::size_t points) {
+// Policies with the options of money (route/policy/pick.h).
+bool weighs_money(const RouterSpec& spec) {
+  return spec.policy == "utility" || spec.policy == "multi_factor" || spec.policy == "thompson" ||
+         spec.policy == "ucb";
+}
+
+std::vector<Knob> money_knobs(const Pool& pool, const RouterSpec& spec, std::size_t points) {
   std::vector<Knob> knobs{{"cost=0", {{"cost", "0"}}}};
   if (!pool.priced) return knobs;
   for (const double price : price_grid(pool, points - 2)) {
     knobs.push_back({fmt::format("cost={:.4g}", price),
                      {{"cost", fmt::format("{:.9g}", price)}, {"cost_unit", "1"}}});
   }
-  knobs.push_back({"cost only", {{"quality", "0"}, {"cost", "1"}}});
+  if (spec.policy == "utility" || spec.policy == "multi_factor")
+    knobs.push_back({"cost only", {{"quality", "0"}, {"cost", "1"}}});
   return knobs;
 }
 
@@ -324,14 +154,14 @@ std::vector<Knob> bar_knobs(std::size_t points) {
   return knobs;
 }
 
-// Thresholds that call the strong model for evenly spaced shares of the test questions (their texts
-// only: no outcome is looked at).
+// Thresholds that call the strong model for evenly spaced shares of the questions believed of
+// (their texts only: no outcome is looked at).
 std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Belief>& beliefs,
                                   std::size_t points) {
   const std::size_t strong = best_single(pool);
   std::vector<double> gains;
-  gains.reserve(pool.test.size());
-  for (std::size_t t = 0; t < pool.test.size(); ++t) {
+  gains.reserve(beliefs.size() / 2);
+  for (std::size_t t = 0; t < beliefs.size() / 2; ++t) {
     gains.push_back(beliefs[2 * t + strong].quality - beliefs[2 * t + 1 - strong].quality);
   }
   std::erase_if(gains, [](double g) { return std::isnan(g); });
@@ -345,8 +175,10 @@ std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Bel
   for (std::size_t i = 0; i < points; ++i) {
     const auto calls = static_cast<std::size_t>(
         std::lround(static_cast<double>(i * gains.size()) / static_cast<double>(points - 1)));
-    // A gain lies in -1..1, so 2 calls nobody.
-    const double bar = calls == 0 ? 2.0 : gains[calls - 1];
+    // A gain lies in -1..1, so 2 calls nobody and -2 everybody, also of questions whose gain is
+    // below all that were seen.
+    double bar = calls == 0 ? 2.0 : gains[calls - 1];
+    if (calls > 0 && bar <= gains.back()) bar = -2;
     if (bar == last) continue;
     last = bar;
     RouterSpec::Options options = pair;
@@ -359,22 +191,24 @@ std::vector<Knob> threshold_knobs(const Pool& pool, const std::vector<route::Bel
 // The knobs a spec leaves open; none when the policy has none or the spec states it.
 std::vector<Knob> knobs_of(const Pool& pool, const RouterSpec& spec,
                            const std::vector<route::Belief>& beliefs, std::size_t points) {
-  if (spec.policy == "utility" && !spec.policy_states("cost")) return utility_knobs(pool, points);
+  if (weighs_money(spec) && !spec.policy_states("cost")) return money_knobs(pool, spec, points);
   if (spec.policy == "cheapest_passing" && !spec.policy_states("quality")) return bar_knobs(points);
   return threshold_knobs(pool, beliefs, points);
 }
 
 bool sweeps(const RouterSpec& spec) {
-  if (spec.policy == "utility") return !spec.policy_states("cost");
+  if (weighs_money(spec)) return !spec.policy_states("cost");
   if (spec.policy == "cheapest_passing") return !spec.policy_states("quality");
   return spec.policy == "threshold" && !spec.policy_states("threshold") &&
          !spec.policy_states("share");
 }
 
-// The settings of a sweep: every knob's policy over the beliefs that are there.
-Result<std::vector<Setting>> sweep(const Pool& pool, const RouterSpec& spec,
-                                   const route::Registry& registry, const std::vector<Knob>& knobs,
-                                   const std::vector<route::Belief>& beliefs) {
+// The settings of a sweep on these rows: every knob's policy over the beliefs that are there.
+// visit(knob, t, probabilities of the models for rows[t]).
+template <typename Visit>
+Status weigh_all(const Pool& pool, std::span<const std::size_t> rows, const RouterSpec& spec,
+                 const route::Registry& registry, const std::vector<Knob>& knobs,
+                 const std::vector<route::Belief>& beliefs, Visit&& visit) {
   std::vector<RouteYaml> routes;
   routes.reserve(knobs.size());
   for (std::size_t k = 0; k < knobs.size(); ++k) {
@@ -382,20 +216,15 @@ Result<std::vector<Setting>> sweep(const Pool& pool, const RouterSpec& spec,
     options.insert(options.end(), knobs[k].options.begin(), knobs[k].options.end());
     routes.push_back({fmt::format("k{}", k), "price", node_yaml(spec.policy, options)});
   }
-  SWY_TRY(const auto plan,
-          compile_text(models_yaml(pool) + routes_yaml(pool, routes), ".", registry, spec.text));
-  std::vector<Setting> settings(knobs.size());
-  for (std::size_t k = 0; k < knobs.size(); ++k) {
-    settings[k].knob = knobs[k].label;
-    settings[k].share.assign(pool.models(), 0.0);
-  }
+  SWY_TRY(const auto plan, compile_text(models_yaml(pool, pool.train) + routes_yaml(pool, routes),
+                                        ".", registry, spec.text));
   route::Scratch scratch;
   Asked asked;
   const std::size_t m = pool.models();
   std::vector<double> probability(m);
   std::vector<double> score(m);
-  for (std::size_t t = 0; t < pool.test.size(); ++t) {
-    asked.load(pool, pool.test[t]);
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    asked.load(pool, rows[t]);
     asked.begin(*plan, scratch);
     scratch.masked_by.assign(m, -1);
     const std::span<const route::Belief> believed(beliefs.data() + t * m, m);
@@ -407,15 +236,146 @@ Result<std::vector<Setting>> sweep(const Pool& pool, const RouterSpec& spec,
       std::fill(score.begin(), score.end(), route::kUnknownNumber);
       route::Distribution d{probability, score, {}};
       rule.policy->weigh(question, believed, d);
-      add_routed(pool, t, probability, settings[k]);
+      visit(k, t, probability);
     }
   }
+  return {};
+}
+
+Result<std::vector<Setting>> sweep(const Pool& pool, std::span<const std::size_t> rows,
+                                   const RouterSpec& spec, const route::Registry& registry,
+                                   const std::vector<Knob>& knobs,
+                                   const std::vector<route::Belief>& beliefs) {
+  std::vector<Setting> settings(knobs.size());
+  for (std::size_t k = 0; k < knobs.size(); ++k) {
+    settings[k].knob = knobs[k].label;
+    settings[k].share.assign(pool.models(), 0.0);
+  }
+  SWY_DO(weigh_all(pool, rows, spec, registry, knobs, beliefs,
+                   [&](std::size_t k, std::size_t t, const std::vector<double>& p) {
+                     add_routed_row(pool, rows[t], p, settings[k]);
+                   }));
   for (Setting& s : settings) finish_setting(s);
   return settings;
 }
 
+// What the picked knobs do on the test questions.
+Result<std::vector<Picked>> decide_picked(const Pool& pool, const RouterSpec& spec,
+                                          const route::Registry& registry,
+                                          const std::vector<Knob>& knobs,
+                                          const std::vector<Pick>& picks,
+                                          const std::vector<route::Belief>& beliefs) {
+  std::vector<Knob> used;  // low, high of every pick
+  std::vector<Decided> decided;
+  for (const Pick& p : picks) {
+    for (const std::size_t k : {p.low, p.high}) {
+      used.push_back(knobs[k]);
+      decided.push_back(empty_decided(pool, knobs[k].label, pool.test.size()));
+    }
+  }
+  SWY_DO(weigh_all(pool, pool.test, spec, registry, used, beliefs,
+                   [&](std::size_t k, std::size_t t, const std::vector<double>& p) {
+                     add_decided(pool, pool.test[t], p, decided[k]);
+                   }));
+  for (Decided& d : decided) finish_setting(d.setting);
+  std::vector<Picked> out;
+  for (std::size_t i = 0; i < picks.size(); ++i)
+    out.push_back(mixed(pool, picks[i], decided[2 * i], decided[2 * i + 1]));
+  return out;
+}
+
+// A plug-in router that learned from some rows.
+struct Learned {
+  TempDir temp;
+  std::shared_ptr<const route::Plan> plan;
+
+  static Result<Learned> from(const Pool& pool, const RouterSpec& spec,
+                              const route::Registry& registry, std::span<const std::size_t> rows) {
+    SWY_TRY(TempDir temp, TempDir::make());
+    RouterSpec::Options options = spec.options;
+    if (learns_from_table(spec, registry)) {
+      SWY_DO(write_train(pool, rows, temp.path() + "/train.jsonl"));
+      options.emplace_back("table", "[train.jsonl]");
+    }
+    const std::string policy = sweeps(spec) ? "first" : node_yaml(spec.policy, spec.policy_options);
+    const std::string yaml = models_yaml(pool, rows) +
+                             routes_yaml(pool, {{"auto", node_yaml(spec.name, options), policy}});
+    SWY_TRY(auto plan, compile_text(yaml, temp.path(), registry, spec.text));
+    return Learned{std::move(temp), std::move(plan)};
+  }
+
+  [[nodiscard]] Answers ask(const Pool& pool, std::span<const std::size_t> rows,
+                            std::span<const std::string> texts = {}) const {
+    std::vector<std::size_t> model_of(pool.models());
+    std::iota(model_of.begin(), model_of.end(), std::size_t{0});  // cards as in the table
+    return Asker{pool, *plan, plan->rule_sets[0], model_of}.ask(rows, texts);
+  }
+};
+
+// Chooses knobs on the validation rows, with a router that learned from the rest of the train part.
+// The knob that a person would serve with: the dearer one of the pick for equal quality (without
+// costs: for quality); none when there is nothing to choose.
+Result<std::vector<Knob>> validate(const Pool& pool, const RouterSpec& spec,
+                                   const route::Registry& registry, std::size_t points,
+                                   const std::vector<route::Belief>& beliefs, Line& line) {
+  std::vector<bool> is_validation(pool.table.rows(), false);
+  for (const std::size_t row : pool.validation) is_validation[row] = true;
+  std::vector<std::size_t> rest;
+  for (const std::size_t row : pool.train) {
+    if (!is_validation[row]) rest.push_back(row);
+  }
+  if (rest.empty()) return std::vector<Knob>{};
+  SWY_TRY(const Learned learned, Learned::from(pool, spec, registry, rest));
+  const Answers answers = learned.ask(pool, pool.validation);
+  line.validation_beliefs = answers.beliefs;
+  if (!sweeps(spec)) return std::vector<Knob>{};
+  const std::vector<Knob> knobs = knobs_of(pool, spec, answers.beliefs, points);
+  SWY_TRY(const auto settings,
+          sweep(pool, pool.validation, spec, registry, knobs, answers.beliefs));
+  const std::vector<Pick> picks = pick(pool, settings);
+  SWY_TRY(line.picked, decide_picked(pool, spec, registry, knobs, picks, beliefs));
+  const auto served = std::find_if(picks.begin(), picks.end(),
+                                   [](const Pick& p) { return p.by == Picked::By::kEqual; });
+  return std::vector<Knob>{knobs[served == picks.end() ? picks[0].low : served->high]};
+}
+
+std::size_t likeliest(std::span<const double> probability) {
+  return static_cast<std::size_t>(std::max_element(probability.begin(), probability.end()) -
+                                  probability.begin());
+}
+
+// The likeliest model of `count` test questions as they are and perturbed, at this knob; without
+// one, as decide() says.
+Result<Noise> ask_perturbed(const Pool& pool, const RouterSpec& spec,
+                            const route::Registry& registry, const Learned& learned,
+                            const std::vector<Knob>& knobs, std::size_t count) {
+  std::vector<std::size_t> rows;
+  std::vector<std::string> texts;
+  const std::size_t n = std::min(count, pool.test.size());
+  for (std::size_t i = 0; i < n; ++i) {
+    rows.push_back(pool.test[i * pool.test.size() / n]);
+    const record::OutcomeRow r = pool.table.row(rows.back());
+    texts.push_back(perturbed(r.prompt, r.id, 0));
+  }
+  const std::array<Answers, 2> answers{learned.ask(pool, rows), learned.ask(pool, rows, texts)};
+  std::array<std::vector<std::size_t>, 2> chosen;
+  for (std::size_t side = 0; side < 2; ++side) {
+    if (knobs.empty()) {
+      for (const auto& p : answers[side].probability) chosen[side].push_back(likeliest(p));
+      continue;
+    }
+    SWY_DO(weigh_all(pool, rows, spec, registry, knobs, answers[side].beliefs,
+                     [&](std::size_t, std::size_t, const std::vector<double>& p) {
+                       chosen[side].push_back(likeliest(p));
+                     }));
+  }
+  Noise out{n, 0};
+  for (std::size_t i = 0; i < n; ++i) out.unchanged += chosen[0][i] == chosen[1][i] ? 1U : 0U;
+  return out;
+}
+
 Result<Line> plugin_line(const Pool& pool, RouterSpec spec, const route::Registry& registry,
-                         std::size_t points) {
+                         std::size_t points, std::size_t noise) {
   Line line{.name = spec.text, .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
   if (spec.policy.empty()) spec.policy = pool.models() == 2 ? "threshold" : "utility";
   if (spec.policy == "threshold" && sweeps(spec) && pool.models() != 2) {
@@ -424,28 +384,25 @@ Result<Line> plugin_line(const Pool& pool, RouterSpec spec, const route::Registr
         fmt::format("'{}': threshold needs two models, the pool has {}; name a pair with --models",
                     spec.text, pool.models()));
   }
-  SWY_TRY(const TempDir temp, TempDir::make());
-  RouterSpec::Options options = spec.options;
-  if (learns_from_table(spec, registry)) {
-    SWY_DO(write_train(pool, temp.path() + "/train.jsonl"));
-    options.emplace_back("table", "[train.jsonl]");
+  SWY_TRY(const Learned learned, Learned::from(pool, spec, registry, pool.train));
+  Answers answers = learned.ask(pool, pool.test);
+  line.decide_us = mean_of(answers.us);
+  line.us = std::move(answers.us);
+  line.beliefs = std::move(answers.beliefs);
+  if (sweeps(spec)) {
+    SWY_TRY(line.settings, sweep(pool, pool.test, spec, registry,
+                                 knobs_of(pool, spec, line.beliefs, points), line.beliefs));
+  } else {
+    line.picked.push_back(only(decided_of(pool, pool.test, "", answers)));
+    line.settings.push_back(line.picked[0].decided.setting);
   }
-  const bool swept = sweeps(spec);
-  const std::string policy = swept ? "first" : node_yaml(spec.policy, spec.policy_options);
-  const std::string yaml =
-      models_yaml(pool) + routes_yaml(pool, {{"auto", node_yaml(spec.name, options), policy}});
-  SWY_TRY(const auto plan, compile_text(yaml, temp.path(), registry, spec.text));
-  std::vector<std::size_t> model_of(pool.models());
-  std::iota(model_of.begin(), model_of.end(),
-            std::size_t{0});  // cards are in the order of the table
-  const Answers answers = ask_all(pool, *plan, plan->rule_sets[0], model_of, swept);
-  line.decide_us = answers.decide_us;
-  if (!swept) {
-    line.settings.push_back(setting_of(pool, "", answers));
-    return line;
+  std::vector<Knob> served;
+  if (!pool.validation.empty()) {
+    SWY_TRY(served, validate(pool, spec, registry, points, line.beliefs, line));
   }
-  SWY_TRY(line.settings, sweep(pool, spec, registry, knobs_of(pool, spec, answers.beliefs, points),
-                               answers.beliefs));
+  if (noise > 0 && (!served.empty() || !sweeps(spec))) {
+    SWY_TRY(line.noise, ask_perturbed(pool, spec, registry, learned, served, noise));
+  }
   return line;
 }
 
@@ -493,23 +450,28 @@ Result<Line> config_line(const Pool& pool, const RouterSpec& spec,
   }
   SWY_TRY(const auto model_of, match_cards(pool, *plan, *rules));
   Line line{.name = spec.text, .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
-  const Answers answers = ask_all(pool, *plan, *rules, model_of, false);
-  line.decide_us = answers.decide_us;
+  if (has_flow(*rules)) return flow_line(pool, spec.text, *plan, *rules, model_of);
+  Answers answers = Asker{pool, *plan, *rules, model_of}.ask(pool.test);
+  line.decide_us = mean_of(answers.us);
+  line.us = std::move(answers.us);
+  line.beliefs = std::move(answers.beliefs);
   line.refused = static_cast<double>(answers.refused) / static_cast<double>(pool.test.size());
   if (answers.refused > 0) {
     line.notes.push_back(fmt::format("{}: refused {} of {} questions (quality 0, cost 0)",
                                      spec.text, answers.refused, pool.test.size()));
   }
-  line.settings.push_back(setting_of(pool, "", answers));
+  line.picked.push_back(only(decided_of(pool, pool.test, "", answers)));
+  line.settings.push_back(line.picked[0].decided.setting);
   return line;
 }
 
 }  // namespace
 
 Result<Line> routed_line(const Pool& pool, const RouterSpec& spec, const route::Registry& registry,
-                         std::size_t points) {
+                         std::size_t points, std::size_t noise) {
+  if (spec.kind == RouterSpec::Kind::kStrategy) return flow_line(pool, spec, registry, points);
   if (spec.kind == RouterSpec::Kind::kConfig) return config_line(pool, spec, registry);
-  return plugin_line(pool, spec, registry, points);
+  return plugin_line(pool, spec, registry, points, noise);
 }
 
 }  // namespace swy::eval

@@ -57,12 +57,35 @@ std::vector<std::string> names_of(const Map& map) {
   return out;
 }
 
+Result<RouterSpec> parse_strategy(RouterSpec spec, Call strategy, std::string_view estimator,
+                                  const route::Registry& registry) {
+  spec.kind = RouterSpec::Kind::kStrategy;
+  spec.name = std::move(strategy.name);
+  spec.options = std::move(strategy.options);
+  if (estimator.empty()) return spec;
+  SWY_TRY(auto believed, parse_call(estimator));
+  if (registry.estimators().count(believed.name) == 0) {
+    return fail(ErrorCode::kNotFound,
+                fmt::format("unknown estimator '{}' in router '{}'{}", believed.name, spec.text,
+                            base::did_you_mean(believed.name, names_of(registry.estimators()))));
+  }
+  spec.estimator = std::move(believed.name);
+  spec.estimator_options = std::move(believed.options);
+  return spec;
+}
+
 Result<RouterSpec> parse_plugin(RouterSpec spec, const route::Registry& registry) {
   const std::string_view text = spec.text;
   const std::size_t plus = find_outside(text, '+');
   SWY_TRY(auto estimator, parse_call(text.substr(0, plus)));
+  if (registry.strategies().count(estimator.name) != 0) {
+    const std::string_view rest = plus == std::string_view::npos ? "" : text.substr(plus + 1);
+    const std::string kept(rest);  // of spec.text, which moves
+    return parse_strategy(std::move(spec), std::move(estimator), kept, registry);
+  }
   if (registry.estimators().count(estimator.name) == 0) {
     std::vector<std::string> known = names_of(registry.estimators());
+    for (const auto& [name, make] : registry.strategies()) known.push_back(name);
     known.insert(known.end(), {"always:MODEL", "random", "oracle", "length", "FILE.yaml:RULESET"});
     return fail(ErrorCode::kNotFound,
                 fmt::format("unknown router '{}'{}; routers are {}", estimator.name,
@@ -88,6 +111,10 @@ Result<RouterSpec> parse_plugin(RouterSpec spec, const route::Registry& registry
 bool RouterSpec::policy_states(std::string_view key) const {
   return std::any_of(policy_options.begin(), policy_options.end(),
                      [&](const auto& o) { return o.first == key; });
+}
+
+bool RouterSpec::states(std::string_view key) const {
+  return std::any_of(options.begin(), options.end(), [&](const auto& o) { return o.first == key; });
 }
 
 Result<RouterSpec> parse_router(std::string_view text, const route::Registry& registry) {

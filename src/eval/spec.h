@@ -2,6 +2,7 @@
 //
 //   always:MODEL | random | oracle | length
 //   ESTIMATOR[:OPTIONS][+POLICY[:OPTIONS]]      OPTIONS = key=value[,key=value...]
+//   STRATEGY[:OPTIONS][+ESTIMATOR[:OPTIONS]]    several calls a question, on recorded answers
 //   FILE.yaml:RULESET                           (or .yml)
 //
 // Values are configuration (YAML) values; commas inside [], {} or quotes belong to the value.
@@ -18,16 +19,19 @@
 namespace swy::eval {
 
 struct RouterSpec {
-  enum class Kind { kAlways, kRandom, kOracle, kLength, kPlugin, kConfig };
+  enum class Kind { kAlways, kRandom, kOracle, kLength, kPlugin, kStrategy, kConfig };
   using Options = std::vector<std::pair<std::string, std::string>>;
   Kind kind = Kind::kRandom;
   std::string text;    // as written
-  std::string name;    // model, estimator or file
-  Options options;     // of the estimator
+  std::string name;    // model, estimator, strategy or file
+  Options options;     // of the estimator or strategy
   std::string policy;  // "": chosen for the pool
   Options policy_options;
+  std::string estimator;  // of a strategy's rule; "": prior
+  Options estimator_options;
   std::string rule_set;  // of a configuration
 
+  [[nodiscard]] bool states(std::string_view key) const;  // an option of the estimator or strategy
   [[nodiscard]] bool policy_states(std::string_view key) const;
 };
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "flow/builtin.h"
+
 namespace swy::eval {
 namespace {
 
@@ -10,7 +12,7 @@ using ::testing::HasSubstr;
 using Kind = RouterSpec::Kind;
 
 RouterSpec parsed(std::string_view text) {
-  const auto spec = parse_router(text, route::builtin_registry());
+  const auto spec = parse_router(text, flow::builtin_registry());
   EXPECT_TRUE(spec) << (spec ? "" : spec.error().message);
   return spec.value_or(RouterSpec{});
 }
@@ -23,6 +25,19 @@ TEST(Spec, ReadsEstimatorPolicyAndTheirOptions) {
   EXPECT_EQ(s.policy, "cheapest_passing");
   EXPECT_TRUE(s.policy_states("quality"));
   EXPECT_FALSE(s.policy_states("margin"));
+}
+
+TEST(Spec, ReadsAStrategyWithTheEstimatorItStartsFrom) {
+  const RouterSpec s = parsed("cascade:keep=.99,beliefs=true+knn:neighbours=30");
+  EXPECT_EQ(s.kind, Kind::kStrategy);
+  EXPECT_EQ(s.name, "cascade");
+  EXPECT_TRUE(s.states("keep"));
+  EXPECT_EQ(s.estimator, "knn");
+  EXPECT_EQ(s.estimator_options, (RouterSpec::Options{{"neighbours", "30"}}));
+  EXPECT_EQ(parsed("agreement").estimator, "");
+  const auto unknown = parse_router("agreement+kn", flow::builtin_registry());
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("did you mean knn"));
 }
 
 TEST(Spec, CommasAndPlusesInsideBracketsBelongToTheValue) {
@@ -46,7 +61,7 @@ TEST(Spec, AConfigurationNamesItsRuleSet) {
 
 TEST(Spec, MistakesAreNamedWithTheNearestNames) {
   const auto fails = [](std::string_view text) {
-    const auto spec = parse_router(text, route::builtin_registry());
+    const auto spec = parse_router(text, flow::builtin_registry());
     EXPECT_FALSE(spec) << text;
     return spec ? "" : spec.error().message;
   };

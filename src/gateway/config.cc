@@ -22,7 +22,7 @@ using base::OptionBinder;
 struct TopOptions {
   std::int64_t version = 0, workers = 1, seed = 0, busy_poll_us = 0;
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
-            *limits = nullptr, *understanding = nullptr;
+            *limits = nullptr, *understanding = nullptr, *learning = nullptr;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -35,6 +35,7 @@ struct TopOptions {
     b.node("records", records, "where decisions are kept");
     b.node("limits", limits, "bounds");
     b.node("understanding", understanding, "the pool that encodes texts");
+    b.node("learning", learning, "what learns while serving");
   }
 };
 
@@ -64,6 +65,14 @@ struct RecordOptions {
     b.field("rotate_mb", r.rotate_mb, {1, 1e6}, "size of one file");
     b.field("sync_ms", r.sync_ms, {0, 3.6e6},
             "how often records are pushed to stable storage; 0: never");
+  }
+};
+
+struct LearningKeys {
+  LearningOptions l;
+  void bind(OptionBinder& b) {
+    b.field("beat_ms", l.beat_ms, {10, 3.6e6}, "how often what was learned is published");
+    b.field("keep_mb", l.keep_mb, {1, 1e5}, "memory for requests that wait for feedback");
   }
 };
 
@@ -133,10 +142,16 @@ class Reader {
     if (top.listen != nullptr) read_listen(*top.listen);
     if (top.limits != nullptr) read_limits(*top.limits);
     if (top.understanding != nullptr) read_understanding(*top.understanding);
+    if (top.learning != nullptr) read_learning(*top.learning);
     if (top.records != nullptr) read_records(*top.records);
     if (top.upstreams != nullptr) read_upstreams(*top.upstreams);
     out_->plan = route::compile(doc_, directory_, registry_, diag_);
     match_upstreams();
+    if (out_->plan != nullptr && !out_->plan->learners.empty() && out_->records.path.empty()) {
+      diag_.warning({},
+                    "an estimator learns from feedback, but without records there is none: set "
+                    "records: { path: ... }");
+    }
     if (!diag_.ok()) return nullptr;
     return out_;
   }
@@ -194,6 +209,11 @@ class Reader {
   void read_understanding(const Doc& node) {
     UnderstandingKeys o;
     if (bind(node, o)) out_->understanding = o.u;
+  }
+
+  void read_learning(const Doc& node) {
+    LearningKeys o;
+    if (bind(node, o)) out_->learning = o.l;
   }
 
   void read_records(const Doc& node) {

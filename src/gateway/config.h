@@ -43,6 +43,12 @@ struct Records {
   std::int64_t sync_ms = 1000;  // how often written records are pushed to stable storage; 0: never
 };
 
+// What estimators that learn while serving are given.
+struct LearningOptions {
+  std::int64_t beat_ms = 2000;  // from feedback to the plan that knows it, at most
+  std::int64_t keep_mb = 64;    // of requests that wait for feedback, in memory
+};
+
 // The pool that encodes texts for signals. Fixed for the life of the process.
 struct UnderstandingOptions {
   std::int64_t threads = 1;
@@ -65,6 +71,7 @@ struct Config {
   std::vector<std::uint16_t> upstream_of;  // by ExpertId
   Records records;
   UnderstandingOptions understanding;
+  LearningOptions learning;
   std::shared_ptr<const route::Plan> plan;
 };
 

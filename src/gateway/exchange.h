@@ -9,12 +9,15 @@
 #include "chat/answer.h"
 #include "chat/error.h"
 #include "gateway/answer_check.h"
+#include "gateway/learner.h"
 #include "gateway/masking.h"
 #include "gateway/snapshot.h"
 #include "record/record_id.h"
 #include "route/plan.h"
 
 namespace swy::gateway {
+
+struct FlowRun;
 
 // Counts a call in flight from the choice to its end, whatever the way out.
 class LiveCall {
@@ -67,6 +70,8 @@ struct Exchange {
   std::unique_ptr<AnswerFilter> filter;  // of the answer; null: it passes as it is
   std::unique_ptr<AnswerCheck> check;    // of the whole answer; null: no such guard
   LiveCall live;
+  std::optional<Lesson> lesson;  // of a choice that estimators may learn from
+  std::shared_ptr<FlowRun> flow;  // null: one call answers
 
   // how it ended
   int status = 0;           // sent to the client

@@ -93,6 +93,10 @@ Status Gateway::start(base::Diagnostics& diag) {
   port_ = config->port;
   address_ = config->address;
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
+  learner_.adopt(snapshot_->config->plan, snapshot_->configured);
+  shared_.lessons = std::make_unique<Lessons>(
+      static_cast<std::size_t>(snapshot_->config->learning.keep_mb) << 20U);
+  shared_.learn = [this](const std::string& record, double score) { return learn(record, score); };
   shared_.understanding =
       std::make_unique<Understanding>(snapshot_->config->understanding, metrics_);
   const std::uint64_t salt = record::random_salt();
@@ -133,6 +137,7 @@ void Gateway::run() {
   if (options_.watch) control_.spawn(watch());
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty())
     control_.spawn(sync_records());
+  control_.spawn(beat());
   const auto left =
       std::make_shared<std::size_t>(threads_.size());  // touched on the control loop only
   for (auto& t : threads_) {
@@ -158,6 +163,7 @@ void Gateway::run() {
     if (t->thread.joinable()) t->thread.join();
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
+  publish_learned();
   (void)control_.run_for(
       net::kMillisecond);  // what was posted answers to loops that must still be there
 }
@@ -165,6 +171,7 @@ void Gateway::run() {
 void Gateway::stop() { control_.stop(); }
 
 void Gateway::reload() {
+  publish_learned();  // what has a file is read back from it
   base::Diagnostics diag(options_.config_file);
   auto config = load_config(options_.config_file, registry_, diag);
   // Without keys everybody may call, which is why such a gateway listens on loopback. The listener
@@ -187,14 +194,36 @@ void Gateway::reload() {
   shared_.reload_error.clear();
   shared_.reload_ok.add();
   warn_of_fixed_settings(*config);
-  snapshot_ = make_snapshot(std::move(config), snapshot_.get(), metrics_);
+  hand_out(make_snapshot(std::move(config), snapshot_.get(), metrics_));
+  learner_.adopt(snapshot_->config->plan, snapshot_->configured);
+  shared_.lessons->clear();  // their facts are those of the configuration that is gone
+  base::log_info(fmt::format("configuration reloaded: plan {}, generation {}",
+                             snapshot_->plan().version, snapshot_->generation));
+}
+
+void Gateway::hand_out(std::shared_ptr<const Snapshot> snapshot) {
+  snapshot_ = std::move(snapshot);
   for (auto& t : threads_) {
     t->loop.post([weak = std::weak_ptr(t->worker), s = snapshot_] {
       if (const auto w = weak.lock()) w->adopt(s);
     });
   }
-  base::log_info(fmt::format("configuration reloaded: plan {}, generation {}",
-                             snapshot_->plan().version, snapshot_->generation));
+}
+
+bool Gateway::learn(const std::string& record, double score) {
+  const auto lesson = shared_.lessons->take(record);
+  return lesson && learner_.learn(*lesson, score);
+}
+
+void Gateway::publish_learned() {
+  if (auto plan = learner_.publish()) hand_out(with_plan(*snapshot_, std::move(plan)));
+}
+
+base::Task<void> Gateway::beat() {
+  for (;;) {
+    co_await control_.sleep_for(snapshot_->config->learning.beat_ms * net::kMillisecond);
+    publish_learned();
+  }
 }
 
 void Gateway::warn_of_fixed_settings(const Config& next) const {

@@ -57,6 +57,11 @@ class Gateway {
   void handle_signals();
   base::Task<void> watch();
   base::Task<void> sync_records();
+  // On the control thread: what was learned becomes the next plan; beats until the end.
+  void publish_learned();
+  base::Task<void> beat();
+  bool learn(const std::string& record, double score);
+  void hand_out(std::shared_ptr<const Snapshot> snapshot);
   void warn_of_fixed_settings(const Config& next) const;
 
   GatewayOptions options_;
@@ -69,7 +74,8 @@ class Gateway {
   std::vector<std::unique_ptr<Thread>> threads_;
   std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
-  FileMark seen_;  // of the configuration file, control thread
+  Learner learner_;  // control thread
+  FileMark seen_;    // of the configuration file, control thread
 };
 
 }  // namespace swy::gateway

@@ -62,6 +62,20 @@ Demands demands_of(const route::Plan& plan, const route::Rule& rule, const route
   return d;
 }
 
+Demands demands_of_all(const route::Plan& plan, const route::Rule& rule,
+                       const route::Scratch& scratch) {
+  Demands all;
+  for (std::size_t c = 0; c < rule.candidates.size(); ++c) {
+    if (scratch.masked_by[c] >= 0) continue;
+    Demands one = demands_of(plan, rule, scratch, plan.catalogue[rule.candidates[c]]);
+    all.mask |= one.mask;
+    all.confidence = std::min(all.confidence, one.confidence);
+    if (one.notes.size() > all.notes.size()) all.notes = std::move(one.notes);
+    all.output = std::move(one.output);  // the rule's: the same for all
+  }
+  return all;
+}
+
 Result<std::string> mask_request(std::string_view body, const Demands& demands,
                                  text::PiiVault& vault) {
   std::string out;

@@ -24,6 +24,10 @@ struct Demands {
 Demands demands_of(const route::Plan& plan, const route::Rule& rule, const route::Scratch& scratch,
                    const Card& chosen);
 
+// The same for a request that several models see: what any of them demands.
+Demands demands_of_all(const route::Plan& plan, const route::Rule& rule,
+                       const route::Scratch& scratch);
+
 // The body with the personal data in its messages replaced. kInternal: it could not be rewritten,
 // and must not be sent.
 Result<std::string> mask_request(std::string_view body, const Demands& demands,

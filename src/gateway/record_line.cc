@@ -1,7 +1,10 @@
 #include "gateway/record_line.h"
 
+#include <cmath>
+
 #include "base/hash.h"
 #include "base/json.h"
+#include "gateway/flow_run.h"
 #include "route/trace.h"
 
 namespace swy::gateway {
@@ -65,6 +68,31 @@ void write_guards(base::JsonWriter& w, const Exchange& x) {
   }
 }
 
+// Every call of an exchange of several, whatever came of it.
+void write_flow(base::JsonWriter& w, const Exchange& x) {
+  if (!x.flow) return;
+  const FlowRun& run = *x.flow;
+  w.key("flow").begin_object().field("strategy", run.rule->strategy_name);
+  w.field("why", run.ended.why.view()).field("rounds", run.ended.rounds);
+  if (run.ended.answer) w.field("answer", *run.ended.answer);
+  if (!std::isnan(run.ended.confidence)) w.field("confidence", run.ended.confidence);
+  w.key("calls").begin_array();
+  for (std::size_t i = 0; i < run.ended.seen.size(); ++i) {
+    const route::Observation& o = run.ended.seen[i];
+    w.begin_object();
+    w.field("model", x.snapshot->plan().catalogue[run.start.candidates[o.candidate]].name);
+    w.field("purpose", to_string(o.purpose)).field("round", o.round);
+    w.field("why", run.ended.round_why[o.round].view());
+    if (o.sample > 0) w.field("sample", o.sample);
+    if (o.failed) w.field("error", o.text);
+    w.field("tokens_in", o.tokens_in).field("tokens_out", o.tokens_out);
+    if (!std::isnan(o.cost_usd)) w.field("cost_nano", std::int64_t{std::lround(o.cost_usd * 1e9)});
+    if (!std::isnan(o.latency_ms)) w.field("latency_us", std::int64_t{std::lround(o.latency_ms * 1e3)});
+    w.end_object();
+  }
+  w.end_array().end_object();
+}
+
 void write_times(base::JsonWriter& w, const Exchange& x, std::int64_t now_ns) {
   const auto since = [&](std::string_view name, std::int64_t ns) {
     if (ns != 0) w.field(name, (ns - x.start_ns) / 1000);
@@ -84,6 +112,7 @@ void append_record_end(std::string& out, const Exchange& x, std::int64_t now_ns)
   base::JsonWriter w(out);
   write_outcome(w, x);
   write_guards(w, x);
+  write_flow(w, x);
   write_times(w, x, now_ns);
   out += '}';
 }

@@ -32,6 +32,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
                                               const Snapshot* previous, base::Metrics& metrics) {
   auto s = std::make_shared<Snapshot>();
   s->generation = previous == nullptr ? 1 : previous->generation + 1;
+  s->configured = s->generation;
   s->keys = KeyRing(config->keys);
   s->config = std::move(config);
   const route::Plan& plan = s->plan();
@@ -60,6 +61,16 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
     s->models.push_back(metrics_of(card.name, metrics));
     s->names.push_back(card.name);
   }
+  return s;
+}
+
+std::shared_ptr<const Snapshot> with_plan(const Snapshot& previous,
+                                          std::shared_ptr<const route::Plan> plan) {
+  auto config = std::make_shared<Config>(*previous.config);
+  config->plan = std::move(plan);
+  auto s = std::make_shared<Snapshot>(previous);
+  s->config = std::move(config);
+  ++s->generation;
   return s;
 }
 

@@ -34,6 +34,7 @@ struct RuleSetState {
 
 struct Snapshot {
   std::uint64_t generation = 0;
+  std::uint64_t configured = 0;  // the generation in which the configuration was last read
   std::shared_ptr<const Config> config;
   KeyRing keys{{}};
   std::shared_ptr<fleet::LiveTable> live;
@@ -51,5 +52,10 @@ struct Snapshot {
 // `previous` (may be null).
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config,
                                               const Snapshot* previous, base::Metrics& metrics);
+
+// The next generation with a plan that knows more; everything else, live statistics and metrics
+// included, is shared.
+std::shared_ptr<const Snapshot> with_plan(const Snapshot& previous,
+                                          std::shared_ptr<const route::Plan> plan);
 
 }  // namespace swy::gateway

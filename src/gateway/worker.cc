@@ -65,6 +65,8 @@ Shared::Shared(const Clock& the_clock, base::Metrics& the_metrics)
       records_dropped(
           metrics.counter("switchyard_records_dropped_total",
                           "Records that could not be written (disk full, for example).")),
+      learned(metrics.counter("switchyard_outcomes_learned_total",
+                              "Feedback that estimators learned from.")),
       requests(metrics.counter("switchyard_chat_requests_total", "Chat requests received.")),
       refused(metrics.counter("switchyard_chat_refused_total",
                               "Chat requests refused before any model was called.")),

@@ -19,6 +19,7 @@
 #include "chat/answer.h"
 #include "chat/openai.h"
 #include "gateway/exchange.h"
+#include "gateway/learner.h"
 #include "gateway/relay.h"
 #include "gateway/sessions.h"
 #include "gateway/snapshot.h"
@@ -40,6 +41,10 @@ struct Shared {
   std::atomic<bool> draining{false};
   // Runs fn on the control thread (file searches and the like). Set before the first worker starts.
   std::function<void(std::function<void()>)> on_control;
+  // What requests leave behind for the learner; and the learning itself, on the control thread:
+  // false when nothing came of it. Both set before the first worker starts.
+  std::unique_ptr<Lessons> lessons;
+  std::function<bool(const std::string& record, double score)> learn;
   // What /readyz says of the last reload: "" when it was good. Guarded by its own mutex.
   std::mutex reload_mutex;
   std::string reload_error;
@@ -48,6 +53,7 @@ struct Shared {
   base::Counter& reload_failed;
   base::Counter& records_written;
   base::Counter& records_dropped;
+  base::Counter& learned;
   base::Counter& requests;
   base::Counter& refused;
   base::Histogram& added;
@@ -59,6 +65,9 @@ struct Shared {
   Shared(const Clock& the_clock, base::Metrics& the_metrics);
   void judged_as(route::GroundingResult r) { judged[static_cast<std::size_t>(r)]->add(); }
 };
+
+// The rest of a body. An error is the transport's, or kProtocol for one that is too long.
+base::Task<Result<std::string>> read_whole(http::Call& call);
 
 class Worker final : public http::Handler {
  public:
@@ -92,6 +101,16 @@ class Worker final : public http::Handler {
                            const route::Work& work, std::optional<Understood>& understood);
   void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
                     const route::RuleSet* set, const Key* key = nullptr);
+  // several calls (worker_flow.cc)
+  class FlowCaller;
+  friend class FlowCaller;
+  void begin_flow(Exchange& x, const route::Rule& rule, const route::Choice& choice);
+  void read_masked_question(Exchange& x, std::string_view masked_body);
+  base::Task<void> flow_chat(Exchange& x, http::Request& request,
+                             http::ServerConnection& connection);
+  void settle_flow(Exchange& x);
+  base::Task<void> answer_flow(Exchange& x, http::ServerConnection& connection);
+
   base::Task<void> relay_plain(Exchange& x, http::Call& call, const wire::ResponseHead& head,
                                http::ServerConnection& connection);
   bool accept_answer(Exchange& x, std::string& body, std::optional<chat::Usage>& usage);
@@ -113,7 +132,8 @@ class Worker final : public http::Handler {
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
   void finish(Exchange& x);
   void write_records();
-  void upstream_headers(const Exchange& x, const http::Request& request, wire::Headers& out) const;
+  static void upstream_headers(const Upstream& upstream, const http::Request& request,
+                               wire::Headers& out);
   void answer_headers(Exchange& x, const wire::ResponseHead* upstream, wire::Headers& out);
 
   // everything else (worker_api.cc)
@@ -126,7 +146,9 @@ class Worker final : public http::Handler {
                                std::function<Result<std::string>()> find);
   base::Task<void> feedback(http::Request request, http::ServerConnection& connection);
   base::Task<void> keep_feedback(http::ServerConnection& connection, std::string line,
-                                 std::string answer, std::function<Result<std::string>()> find);
+                                 std::string record, double score,
+                                 std::function<Result<std::string>()> find);
+  std::string take_feedback(const std::string& record, double score);
   // Looks for a record on the control thread, as this caller may see it.
   std::function<Result<std::string>()> finder(const Key* key, std::string id) const;
   base::Task<void> ready(http::ServerConnection& connection);

@@ -182,20 +182,12 @@ base::Task<void> Worker::feedback(http::Request request, http::ServerConnection&
                        "score must be a number from 0 to 1, or true or false", "score");
   }
   const std::string caller = *key == nullptr ? "" : (*key)->name;
-  std::string answer;
-  base::JsonWriter(answer)
-      .begin_object()
-      .field("object", "feedback")
-      .field("record", record)
-      .field("score", *score)
-      .end_object();
-  return keep_feedback(connection,
-                       feedback_line({record, *score, comment}, caller, shared_.clock.wall_us()),
-                       std::move(answer), finder(*key, record));
+  std::string line = feedback_line({record, *score, comment}, caller, shared_.clock.wall_us());
+  return keep_feedback(connection, std::move(line), record, *score, finder(*key, record));
 }
 
 base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::string line,
-                                       std::string answer,
+                                       std::string record, double score,
                                        std::function<Result<std::string>()> find) {
   RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
   const auto known = co_await search;
@@ -205,9 +197,26 @@ base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::
   } else if (const auto written = log_->append(line); !written) {
     out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
   } else {
-    out = reply(connection, 200, std::move(answer));
+    out = reply(connection, 200, take_feedback(record, score));
   }
   co_await std::move(out);
+}
+
+// Hands feedback to what learns; the answer, which says what became of it where something learns.
+std::string Worker::take_feedback(const std::string& record, double score) {
+  std::string answer;
+  base::JsonWriter w(answer);
+  w.begin_object().field("object", "feedback").field("record", record).field("score", score);
+  if (!snapshot_->plan().learners.empty()) {
+    // Said beforehand: should the same feedback come twice at once, both answers say "learned", and
+    // it is learned once.
+    w.field("learning", to_string(shared_.lessons->standing(record)));
+    shared_.on_control([shared = &shared_, record, score] {
+      if (shared->learn(record, score)) shared->learned.add();
+    });
+  }
+  w.end_object();
+  return answer;
 }
 
 base::Task<void> Worker::ready(http::ServerConnection& connection) {

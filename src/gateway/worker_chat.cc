@@ -11,6 +11,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "gateway/flow_run.h"
 #include "gateway/record_line.h"
 #include "gateway/relay.h"
 #include "gateway/worker.h"
@@ -54,11 +55,12 @@ base::Task<void> Worker::chat(http::Request request, http::ServerConnection& con
     co_return;
   }
   understood.reset();
+  if (x.flow) co_return co_await flow_chat(x, request, connection);
   const Upstream& upstream = x.snapshot->upstream(x.expert);
   http::Call call(*pools_[x.snapshot->config->upstream_of[x.expert]]);
   connection.on_gone([&call] { call.cancel(); });
   out_headers_.clear();
-  upstream_headers(x, request, out_headers_);
+  upstream_headers(upstream, request, out_headers_);
   const std::string target = upstream.base_path + "/chat/completions";
   x.live.start(x.snapshot->live, x.expert);
   x.sent_ns = shared_.clock.mono_ns();
@@ -112,6 +114,11 @@ Worker::Prepared Worker::prepare(Exchange& x, const http::Request& request,
   std::string_view body = request.body;
   std::string masked;
   if (!mask(x, body, masked)) return Prepared::kRefused;
+  if (x.flow) {
+    x.flow->body = std::string(body);
+    if (!masked.empty()) read_masked_question(x, masked);
+    return Prepared::kReady;
+  }
   auto spliced = chat::splice_model(body, x.card().upstream_model);
   if (!spliced) {
     x.fail_with(std::move(spliced).error());
@@ -192,8 +199,30 @@ Worker::Prepared Worker::decide_for(Exchange& x, const chat::Request& request,
   x.tokens_in = scratch_.reading.tokens_in();
   x.expected_out = std::min(request.max_tokens.value_or(kDefaultExpectedOut), kDefaultExpectedOut);
   begin_record(x, raw, decision_text_, set, decision_text_.empty() ? key : nullptr);
+  if (x.lesson && prepared == Prepared::kReady) {
+    x.lesson->body = raw.body;
+    shared_.lessons->keep(x.id.view(), std::move(*x.lesson));
+    x.lesson.reset();
+  }
   return prepared;
 }
+
+namespace {
+
+Lesson lesson_of(const route::Rule& rule, const route::Choice& choice, std::uint32_t rule_set,
+                 const Snapshot& snapshot, const route::Scratch& scratch) {
+  Lesson lesson;
+  lesson.configured = snapshot.configured;
+  lesson.rule_set = rule_set;
+  lesson.rule = choice.rule;
+  lesson.candidate = choice.candidate;
+  lesson.propensity = choice.propensity;
+  for (const route::FactId id : rule.estimator->needs())
+    lesson.facts.emplace_back(id, scratch.facts[id]);
+  return lesson;
+}
+
+}  // namespace
 
 Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
                                          const route::Work& work,
@@ -226,6 +255,9 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
     }
     x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
     x.reason = choice->why.view();
+    if (log_ != nullptr && !plan.learners.empty())
+      x.lesson = lesson_of(rule, *choice, static_cast<std::uint32_t>(index), *x.snapshot, scratch_);
+    if (rule.strategy != nullptr) begin_flow(x, rule, *choice);
     return Prepared::kReady;
   }
   const auto& refusal = std::get<route::Refuse>(d);
@@ -250,9 +282,7 @@ void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_vie
                       x.snapshot->config->records.sketch);
 }
 
-void Worker::upstream_headers(const Exchange& x, const http::Request& request,
-                              wire::Headers& out) const {
-  const Upstream& u = x.snapshot->upstream(x.expert);
+void Worker::upstream_headers(const Upstream& u, const http::Request& request, wire::Headers& out) {
   forward_request_headers(request.head.headers, u.client_credential, out);
   if (!u.authorization.empty()) out.add("Authorization", u.authorization);
   for (const auto& [name, value] : u.headers) out.set(name, value);
@@ -269,6 +299,11 @@ void Worker::answer_headers(Exchange& x, const wire::ResponseHead* upstream, wir
   out.add("x-switchyard-model",
           x.expert == kNoExpert ? std::string_view("none") : std::string_view(x.card().name));
   out.add("x-switchyard-decision", x.decision);
+  if (x.flow) {
+    out.add_checked("x-switchyard-flow",
+                    fmt::format("{}; calls={}; rounds={}", x.flow->rule->strategy_name,
+                                x.flow->ended.seen.size(), x.flow->ended.rounds));
+  }
   if (!x.demands.notes.empty())
     out.add_checked("x-switchyard-guards", header_safe(x.demands.notes));
   if (x.check && !x.check->pending())
@@ -323,7 +358,7 @@ void Worker::settle(Exchange& x, const std::optional<chat::Usage>& usage) {
 // leave.
 void Worker::finish(Exchange& x) {
   const std::int64_t now = shared_.clock.mono_ns();
-  if (x.expert != kNoExpert && x.sent_ns != 0) {
+  if (x.expert != kNoExpert && x.sent_ns != 0 && !x.flow) {
     const ModelMetrics& m = x.snapshot->models[x.expert];
     if (x.aborted) {
       x.live.abandon();

@@ -33,7 +33,8 @@ Error broken_stream(const Exchange& x, const Error& why) {
   return x.upstream_error({code, why.message});
 }
 
-// Reads the rest of the body. An error is the transport's, or kProtocol for one that is too long.
+}  // namespace
+
 base::Task<Result<std::string>> read_whole(http::Call& call) {
   std::string body;
   for (;;) {
@@ -45,8 +46,6 @@ base::Task<Result<std::string>> read_whole(http::Call& call) {
     body += *piece;
   }
 }
-
-}  // namespace
 
 // Checks what came with the upstream's status; an error page that is none is replaced. false: the
 // error is set, and nothing of the body may leave.

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "base/doc.h"
 #include "base/hash.h"
+#include "record/price_list.h"
 
 namespace swy::record {
 namespace {
@@ -48,8 +50,8 @@ std::size_t bytes_of(const Names& names) {
 }  // namespace
 
 OutcomeRow OutcomeTable::row(std::size_t i) const {
-  SWY_ASSERT(i < rows_.size());
-  const Row& r = rows_[i];
+  SWY_ASSERT(i < rows());
+  const Row& r = all_rows()[i];
   return {view(r.id),     datasets_[r.dataset], domains_[r.domain],
           parts_[r.part], view(r.prompt),       r.tools};
 }
@@ -76,8 +78,8 @@ Result<OutcomeTable> OutcomeTable::subset(const OutcomeFilter& filter) const {
     out.arena_.insert(out.arena_.end(), bytes.begin(), bytes.end());
     return to;
   };
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const Row& r = rows_[i];
+  for (std::size_t i = 0; i < rows(); ++i) {
+    const Row& r = all_rows()[i];
     const auto seen = cells(i);
     if (!datasets[r.dataset] || !domains[r.domain]) continue;
     if (std::none_of(models.begin(), models.end(), [&](std::size_t m) { return seen[m].present; }))
@@ -89,6 +91,25 @@ Result<OutcomeTable> OutcomeTable::subset(const OutcomeFilter& filter) const {
     for (const std::size_t m : models) out.cells_.push_back(seen[m]);
   }
   return out;
+}
+
+void OutcomeTable::apply(const PriceList& prices) {
+  if (mapping_ != nullptr)  // a mapped file is not written to
+    cells_.assign(mapping_->cells.begin(), mapping_->cells.end());
+  for (std::size_t m = 0; m < models_.size(); ++m) {
+    const auto price = prices.find(models_[m]);
+    std::uint64_t done = 0;
+    for (std::size_t i = m; price && i < cells_.size(); i += models_.size()) {
+      Cell& c = cells_[i];
+      if (std::isnan(c.tokens_in) || std::isnan(c.tokens_out)) continue;
+      c.cost_usd = static_cast<float>((static_cast<double>(c.tokens_in) * price->in_per_mtok +
+                                       static_cast<double>(c.tokens_out) * price->out_per_mtok) /
+                                      1e6);
+      ++done;
+    }
+    report_.repriced += done;
+    if (done == 0) report_.not_repriced.push_back(models_[m]);
+  }
 }
 
 std::size_t OutcomeTable::memory_bytes() const {

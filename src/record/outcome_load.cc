@@ -8,6 +8,7 @@
 // matrix is rows x all models. Tests: outcome_test.cc; fuzz/outcome_fuzz.cc.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <unordered_map>
@@ -24,6 +25,8 @@ namespace swy::record {
 namespace {
 
 using base::Json;
+
+constexpr std::string_view kContainer = ".swt";
 
 // Collects the reason why a line is bad; the first one counts.
 struct Complaint {
@@ -55,11 +58,38 @@ float quality(const Json& value, std::string_view model, std::string_view key, C
   return static_cast<float>(*number);
 }
 
+// Several answers to one question: their qualities in a list, or how many the others are means of.
+struct Samples {
+  float mean = Cell::kUnknown;
+  std::uint64_t count = 0;
+};
+
+Samples read_samples(const Json& value, std::string_view model, Complaint& bad) {
+  Samples out;
+  if (!value.is_array()) {
+    const auto count = value.as_number();
+    if (!count || !(*count >= 1) || *count > 1e6)
+      bad.add(fmt::format("models.{}.samples is no list and not a number from 1", model));
+    out.count = count && *count >= 1 && *count <= 1e6 ? static_cast<std::uint64_t>(*count) : 0;
+    return out;
+  }
+  double sum = 0;
+  value.each([&](const Json& one) {
+    const float q = quality(one, model, "samples", bad);
+    if (std::isnan(q)) return;
+    sum += static_cast<double>(q);
+    ++out.count;
+  });
+  if (out.count > 0) out.mean = static_cast<float>(sum / static_cast<double>(out.count));
+  return out;
+}
+
 Cell read_cell(const Json& entry, std::string_view model, Complaint& bad) {
   Cell cell;
   cell.present = true;
   if (!entry.is_object()) bad.add(fmt::format("models.{} is not an object", model));
   float score = Cell::kUnknown;
+  Samples samples;
   entry.each_member([&](std::string_view key, const Json& value) {
     if (key == "correct") {
       cell.quality = quality(value, model, key, bad);
@@ -73,6 +103,8 @@ Cell read_cell(const Json& entry, std::string_view model, Complaint& bad) {
       cell.cost_usd = amount(value, model, key, bad);
     } else if (key == "latency") {
       cell.latency_s = amount(value, model, key, bad);
+    } else if (key == "samples") {
+      samples = read_samples(value, model, bad);
     } else if (key == "missing") {
       cell.missing = value.as_bool().value_or(false);
     } else if (key == "est") {
@@ -80,6 +112,9 @@ Cell read_cell(const Json& entry, std::string_view model, Complaint& bad) {
     }
   });
   if (std::isnan(cell.quality)) cell.quality = score;
+  if (std::isnan(cell.quality)) cell.quality = samples.mean;
+  if (!std::isnan(cell.quality))
+    cell.samples = static_cast<std::uint8_t>(std::clamp<std::uint64_t>(samples.count, 1, 255));
   return cell;
 }
 
@@ -131,7 +166,10 @@ class OutcomeBuilder {
   explicit OutcomeBuilder(const LoadOptions& options) : options_(options) {}
   Status add_file(const std::string& path);
   Status add_line(std::string_view line, const std::string& where);
+  Status add_source(LineSource& source);
+  void add_table(const OutcomeTable& table);
   void count_file() { ++table_.report_.files; }
+  void reprice(OutcomeTable& table) const { table.apply(*options_.prices); }
   OutcomeTable finish() &&;
 
  private:
@@ -141,7 +179,7 @@ class OutcomeBuilder {
     Cell cell;
   };
   Status add_row(std::string_view line);
-  std::uint32_t row_of(std::string_view id, const Json& json, const std::string& prompt);
+  std::uint32_t row_of(const OutcomeRow& row);
   OutcomeTable::Text keep(std::string_view text);
 
   const LoadOptions& options_;
@@ -164,6 +202,28 @@ Status OutcomeBuilder::add_file(const std::string& path) {
     SWY_TRY(const auto line, reader.next());
     if (!line) return {};
     if (!blank(*line)) SWY_DO(add_line(*line, reader.where()));
+  }
+}
+
+Status OutcomeBuilder::add_source(LineSource& source) {
+  count_file();
+  for (;;) {
+    SWY_TRY(const auto line, source.next());
+    if (!line) return {};
+    SWY_DO(add_line(*line, source.where()));
+  }
+}
+
+void OutcomeBuilder::add_table(const OutcomeTable& table) {
+  count_file();
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    ++table_.report_.lines;
+    const OutcomeRow r = table.row(i);
+    const std::uint32_t row = row_of(r);
+    const auto cells = table.cells(i);
+    for (std::size_t m = 0; m < cells.size(); ++m) {
+      if (cells[m].present) entries_.push_back({row, models_.add(table.models()[m]), cells[m]});
+    }
   }
 }
 
@@ -194,26 +254,25 @@ Status OutcomeBuilder::add_row(std::string_view line) {
     line_cells_.emplace_back(model, read_cell(entry, model, bad));
   });
   if (!bad.text.empty()) return fail(ErrorCode::kParse, bad.text);
-  const std::uint32_t row = row_of(id, json, *prompt);
+  const auto tools = json.find("tools");
+  const std::uint32_t row = row_of({id, json.string_or("dataset", ""), json.string_or("domain", ""),
+                                    json.string_or("part", ""), *prompt,
+                                    static_cast<std::uint32_t>(tools ? tools->size() : 0)});
   for (const auto& [model, cell] : line_cells_) entries_.push_back({row, models_.add(model), cell});
   return {};
 }
 
-std::uint32_t OutcomeBuilder::row_of(std::string_view id, const Json& json,
-                                     const std::string& prompt) {
-  const std::uint64_t hash = base::hash64(id);
+std::uint32_t OutcomeBuilder::row_of(const OutcomeRow& r) {
+  const std::uint64_t hash = base::hash64(r.id);
   const auto [first, last] = rows_by_id_.equal_range(hash);
   for (auto it = first; it != last; ++it) {
-    if (table_.view(table_.rows_[it->second].id) != id) continue;
+    if (table_.view(table_.rows_[it->second].id) != r.id) continue;
     ++table_.report_.merged;
     return it->second;
   }
   const auto row = static_cast<std::uint32_t>(table_.rows_.size());
-  const auto tools = json.find("tools");
-  table_.rows_.push_back({keep(id), keep(prompt), datasets_.add(json.string_or("dataset", "")),
-                          domains_.add(json.string_or("domain", "")),
-                          parts_.add(json.string_or("part", "")),
-                          static_cast<std::uint32_t>(tools ? tools->size() : 0)});
+  table_.rows_.push_back({keep(r.id), keep(r.prompt), datasets_.add(r.dataset),
+                          domains_.add(r.domain), parts_.add(r.part), r.tools});
   rows_by_id_.emplace(hash, row);
   return row;
 }
@@ -233,15 +292,37 @@ OutcomeTable OutcomeBuilder::finish() && {
   table_.arena_.shrink_to_fit();
   table_.cells_.resize(table_.rows_.size() * table_.models_.size());
   for (const Entry& e : entries_) table_.cells_[e.row * table_.models_.size() + e.model] = e.cell;
+  if (options_.prices != nullptr) table_.apply(*options_.prices);
   return std::move(table_);
 }
 
 Result<OutcomeTable> load_outcomes(std::span<const std::string> paths, const LoadOptions& options) {
   OutcomeBuilder builder(options);
+  const auto is_container = [](const std::string& path) {
+    return path.size() > kContainer.size() && path.ends_with(kContainer);
+  };
+  if (paths.size() == 1 && is_container(paths[0])) {
+    SWY_TRY(OutcomeTable table, map_outcomes(paths[0]));
+    if (options.prices != nullptr) builder.reprice(table);
+    return table;
+  }
   for (const std::string& path : paths) {
     SWY_TRY(const auto files, table_files(path, false));
-    for (const std::string& file : files) SWY_DO(builder.add_file(file));
+    for (const std::string& file : files) {
+      if (is_container(file)) {
+        SWY_TRY(const OutcomeTable table, map_outcomes(file));
+        builder.add_table(table);
+      } else {
+        SWY_DO(builder.add_file(file));
+      }
+    }
   }
+  return std::move(builder).finish();
+}
+
+Result<OutcomeTable> load_outcomes(LineSource& source, const LoadOptions& options) {
+  OutcomeBuilder builder(options);
+  SWY_DO(builder.add_source(source));
   return std::move(builder).finish();
 }
 

@@ -1,5 +1,8 @@
 #include "record/responses.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include "base/json.h"
 #include "record/gzip_reader.h"
 #include "record/table_files.h"
@@ -11,6 +14,49 @@ Result<Responses> Responses::load(const std::string& path) {
   Responses out;
   for (const std::string& file : files) SWY_DO(out.load_file(file));
   return out;
+}
+
+Result<Responses> Responses::of_tables(std::span<const std::string> paths) {
+  Responses out;
+  for (const std::string& path : paths) {
+    SWY_TRY(const auto files, table_files(path, false));
+    for (const std::string& file : files) {
+      const std::size_t end = file.rfind(".jsonl");
+      const std::string stem = file.substr(0, end);
+      for (const char* ending : {".responses.jsonl", ".responses.jsonl.gz"}) {
+        std::error_code ignored;  // what cannot be looked at does not exist for us
+        if (end != std::string::npos && std::filesystem::is_regular_file(stem + ending, ignored))
+          SWY_DO(out.load_file(stem + ending));
+      }
+      SWY_DO(out.load_predictions(file));
+    }
+  }
+  return out;
+}
+
+Status Responses::load_predictions(const std::string& path) {
+  SWY_TRY(GzipReader reader, GzipReader::open(path));
+  base::JsonDoc doc;
+  for (;;) {
+    SWY_TRY(const auto line, reader.next());
+    if (!line) return {};
+    if (line->find("\"pred\"") == std::string_view::npos) continue;
+    const auto row = doc.parse(*line);
+    if (!row) return fail_in(reader.where(), row.error());
+    const auto models = row->find("models");
+    if (!models || !models->is_object()) continue;
+    const std::uint64_t key = std::uint64_t{ids_.add(row->string_or("id", ""))} << 32U;
+    models->each_member([&](std::string_view model, const base::Json& cell) {
+      if (!cell.is_object()) return;
+      const std::string_view text = cell.string_or("pred", "");
+      if (!text.empty() && texts_.count(key | models_.add(model)) == 0) keep(key, model, text);
+    });
+  }
+}
+
+void Responses::keep(std::uint64_t id_key, std::string_view model, std::string_view text) {
+  texts_[id_key | models_.add(model)] = {arena_.size(), text.size()};
+  arena_.insert(arena_.end(), text.begin(), text.end());
 }
 
 Status Responses::load_file(const std::string& path) {
@@ -33,8 +79,7 @@ Status Responses::load_file(const std::string& path) {
     answers->each_member([&](std::string_view model, const base::Json& value) {
       const auto text = value.as_string();
       if (!text) return;  // null: the model gave no answer
-      texts_[key | models_.add(model)] = {arena_.size(), text->size()};
-      arena_.insert(arena_.end(), text->begin(), text->end());
+      keep(key, model, *text);
     });
   }
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,6 +23,11 @@ class Responses {
   // file:line.
   static Result<Responses> load(const std::string& path);
 
+  // Of the tables at these paths (files or directories): the answers in NAME.responses.jsonl(.gz)
+  // beside each NAME.jsonl(.gz), and the `pred` of a cell for which there is no longer text. A
+  // table without either gives nothing.
+  static Result<Responses> of_tables(std::span<const std::string> paths);
+
   [[nodiscard]] std::optional<std::string_view> find(std::string_view id,
                                                      std::string_view model) const;
   [[nodiscard]] std::size_t size() const { return texts_.size(); }
@@ -29,6 +35,8 @@ class Responses {
 
  private:
   Status load_file(const std::string& path);
+  Status load_predictions(const std::string& path);
+  void keep(std::uint64_t id_key, std::string_view model, std::string_view text);
   struct Text {
     std::uint64_t begin = 0;
     std::uint64_t size = 0;

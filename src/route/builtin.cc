@@ -12,12 +12,14 @@ namespace swy::route {
 #define ESTIMATOR(name) \
   std::unique_ptr<Estimator> make_##name(const base::Doc& node, BuildContext& ctx);
 #define POLICY(name) std::unique_ptr<Policy> make_##name(const base::Doc& node, BuildContext& ctx);
+#define STRATEGY(name)
 #include "builtin.def"
 #undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
 #undef POLICY
+#undef STRATEGY
 
 Registry builtin_registry() {
   Registry r;
@@ -26,12 +28,14 @@ Registry builtin_registry() {
 #define GUARD(name) r.add_guard(#name, make_##name);
 #define ESTIMATOR(name) r.add_estimator(#name, make_##name);
 #define POLICY(name) r.add_policy(#name, make_##name);
+#define STRATEGY(name)
 #include "builtin.def"
 #undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
 #undef POLICY
+#undef STRATEGY
   return r;
 }
 

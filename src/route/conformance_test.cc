@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -46,6 +47,20 @@ const PolicyCase kPolicies[] = {
      true, false},
     {"sticky", "{ type: sticky, inner: utility }"},
     {"sticky", "{ type: sticky, margin: 0, inner: { type: cheapest_passing, quality: 0.5 } }"},
+    {"budget", "{ type: budget, price: 60 }"},
+    {"budget", "{ type: budget, price: 0, cap: 0.004 }"},
+    {"budget", "{ type: budget, price: 200, mix: 0.3 }", false, true, false},
+    {"request_budget", "{ type: request_budget, budget: 0.004 }"},
+    {"request_budget", "{ type: request_budget, budget: 0.0035, rule: mix }", false, true, false},
+    {"request_budget", "{ type: request_budget, budget: 0.0035, rule: wins }", false, true, false},
+    {"conformal", "{ type: conformal, quantile: 0.35 }"},
+    {"conformal", "{ type: conformal, calibrate: [no/such/folder] }"},
+    {"multi_factor", "multi_factor"},
+    {"multi_factor", "{ type: multi_factor, quality: 2, cost: 0.7, doubt: 0.5, patience: 0 }"},
+    {"thompson", "thompson", false, true, false},
+    {"thompson", "{ type: thompson, width: 0, cost: 0 }", false, true, false},
+    {"ucb", "ucb", false},
+    {"ucb", "{ type: ucb, alpha: 0.5, cost: 2 }", false},
 };
 
 struct Case {
@@ -260,6 +275,38 @@ TEST(PolicyConformance, UtilityTakesTheBestAtNoPriceAndTheCheapestAtAnyPrice) {
   }
 }
 
+// request-routing.md section 7: the price sweep gives a monotone cost curve; and at any price the
+// cheapest is chosen. Of a policy that draws, in expectation.
+TEST(PolicyConformance, EveryPolicyThatWeighsMoneySpendsLessAtAHigherPrice) {
+  for (const std::string type : {"utility", "multi_factor", "ucb", "thompson"}) {
+    std::deque<PolicyLab> labs;
+    for (const char* cost : {"0", "0.1", "0.5", "2", "1e9"})
+      labs.emplace_back("{ type: " + type + ", cost: " + cost + " }");
+    base::Rng rng(9, 0, 0);
+    for (int i = 0; i < kCases / 5; ++i) {
+      const Case c = random_case(rng, kLabModels, 0);
+      if (!c.anything_known()) continue;
+      double before = std::numeric_limits<double>::infinity();
+      double cheapest = before;
+      for (std::size_t k = 0; k < c.candidates.size(); ++k) {
+        const bool choosable = !c.masked[k] && (type == "ucb" || type == "thompson" ||
+                                                !std::isnan(c.beliefs[k].quality));
+        if (choosable) cheapest = std::min(cheapest, c.beliefs[k].cost_micro);
+      }
+      for (PolicyLab& lab : labs) {
+        const Weighed w = weigh(lab, c);
+        double spent = 0;
+        for (std::size_t k = 0; k < c.candidates.size(); ++k) {
+          if (w.probability[k] > 0) spent += w.probability[k] * c.beliefs[k].cost_micro;
+        }
+        EXPECT_LE(spent, before + 1e-3) << type << ", case " << i;
+        before = spent;
+      }
+      EXPECT_NEAR(before, cheapest, 1e-3) << type << ", case " << i;
+    }
+  }
+}
+
 // ---- estimators
 // ------------------------------------------------------------------------------------------------------
 
@@ -273,12 +320,19 @@ const EstimatorCase kEstimators[] = {
     {"price", "{ type: price, output_tokens: 77 }"},
     {"live", "{ type: live, min_calls: 2 }"},
     {"auto", "{ type: auto, table: table.jsonl }"},
+    {"linear", "{ type: linear, table: table.jsonl }"},
+    {"mlp", "{ type: mlp, table: table.jsonl, hidden: 4, epochs: 3 }"},
+    {"matrix_factorisation",
+     "{ type: matrix_factorisation, table: table.jsonl, hidden: 2, epochs: 3 }"},
+    {"irt", "{ type: irt, table: table.jsonl, hidden: 2, epochs: 3 }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
     {"knn", "{ type: knn, table: table.jsonl, weights: uniform, shrink: 0, min_similarity: 0.2 }"},
     {"clusters", "{ type: clusters, table: table.jsonl, clusters: 4 }"},
     {"clusters", "{ type: clusters, table: table.jsonl, by: domain, shrink: 0, sharpness: 20 }"},
     {"sw_ranking", "{ type: sw_ranking, table: table.jsonl }"},
     {"eagle", "{ type: eagle, table: table.jsonl, neighbours: 3, global: 0.2 }"},
+    {"linear_bandit", "{ type: linear_bandit, dims: 5, signals: [topic], ridge: 0.01 }"},
+    {"linear_bandit", "{ type: linear_bandit, table: table.jsonl }"},
 };
 
 constexpr const char* kWords[] = {"integral", "poem",  "python", "river",
@@ -390,12 +444,14 @@ const Listed kListed[] = {
 #define GUARD(name) {"guard", #name},
 #define ESTIMATOR(name) {"estimator", #name},
 #define POLICY(name) {"policy", #name},
+#define STRATEGY(name)
 #include "builtin.def"
 #undef ENCODER
 #undef SIGNAL
 #undef GUARD
 #undef ESTIMATOR
 #undef POLICY
+#undef STRATEGY
 };
 
 const std::filesystem::path kRoot = SWY_SOURCE_DIR;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "switchyard/strategy.h"
 
 namespace swy::route {
 namespace {
@@ -26,7 +27,7 @@ class Lister final : public BuildContext {
   std::shared_ptr<const Estimator> estimator(const base::Doc&) override { return nullptr; }
   std::unique_ptr<Policy> policy(const base::Doc&) override { return nullptr; }
   std::span<const ExpertId> candidates() override { return {}; }
-  Status believe(const chat::Request&, std::string_view, std::span<Belief>) override {
+  Status believe(const chat::Request&, std::string_view, std::int64_t, std::span<Belief>) override {
     return fail(ErrorCode::kUnsupported, "options are only listed here");
   }
 
@@ -57,6 +58,7 @@ std::vector<PluginInfo> describe(const Registry& registry) {
   add(registry, "guard", registry.guards(), out);
   add(registry, "estimator", registry.estimators(), out);
   add(registry, "policy", registry.policies(), out);
+  add(registry, "strategy", registry.strategies(), out);
   return out;
 }
 

@@ -11,7 +11,7 @@
 namespace swy::route {
 
 struct PluginInfo {
-  std::string kind;  // "encoder", "signal", "guard", "estimator", "policy"
+  std::string kind;  // "encoder", "signal", "guard", "estimator", "policy", "strategy"
   std::string name;
   std::vector<base::OptionInfo> options;
 };

@@ -14,6 +14,7 @@
 #include "route/output.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
+#include "switchyard/strategy.h"
 
 namespace swy::route {
 
@@ -26,13 +27,13 @@ struct NamedEncoder {
 struct NamedSignal {
   std::string name;
   std::string type;
-  std::unique_ptr<Signal> signal;
+  std::shared_ptr<const Signal> signal;
 };
 
 struct NamedGuard {
   std::string name;
   std::string type;
-  std::unique_ptr<Guard> guard;
+  std::shared_ptr<const Guard> guard;
 };
 
 struct Rule {
@@ -47,8 +48,11 @@ struct Rule {
   std::optional<std::uint16_t> grounding;      // into Plan::grounding_guards
   std::shared_ptr<const Estimator> estimator;  // never null: price at least
   std::string estimator_name;
-  std::unique_ptr<Policy> policy;
+  std::shared_ptr<const Policy> policy;
   std::string policy_name;
+  std::shared_ptr<const Strategy> strategy;  // null: one call answers
+  std::string strategy_name;
+  FlowLimits limits;  // of the strategy
   std::vector<FactId> needs;  // facts of guards, estimator and policy, without repeats
   bool reads_live = false;
   double deadline_ms = 0;  // for the encodings that its facts need
@@ -65,9 +69,10 @@ class Plan {
   std::vector<NamedEncoder> encoders;  // by EncodingKey::encoder
   std::vector<NamedSignal> signals;    // by FactId
   std::vector<NamedGuard> guards;
-  std::vector<std::unique_ptr<OutputGuard>> output_guards;
-  std::vector<std::unique_ptr<GroundingGuard>> grounding_guards;
+  std::vector<std::shared_ptr<const OutputGuard>> output_guards;
+  std::vector<std::shared_ptr<const GroundingGuard>> grounding_guards;
   std::vector<RuleSet> rule_sets;
+  std::vector<std::shared_ptr<const Estimator>> learners;  // those that learn from single outcomes
   std::string version;  // 16 hex digits: hash of the configuration's decision part
 
   [[nodiscard]] const RuleSet* find(std::string_view name) const;
@@ -83,5 +88,10 @@ std::vector<std::string> plan_keys();
 // tables, so it can take seconds.
 std::shared_ptr<const Plan> compile(const base::Doc& config, const std::string& directory,
                                     const Registry& registry, base::Diagnostics& diag);
+
+// The plan with `fresh` wherever `old`, one of its learners, stood; shares everything else. Its
+// version says that it is another.
+std::shared_ptr<const Plan> with_estimator(const Plan& plan, const Estimator* old,
+                                           std::shared_ptr<const Estimator> fresh);
 
 }  // namespace swy::route

@@ -1,24 +1,26 @@
-// auto: the default learned estimator: what the table says of prompts like this one, from three
+// auto: the default learned estimator: what the table says of prompts like this one, from five
 // sides, drawn to the models' means as far as the prompt is strange or the sides were wrong before.
 //
-// Formula: quality of model m = mean_m + scale * familiarity(x) * (d1 + d2 + d3) / 3, where d is
-// how far from mean_m
+// Formula: quality of model m = mean_m + scale * familiarity(x) * mean of d1 .. d5, where d is how
+// far from mean_m
 //   d1  the prompt's domain (or data set) lets expect: shrunken group means weighted by the groups'
-//       probabilities (gaussian_groups.h, group_table.h);
+//       probabilities (gaussian_groups.h, group_table.h); left out where there is only one group;
 //   d2  a ridge regression on the prompt's features says (prompt_features.h, math/ridge.h);
-//   d3  the 60 nearest rows say (cosine of TF-IDF, 2 pseudo-neighbours at the mean).
+//   d3  the 60 nearest rows say (cosine of TF-IDF, 2 pseudo-neighbours at the mean);
+//   d4  a multi-layer perceptron and d5 an item response model say (math/two_layer.h).
 // scale is the slope of what was observed on what is predicted (differences between models only),
 // every row predicted without itself; halved, at most three times, while choosing the best
-// prediction does worse on these rows than the best single model. familiarity:
-// familiarity.h. evidence = familiarity * rows: little of it says that the table does not speak of
-// such prompts. quality_var = q (1 - q) / (1 + familiarity * rows of the prompt's groups). Cost,
-// latency and answer length are the groups' (group_table.h). The row that the work names in
-// exclude_row is left out of the groups' sums and the neighbours, and predicted by the fold of the
-// regression that did not see it. Cost: the encoder, two triangular products, groups x models and
-// the postings of the prompt's words. When it loses: what decides is not in the prompt; with few
-// rows d2 is noise, which the penalty keeps small. Source: none of these is new (see the files);
-// the blend is that of routing-benchmarks.md 4.6: domain first, shrinkage to the best single model.
-// Tests: auto_test.cc. Measured: docs/reference/estimators.md.
+// prediction does worse on these rows than the best single model. familiarity: familiarity.h.
+// evidence = familiarity * rows: little of it says that the table does not speak of such prompts.
+// quality_var = q (1 - q) / (1 + familiarity * rows of the prompt's groups). Cost, latency and
+// answer length are the groups' (group_table.h). The row that the work names in exclude_row is left
+// out of the groups' sums and the neighbours, and predicted by the fits that did not see it.
+//
+// Cost: the encoder, two triangular products of the features' width, the networks, groups x models
+// and the postings of the prompt's words. When it loses: what decides is not in the prompt; with
+// few rows the fits are noise, which penalties and scale keep small. Source: none of the sides is
+// new (see the files); averaging them and shrinking to the best single model follows
+// routing-benchmarks.md 4.6. Tests: auto_test.cc. Measured: docs/reference/estimators.md.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,6 +28,7 @@
 #include <numeric>
 
 #include "math/ridge.h"
+#include "math/two_layer.h"
 #include "route/estimator/familiarity.h"
 #include "route/estimator/gaussian_groups.h"
 #include "route/estimator/group_table.h"
@@ -42,6 +45,13 @@ constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
 constexpr int kHalvings = 3;
 
+math::TwoLayerOptions network(math::HiddenUnit unit, std::size_t rows) {
+  return {.hidden = 32,
+          .unit = unit,
+          .shared = unit == math::HiddenUnit::kSoftplus,
+          .batch = std::clamp<std::size_t>(rows / 50, 4, 64)};
+}
+
 struct Options {
   TableOptions source;
   std::string encoder = "static_embedding";
@@ -49,7 +59,7 @@ struct Options {
 
   void bind(base::OptionBinder& b) {
     source.bind(b);
-    b.field("encoder", encoder, "encoder of the regression's features, by configured or type name");
+    b.field("encoder", encoder, "encoder of the regressions' features, by configured or type name");
     b.field("shrink", shrink, {.min = 0, .max = 1e6},
             "pseudo-observations of every domain at the model's mean over the whole table");
   }
@@ -109,12 +119,19 @@ std::vector<std::vector<float>> deviations(const Observed& past) {
   return out;
 }
 
+std::vector<std::vector<float>> qualities(const Observed& past) {
+  std::vector<std::vector<float>> out;
+  for (const ObservedModel& m : past.models()) out.push_back(m.quality.value);
+  return out;
+}
+
 // What is computed of one prompt before the models are looked at. Kept per thread and reused.
 struct Sides {
   std::vector<float> share;    // by group
   std::vector<float> similar;  // by row
   std::vector<Hit> hits;
   std::vector<double> predicted;  // by model, of the regression
+  std::vector<double> mlp, irt;   // by model, of the networks
   std::vector<double> deviation;  // by model: the mean of the three sides
 };
 
@@ -129,6 +146,10 @@ class Auto final : public Estimator {
         gaussians_(x, labels.of, labels.count),
         table_(past_, std::move(labels.of), labels.count, shrink),
         ridge_(math::fit_ridge(x, deviations(past_))),
+        mlp_(math::fit_two_layer_held_out(x, qualities(past_),
+                                          network(math::HiddenUnit::kRelu, x.rows()))),
+        irt_(math::fit_two_layer_held_out(x, qualities(past_),
+                                          network(math::HiddenUnit::kSoftplus, x.rows()))),
         wording_(std::move(rows.wording)) {
     index_.finish(kStopWordShare);
     wording_.finish();
@@ -177,11 +198,19 @@ class Auto final : public Estimator {
     const auto& models = past_.models();
     s.predicted.resize(models.size());
     s.deviation.resize(models.size());
+    s.mlp.resize(models.size());
+    s.irt.resize(models.size());
     if (excluded == kNoRow) {
       ridge_.predict(x, s.predicted);
+      mlp_.model.predict(x, s.mlp);
+      irt_.model.predict(x, s.irt);
     } else {
-      const auto held = ridge_.held_out.row(excluded);
-      std::copy(held.begin(), held.end(), s.predicted.begin());
+      const auto take = [&](const math::Matrix& held, std::vector<double>& out) {
+        std::copy(held.row(excluded).begin(), held.row(excluded).end(), out.begin());
+      };
+      take(ridge_.held_out, s.predicted);
+      take(mlp_.held_out, s.mlp);
+      take(irt_.held_out, s.irt);
     }
     s.similar.resize(index_.rows());
     index_.similarities(sketch, s.similar);
@@ -198,7 +227,8 @@ class Auto final : public Estimator {
         const double near =
             pool(s.hits, quality.value, Weights::kCosine, kPseudoNeighbours, mean).mean - mean;
         const double group = grouped ? table_.quality(past_, m, s.share, excluded).value - mean : 0;
-        s.deviation[m] = (group + s.predicted[m] + near) / (grouped ? 3 : 2);
+        s.deviation[m] = (group + s.predicted[m] + near + (s.mlp[m] - mean) + (s.irt[m] - mean)) /
+                         (grouped ? 5 : 4);
       }
     }
   }
@@ -285,6 +315,7 @@ class Auto final : public Estimator {
   GaussianGroups gaussians_;
   GroupTable table_;
   math::RidgeModel ridge_;
+  math::HeldOutTwoLayer mlp_, irt_;
   Wording wording_;
   Deviation wording_deviation_, meaning_deviation_;
   double scale_ = 0;

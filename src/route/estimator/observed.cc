@@ -11,38 +11,6 @@
 namespace swy::route {
 namespace {
 
-// The table's model for every card: by the option `names`, by the card's name, by its
-// upstream_model.
-std::vector<std::size_t> match_models(const record::OutcomeTable& table,
-                                      const std::vector<std::string>& names, base::Mark mark,
-                                      BuildContext& ctx) {
-  const Catalogue& catalogue = ctx.catalogue();
-  std::vector<std::size_t> match;
-  for (const Card& card : catalogue.cards()) {
-    std::size_t m = table.model_index(card.name);
-    if (m == record::OutcomeTable::npos) m = table.model_index(card.upstream_model);
-    match.push_back(m);
-  }
-  for (const std::string& pair : names) {
-    const std::size_t cut = pair.find('=');
-    const std::string card = pair.substr(0, cut);
-    const auto id = catalogue.find(card);
-    const std::string name = cut == std::string::npos ? "" : pair.substr(cut + 1);
-    const std::size_t m = table.model_index(name);
-    if (!id) {
-      ctx.diag().error(
-          mark, fmt::format("names: '{}' should be card=name; there is no model '{}'{}", pair, card,
-                            base::did_you_mean(card, catalogue.names())));
-    } else if (m == record::OutcomeTable::npos) {
-      ctx.diag().error(mark, fmt::format("names: the table has no model '{}'{}", name,
-                                         base::did_you_mean(name, table.models())));
-    } else {
-      match[*id] = m;
-    }
-  }
-  return match;
-}
-
 bool valid(const TableOptions& options, std::string_view type, base::Mark mark,
            base::Diagnostics& diag) {
   const std::size_t before = diag.errors();
@@ -58,6 +26,40 @@ bool valid(const TableOptions& options, std::string_view type, base::Mark mark,
 
 }  // namespace
 
+std::vector<std::size_t> match_cards(std::span<const std::string> models,
+                                     const std::vector<std::string>& names, base::Mark mark,
+                                     BuildContext& ctx) {
+  const auto index = [&](std::string_view name) {
+    const auto it = std::find(models.begin(), models.end(), name);
+    return it == models.end() ? kNoModel : static_cast<std::size_t>(it - models.begin());
+  };
+  const Catalogue& catalogue = ctx.catalogue();
+  std::vector<std::size_t> match;
+  for (const Card& card : catalogue.cards()) {
+    std::size_t m = index(card.name);
+    if (m == kNoModel) m = index(card.upstream_model);
+    match.push_back(m);
+  }
+  for (const std::string& pair : names) {
+    const std::size_t cut = pair.find('=');
+    const std::string card = pair.substr(0, cut);
+    const auto id = catalogue.find(card);
+    const std::string name = cut == std::string::npos ? "" : pair.substr(cut + 1);
+    const std::size_t m = index(name);
+    if (!id) {
+      ctx.diag().error(
+          mark, fmt::format("names: '{}' should be card=name; there is no model '{}'{}", pair, card,
+                            base::did_you_mean(card, catalogue.names())));
+    } else if (m == kNoModel) {
+      ctx.diag().error(mark, fmt::format("names: the table has no model '{}'{}", name,
+                                         base::did_you_mean(name, {models.begin(), models.end()})));
+    } else {
+      match[*id] = m;
+    }
+  }
+  return match;
+}
+
 void TableOptions::bind(base::OptionBinder& binder) {
   binder.field("table", table, "outcome tables: files, or directories of them");
   binder.field("names", names,
@@ -72,7 +74,7 @@ std::optional<Observed> Observed::load(
   const std::size_t before = ctx.diag().errors();
   const auto table = load_tables(options.table, mark, ctx);
   if (ctx.diag().errors() != before || !table) return std::nullopt;
-  const auto match = match_models(*table, options.names, mark, ctx);
+  const auto match = match_cards(table->models(), options.names, mark, ctx);
   if (ctx.diag().errors() != before) return std::nullopt;
   Observed o;
   o.read(*table, options.part, match, on_row);
@@ -96,9 +98,8 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
   std::vector<std::size_t> sources;
   for (const std::size_t m : match) {
     const auto it = std::find(sources.begin(), sources.end(), m);
-    column_.push_back(
-        m == record::OutcomeTable::npos ? kNone : static_cast<std::size_t>(it - sources.begin()));
-    if (m != record::OutcomeTable::npos && it == sources.end()) sources.push_back(m);
+    column_.push_back(m == kNoModel ? kNone : static_cast<std::size_t>(it - sources.begin()));
+    if (m != kNoModel && it == sources.end()) sources.push_back(m);
   }
   models_.resize(sources.size());
   for (std::size_t i = 0; i < table.rows(); ++i) {

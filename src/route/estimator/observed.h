@@ -32,6 +32,13 @@ struct TableOptions {
   void bind(base::OptionBinder& binder);
 };
 
+inline constexpr std::size_t kNoModel = static_cast<std::size_t>(-1);
+// For every card the index of its model among `models`, or kNoModel: by the option `names`
+// (card=name), by the card's name, by its upstream_model. Errors are reported at mark.
+std::vector<std::size_t> match_cards(std::span<const std::string> models,
+                                     const std::vector<std::string>& names, base::Mark mark,
+                                     BuildContext& ctx);
+
 // One observed number of one model, by row; NaN where it was not observed.
 struct Column {
   std::vector<float> value;

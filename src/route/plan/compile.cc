@@ -122,7 +122,7 @@ class Compiler final : public BuildContext {
     return make<Policy>(node, registry_.policies(), "policy");
   }
 
-  Status believe(const chat::Request& request, std::string_view exclude_row,
+  Status believe(const chat::Request& request, std::string_view exclude_row, std::int64_t tokens_in,
                  std::span<Belief> out) override {
     if (rule_ == nullptr || rule_->estimator == nullptr)
       return fail(ErrorCode::kInvalidArgument, "no rule is being built");
@@ -130,6 +130,7 @@ class Compiler final : public BuildContext {
     work.request = &request;
     work.exclude_row = exclude_row;
     scratch_.begin(work, plan_->signals.size());
+    if (tokens_in > 0) scratch_.reading.preset_tokens(tokens_in);
     compute_facts(*plan_, rule_->estimator->needs(), scratch_);
     scratch_.masked_by.assign(rule_->candidates.size(), -1);
     const Question q{plan_->catalogue, scratch_.reading, rule_->candidates, {}, scratch_};
@@ -169,7 +170,10 @@ class Compiler final : public BuildContext {
 
   std::shared_ptr<const Estimator> make_estimator(const Doc& node, const Doc& where) {
     const Doc& source = node.is_scalar() || node.is_map() ? node : where;
-    return make<Estimator>(source, registry_.estimators(), "estimator");
+    std::shared_ptr<const Estimator> made =
+        make<Estimator>(source, registry_.estimators(), "estimator");
+    if (made != nullptr && made->copy() != nullptr) plan_->learners.push_back(made);
+    return made;
   }
 
   // Flat, however the node nests: a FirstKnown inside another one would share its scratch.
@@ -320,6 +324,7 @@ class Compiler final : public BuildContext {
     std::vector<std::string> models, guards, output;
     const Doc* estimator = nullptr;
     const Doc* policy = nullptr;
+    const Doc* flow = nullptr;
     void bind(base::OptionBinder& b) {
       b.field("name", name, "for reasons and records");
       b.field("when", when, "condition; absent: always");
@@ -333,6 +338,19 @@ class Compiler final : public BuildContext {
       b.node("estimator", estimator,
              "a name, a list (first known value wins) or a map with `type`; absent: prior");
       b.node("policy", policy, "a name or a map with `type`; absent: first");
+      b.node("flow", flow,
+             "a strategy of several calls, a name or a map with `type`; absent: one call");
+    }
+  };
+
+  // Of every strategy, beside its own options.
+  struct FlowOptions {
+    FlowLimits limits;
+    void bind(base::OptionBinder& b) {
+      b.field("max_calls", limits.max_calls, {1, 64}, "calls of any purpose");
+      b.field("max_cost", limits.max_cost, {0, 1e6},
+              "USD; what is expected to go beyond is not called");
+      b.field("deadline_ms", limits.deadline_ms, {1, 3.6e6}, "for all calls together");
     }
   };
 
@@ -361,6 +379,7 @@ class Compiler final : public BuildContext {
     rule_ = &rule;
     read_estimator(o.estimator, rule);
     read_policy(o.policy, rule);
+    if (o.flow != nullptr) read_flow(*o.flow, rule);
     rule_ = nullptr;
     collect_needs(rule);
     return rule;
@@ -520,6 +539,21 @@ class Compiler final : public BuildContext {
     rule.policy_name = describe(node == nullptr ? fallback : *node);
     if (rule.estimator == nullptr) return;
     rule.policy = policy(node == nullptr ? fallback : *node);
+    rule.reads_live = rule.reads_live || (rule.policy != nullptr && rule.policy->reads_live());
+  }
+
+  void read_flow(const Doc& node, Rule& rule) {
+    rule.strategy_name = describe(node);
+    if (rule.policy == nullptr) return;  // reported
+    FlowOptions o;
+    base::DocBinder binder(node, diag_, {});  // not finished: the other keys are the strategy's
+    o.bind(binder);
+    base::ListBinder limits;
+    o.bind(limits);
+    for (const base::OptionInfo& option : limits.all()) reserved_.push_back(option.name);
+    rule.strategy = make<Strategy>(node, registry_.strategies(), "strategy");
+    reserved_ = {"type"};
+    rule.limits = o.limits;
   }
 
   static std::string describe(const Doc& node) {

@@ -30,6 +30,21 @@ class FirstKnown final : public Estimator {
   [[nodiscard]] std::span<const FactId> needs() const override { return needs_; }
   [[nodiscard]] bool reads_live() const override { return reads_live_; }
   [[nodiscard]] std::uint64_t version() const override { return version_; }
+  [[nodiscard]] Status export_weights(const std::string& path) const override {
+    return chain_.front()->export_weights(path);
+  }
+  [[nodiscard]] std::shared_ptr<const Estimator> replace(
+      const Estimator* old, const std::shared_ptr<const Estimator>& fresh) const override {
+    auto chain = chain_;
+    bool found = false;
+    for (auto& e : chain) {
+      auto inside = e.get() == old ? fresh : e->replace(old, fresh);
+      if (inside == nullptr) continue;
+      e = std::move(inside);
+      found = true;
+    }
+    return found ? std::make_shared<FirstKnown>(std::move(chain)) : nullptr;
+  }
 
  private:
   static void keep(double& known, double candidate) {

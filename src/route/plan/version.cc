@@ -1,5 +1,6 @@
 // version_of(): a hash of the configuration's decision part and of what its estimators learned, so
-// that equal decisions have equal versions. Test: compile_test.cc.
+// that equal decisions have equal versions; and with_estimator(), the plan after something was
+// learned. Test: compile_test.cc.
 #include <fmt/format.h>
 
 #include "base/hash.h"
@@ -47,9 +48,30 @@ std::string version_of(const Doc& config, const Plan& plan) {
   }
   std::uint64_t h = base::hash64(text);
   for (const RuleSet& set : plan.rule_sets) {
-    for (const Rule& r : set.rules) h = h * 31 + r.estimator->version();
+    for (const Rule& r : set.rules) {
+      h = h * 31 + r.estimator->version();
+      if (r.strategy != nullptr) h = h * 31 + r.strategy->version();
+    }
   }
   return base::hex64(h);
+}
+
+std::shared_ptr<const Plan> with_estimator(const Plan& plan, const Estimator* old,
+                                           std::shared_ptr<const Estimator> fresh) {
+  auto next = std::make_shared<Plan>(plan);
+  for (auto& learner : next->learners) {
+    if (learner.get() == old) learner = fresh;
+  }
+  for (RuleSet& set : next->rule_sets) {
+    for (Rule& rule : set.rules) {
+      auto changed =
+          rule.estimator.get() == old ? fresh : rule.estimator->replace(old, fresh);
+      if (changed != nullptr) rule.estimator = std::move(changed);
+    }
+  }
+  // The whole history enters the name, so two states share one only when all that led to them did.
+  next->version = base::hex64(base::hash64(plan.version, fresh->version()));
+  return next;
 }
 
 }  // namespace swy::route

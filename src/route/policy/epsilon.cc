@@ -41,6 +41,7 @@ class Epsilon final : public Policy {
     out.why.append(" % explore");
   }
   [[nodiscard]] std::span<const FactId> needs() const override { return inner_->needs(); }
+  [[nodiscard]] bool reads_live() const override { return inner_->reads_live(); }
 
  private:
   double epsilon_;

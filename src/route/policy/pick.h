@@ -1,5 +1,6 @@
-// What policies share: the house tie-break, the best of a list of scores, and the two ends of a
-// deterministic choice (all probability on one candidate; nothing known). For the files of this
+// What policies share: the house tie-break, the best of a list of scores, what stands in for an
+// unknown number, how sure a belief is, the price of money, and the two ends of a deterministic
+// choice (all probability on one candidate; nothing known). For the files of this
 // folder only.
 //
 // Threading: pure functions. Ownership: everything borrowed for the call. No allocation.
@@ -10,6 +11,7 @@
 #include <limits>
 #include <span>
 
+#include "base/options.h"
 #include "switchyard/route.h"
 
 namespace swy::route {
@@ -42,6 +44,42 @@ inline std::size_t best_by(const Question& q, std::span<const Belief> beliefs,
   }
   return best;
 }
+
+// The highest value that is known of an unmasked candidate: what an unknown one counts as. NaN:
+// none is known.
+inline double worst_known(const Question& q, std::span<const Belief> beliefs,
+                          double Belief::* value) {
+  double worst = kUnknownNumber;
+  for (std::size_t i = 0; i < beliefs.size(); ++i) {
+    const double v = beliefs[i].*value;
+    if (!q.masked(i) && !std::isnan(v) && !(worst >= v)) worst = v;
+  }
+  return worst;
+}
+
+// How sure a belief is of its quality, for policies that explore: its variance, else what so many
+// observations would leave, else nothing is doubted. An unknown quality is anything from 0 to 1.
+struct Doubt {
+  double mean = 0.5;
+  double sd = 0.28867513459481287;  // of the uniform distribution: sqrt(1/12)
+};
+inline Doubt doubt_of(const Belief& b) {
+  if (std::isnan(b.quality)) return {};
+  double variance = b.quality_var;
+  if (std::isnan(variance)) variance = b.quality * (1 - b.quality) / (b.evidence + 1);
+  return {b.quality, variance > 0 ? std::sqrt(variance) : 0.0};
+}
+
+// What money is worth to a policy; the same two options in all that weigh it.
+struct MoneyOptions {
+  double cost = 0.3;
+  double cost_unit = 0.01;
+  void bind(base::OptionBinder& binder) {
+    binder.field("cost", cost, {.min = 0, .max = 1e12}, "worth of one cost_unit of expected cost");
+    binder.field("cost_unit", cost_unit, {.min = 1e-9, .max = 1e9}, "USD that `cost` speaks of");
+  }
+  [[nodiscard]] double per_micro() const { return cost / (cost_unit * 1e6); }
+};
 
 // REQUIRES: at least one unmasked candidate.
 inline std::size_t first_unmasked(const Question& q) {

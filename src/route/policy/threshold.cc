@@ -19,15 +19,14 @@
 
 #include <algorithm>
 
-#include "route/estimator/outcome_tables.h"
+#include "route/policy/past_prompts.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
 namespace swy::route {
 namespace {
 
-constexpr std::size_t kMaxPrompts = 2'000;  // standard error of the share below 1.2 %
-constexpr double kShareSlack = 0.05;        // a share missed by more than this is a warning
+constexpr double kShareSlack = 0.05;  // a share missed by more than this is a warning
 
 struct Options {
   std::string strong;
@@ -161,30 +160,18 @@ std::optional<Pair> resolve_pair(const Options& options, base::Mark mark, BuildC
   return Pair{*strong, *weak};
 }
 
-// Scores of the calibration prompts, where both qualities are known. nullopt: an error was
-// reported.
-std::optional<std::vector<double>> score_prompts(const record::OutcomeTable& table, Pair pair,
-                                                 bool gain, base::Mark mark, BuildContext& ctx) {
+// Scores of the calibration prompts, where both qualities are known.
+std::vector<double> score_prompts(const PastPrompts& past, Pair pair, bool gain,
+                                  BuildContext& ctx) {
   const auto candidates = ctx.candidates();
   const auto at = [&](ExpertId id) {
     return static_cast<std::size_t>(std::find(candidates.begin(), candidates.end(), id) -
                                     candidates.begin());
   };
-  std::vector<Belief> beliefs(candidates.size());
   std::vector<double> scores;
-  const std::size_t n = std::min(table.rows(), kMaxPrompts);
-  for (std::size_t i = 0; i < n; ++i) {
-    const record::OutcomeRow row = table.row(i * table.rows() / n);
-    chat::Request request;
-    request.parts.push_back({.kind = chat::PartKind::kText, .text = row.prompt});
-    request.messages.push_back({.role = chat::Role::kUser, .first_part = 0, .parts = 1});
-    std::fill(beliefs.begin(), beliefs.end(), Belief{});
-    if (const Status s = ctx.believe(request, row.id, beliefs); !s) {
-      ctx.diag().error(mark, "calibrate: " + s.error().message);
-      return std::nullopt;
-    }
-    const double score =
-        beliefs[at(pair.strong)].quality - (gain ? beliefs[at(pair.weak)].quality : 0.0);
+  for (std::size_t i = 0; i < past.prompts; ++i) {
+    const double score = past.belief(i, at(pair.strong)).quality -
+                         (gain ? past.belief(i, at(pair.weak)).quality : 0.0);
     if (!std::isnan(score)) scores.push_back(score);
   }
   return scores;
@@ -220,24 +207,21 @@ std::optional<double> calibrate(const Options& options, Pair pair, base::Mark ma
                      "tables] to have it found");
     return std::nullopt;
   }
-  const std::size_t before = ctx.diag().errors();
-  const auto table = load_tables(options.calibrate, mark, ctx);
-  if (ctx.diag().errors() != before) return std::nullopt;
-  std::optional<std::vector<double>> scores = std::vector<double>{};
-  if (table) scores = score_prompts(*table, pair, options.score == "gain", mark, ctx);
-  if (!scores) return std::nullopt;
-  if (scores->empty()) {
+  const auto past = ask_past(options.calibrate, mark, ctx);
+  if (!past) return std::nullopt;
+  std::vector<double> scores = score_prompts(*past, pair, options.score == "gain", ctx);
+  if (scores.empty()) {
     ctx.diag().error(mark,
                      "calibrate: on none of the prompts is the quality of both models known; give "
                      "the rule an estimator that knows it (prior, knn), or threshold: NUMBER");
     return std::nullopt;
   }
-  std::sort(scores->begin(), scores->end());
-  const double threshold = threshold_for(*scores, options.share);
-  const double reached = share_at(*scores, threshold);
+  std::sort(scores.begin(), scores.end());
+  const double threshold = threshold_for(scores, options.share);
+  const double reached = share_at(scores, threshold);
   const std::string found =
       fmt::format("threshold {:.6f} calls {} for {:.1f} % of {} prompts", threshold,
-                  ctx.catalogue()[pair.strong].name, 100 * reached, scores->size());
+                  ctx.catalogue()[pair.strong].name, 100 * reached, scores.size());
   if (std::abs(reached - options.share) > kShareSlack) {
     ctx.diag().warning(mark, fmt::format("{}, not {:.1f} %: too many prompts have the same score",
                                          found, 100 * options.share));

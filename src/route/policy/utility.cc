@@ -77,16 +77,6 @@ class Utility final : public Policy {
   }
 
  private:
-  static double worst_known(const Question& q, std::span<const Belief> beliefs,
-                            double Belief::* value) {
-    double worst = kUnknownNumber;
-    for (std::size_t i = 0; i < beliefs.size(); ++i) {
-      const double v = beliefs[i].*value;
-      if (!q.masked(i) && !std::isnan(v) && !(worst >= v)) worst = v;
-    }
-    return worst;
-  }
-
   void explain(const Question& q, std::span<const Belief> beliefs, std::size_t best,
                const std::array<double, 3>& worst, Distribution& out) const {
     out.why.append(q.card(best).name);

@@ -18,6 +18,7 @@ namespace swy::route {
 #define ENCODER(name) std::unique_ptr<Encoder> make_##name(const base::Doc&, BuildContext&);
 #define SIGNAL(name)
 #define GUARD(name)
+#define STRATEGY(name)
 #define ESTIMATOR(name) std::unique_ptr<Estimator> make_##name(const base::Doc&, BuildContext&);
 #define POLICY(name) std::unique_ptr<Policy> make_##name(const base::Doc&, BuildContext&);
 #include "builtin.def"
@@ -39,6 +40,7 @@ inline Registry beliefs_registry() {
 #undef ENCODER
 #undef SIGNAL
 #undef GUARD
+#undef STRATEGY
 #undef ESTIMATOR
 #undef POLICY
   return r;
@@ -86,7 +88,8 @@ class PolicyLab {
   // beliefs[i] and masked[i] belong to candidates[i]; candidates are m0, m1, ... when none are
   // given.
   Weighed weigh(const std::vector<Belief>& beliefs, const std::vector<bool>& masked = {},
-                std::vector<ExpertId> candidates = {}, ExpertId previous = kNoExpert) {
+                std::vector<ExpertId> candidates = {}, ExpertId previous = kNoExpert,
+                fleet::LiveView live = {}) {
     if (candidates.empty())
       candidates.assign(everyone_.begin(),
                         everyone_.begin() + static_cast<std::ptrdiff_t>(beliefs.size()));
@@ -95,7 +98,7 @@ class PolicyLab {
     scratch_.begin(prompt_.work, 0);
     scratch_.masked_by.assign(candidates.size(), -1);
     for (std::size_t i = 0; i < masked.size(); ++i) scratch_.masked_by[i] = masked[i] ? 0 : -1;
-    const Question q{plan_->catalogue, scratch_.reading, candidates, {}, scratch_};
+    const Question q{plan_->catalogue, scratch_.reading, candidates, live, scratch_};
     Weighed w{std::vector<double>(candidates.size(), 0.0),
               std::vector<double>(candidates.size(), kUnknownNumber), ""};
     Distribution d{w.probability, w.score, {}};
@@ -103,6 +106,9 @@ class PolicyLab {
     w.why = d.why.view();
     return w;
   }
+
+  // What is asked about from here on.
+  chat::Request& request() { return prompt_.request; }
 
   static std::string rule(const std::string& policy, const std::string& estimator = "prior") {
     return "routes:\n  auto:\n    - { models: [m0, m1, m2, m3, m4, m5, m6, m7], estimator: " +

@@ -24,6 +24,7 @@ namespace swy::route {
 #define GUARD(name) std::unique_ptr<Guard> make_##name(const base::Doc& node, BuildContext& ctx);
 #define ESTIMATOR(name)
 #define POLICY(name)
+#define STRATEGY(name)
 #include "builtin.def"
 #undef ENCODER
 #undef SIGNAL
@@ -43,6 +44,7 @@ inline Registry lab_registry() {
 #undef GUARD
 #undef ESTIMATOR
 #undef POLICY
+#undef STRATEGY
   return r;
 }
 
@@ -220,7 +222,7 @@ class PluginLab final : public BuildContext {
   std::unique_ptr<Policy> policy(const base::Doc& /*node*/) override { return nullptr; }
   std::span<const ExpertId> candidates() override { return {}; }
   Status believe(const chat::Request& /*request*/, std::string_view /*exclude_row*/,
-                 std::span<Belief> /*out*/) override {
+                 std::int64_t /*tokens_in*/, std::span<Belief> /*out*/) override {
     return fail(ErrorCode::kUnsupported, "a lab has no estimators");
   }
 

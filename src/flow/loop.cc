@@ -1,0 +1,111 @@
+// The loop ends: every turn makes at least one call of at most max_calls, or is the last. Cost of a
+// turn besides the calls: one next(). Tests: loop_test.cc.
+#include "flow/loop.h"
+
+#include <cmath>
+
+#include "base/check.h"
+#include "route/plan.h"
+
+namespace swy::flow {
+namespace {
+
+using route::FlowCall;
+using route::Observation;
+
+// What the limits leave of the calls a strategy wants.
+std::vector<FlowCall> admit(std::vector<FlowCall> wanted, const Start& start,
+                            const route::FlowLimits& limits, const std::vector<Observation>& seen) {
+  double left = limits.max_cost;
+  for (const Observation& o : seen) left -= std::isnan(o.cost_usd) ? 0 : o.cost_usd;
+  std::vector<FlowCall> out;
+  for (FlowCall& call : wanted) {
+    if (static_cast<std::int64_t>(seen.size() + out.size()) >= limits.max_calls) break;
+    if (!SWY_EXPECT(call.candidate < start.candidates.size() && start.allowed[call.candidate] != 0))
+      continue;
+    if (!std::isnan(left)) {
+      const double expected = start.beliefs[call.candidate].cost_micro * 1e-6;
+      const double cost = std::isnan(expected) ? 0 : expected;
+      if (cost > left) continue;
+      left -= cost;
+    }
+    out.push_back(std::move(call));
+  }
+  return out;
+}
+
+bool usable(const route::AnswerWith& a, const std::vector<Observation>& seen) {
+  return a.seen < seen.size() && !seen[a.seen].failed;
+}
+
+}  // namespace
+
+Start Start::of(const route::Rule& rule, const route::Choice& choice, route::Scratch& scratch) {
+  Start s;
+  s.question = scratch.reading.text(chat::Scope::kLastUser);
+  s.candidates = rule.candidates;
+  for (const std::int16_t by : scratch.masked_by) s.allowed.push_back(by < 0 ? 1 : 0);
+  s.beliefs = scratch.beliefs;
+  s.probability = scratch.probability;
+  s.chosen = choice.candidate;
+  return s;
+}
+
+double Ended::cost_usd() const {
+  double sum = 0;
+  for (const Observation& o : seen) sum += o.cost_usd;
+  return sum;
+}
+
+base::Task<Ended> run(const route::Strategy& strategy, route::FlowLimits limits, Start start,
+                      Caller& caller) {
+  Ended e;
+  bool closed = false;
+  for (;;) {
+    const auto made = static_cast<std::int64_t>(e.seen.size());
+    const route::Episode episode{start.question,
+                                 start.candidates,
+                                 start.allowed,
+                                 start.beliefs,
+                                 start.probability,
+                                 start.chosen,
+                                 e.seen,
+                                 e.rounds,
+                                 closed ? 0 : std::max<std::int64_t>(limits.max_calls - made, 0)};
+    route::Step step = strategy.next(episode);
+    if (const auto* answer = std::get_if<route::AnswerWith>(&step)) {
+      e.why = answer->why;
+      e.confidence = answer->confidence;
+      if (SWY_EXPECT(usable(*answer, e.seen))) e.answer = answer->seen;
+      co_return e;
+    }
+    if (const auto* abstain = std::get_if<route::Abstain>(&step)) {
+      e.why = abstain->why;
+      co_return e;
+    }
+    auto& wanted = std::get<route::RunCalls>(step);
+    if (closed || !SWY_EXPECT(!wanted.calls.empty())) {
+      e.why = route::ReasonText("the limits leave no call and the strategy has no answer");
+      co_return e;
+    }
+    const std::vector<FlowCall> calls = admit(std::move(wanted.calls), start, limits, e.seen);
+    closed = calls.empty();
+    if (closed) continue;
+    e.round_why.push_back(wanted.why);
+    const std::size_t first = e.seen.size();
+    for (const FlowCall& call : calls) {
+      Observation o;
+      o.candidate = call.candidate;
+      o.sample = call.sample;
+      o.purpose = call.purpose;
+      o.round = e.rounds;
+      e.seen.push_back(std::move(o));
+    }
+    const std::span<Observation> out = std::span(e.seen).subspan(first);
+    const std::span<const FlowCall> asked(calls);
+    co_await caller.call(asked, out);
+    ++e.rounds;
+  }
+}
+
+}  // namespace swy::flow

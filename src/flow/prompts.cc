@@ -1,0 +1,100 @@
+// Texts of others stand between lines of tags and are cut, so that a long answer cannot push the
+// instruction out, which comes last. A model's answer can still try to talk its judge over: that is
+// a limit of judging by models. Tests: prompts_test.cc.
+#include "flow/prompts.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+namespace swy::flow {
+namespace {
+
+constexpr std::size_t kMostQuestion = 24'000;
+constexpr std::size_t kMostAnswer = 16'000;
+
+// The end of a text, from a whole UTF-8 character on.
+std::string_view tail(std::string_view s, std::size_t most) {
+  if (s.size() <= most) return s;
+  s.remove_prefix(s.size() - most);
+  while (!s.empty() && (static_cast<unsigned char>(s[0]) & 0xC0U) == 0x80U) s.remove_prefix(1);
+  return s;
+}
+
+std::string asked(std::string_view question) {
+  return fmt::format("<question>\n{}\n</question>\n", tail(question, kMostQuestion));
+}
+
+// The first run of digits outside words, as a number.
+std::optional<double> first_number(std::string_view s) {
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    if (s[i] < '0' || s[i] > '9') continue;
+    const std::string digits(s.substr(i, 12));
+    return std::strtod(digits.c_str(), nullptr);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string verify_prompt(std::string_view question, std::string_view answer) {
+  return fmt::format(
+      "{}<answer>\n{}\n</answer>\nCheck the answer step by step against the question. Then reply "
+      "with "
+      "one word: CORRECT or INCORRECT.",
+      asked(question), tail(answer, kMostAnswer));
+}
+
+std::string grade_prompt(std::string_view question, std::string_view answer) {
+  return fmt::format(
+      "{}<answer>\n{}\n</answer>\nHow good is the answer? Reply with one whole number from 0 "
+      "(wrong or "
+      "useless) to 100 (right and complete) and nothing else.",
+      asked(question), tail(answer, kMostAnswer));
+}
+
+std::string judge_prompt(std::string_view question, std::span<const std::string> answers) {
+  std::string out = asked(question);
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    out +=
+        fmt::format("<answer {}>\n{}\n</answer {}>\n", i + 1, tail(answers[i], kMostAnswer), i + 1);
+  return out +
+         fmt::format("Which answer is best? Reply with its number, 1 to {}, and nothing else.",
+                     answers.size());
+}
+
+std::string synthesis_prompt(std::string_view question, std::span<const std::string> answers,
+                             std::size_t most) {
+  std::string out = asked(question);
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    out +=
+        fmt::format("<reference {}>\n{}\n</reference {}>\n", i + 1, tail(answers[i], most), i + 1);
+  return out +
+         "The references are earlier answers; some may be wrong. Weigh them against each other and "
+         "answer the question.";
+}
+
+std::optional<bool> read_yes(std::string_view reply) {
+  // The last verdict counts: reasoning may stand before it.
+  std::string upper;
+  for (const char c : tail(reply, 2000))
+    upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+  const std::size_t wrong = upper.rfind("INCORRECT");
+  const std::size_t right = upper.rfind("CORRECT");
+  if (right == std::string::npos) return std::nullopt;
+  return wrong == std::string::npos || right != wrong + 2;
+}
+
+std::optional<double> read_grade(std::string_view reply) {
+  const auto number = first_number(reply.substr(0, 200));
+  if (!number || *number > 100) return std::nullopt;
+  return *number / 100;
+}
+
+std::optional<std::size_t> read_choice(std::string_view reply, std::size_t choices) {
+  const auto number = first_number(reply.substr(0, 200));
+  if (!number || *number < 1 || *number > static_cast<double>(choices)) return std::nullopt;
+  return static_cast<std::size_t>(*number) - 1;
+}
+
+}  // namespace swy::flow

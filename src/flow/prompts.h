@@ -1,0 +1,28 @@
+// What strategies ask models besides the client's question, and how the replies are read.
+//
+// When to use: verification, judging, synthesis. Readers are total: a reply that does not say what
+// was asked for is nullopt, never a guess. Threading: pure. Ownership: values.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace swy::flow {
+
+// Is this answer right? The reply is read by read_yes().
+std::string verify_prompt(std::string_view question, std::string_view answer);
+// How good is this answer, 0 to 100? Read by read_grade(), as 0 to 1.
+std::string grade_prompt(std::string_view question, std::string_view answer);
+// Which of these is best? Read by read_choice().
+std::string judge_prompt(std::string_view question, std::span<const std::string> answers);
+// A better answer, given these: each cut to its last `most` bytes.
+std::string synthesis_prompt(std::string_view question, std::span<const std::string> answers,
+                             std::size_t most);
+
+std::optional<bool> read_yes(std::string_view reply);
+std::optional<double> read_grade(std::string_view reply);
+std::optional<std::size_t> read_choice(std::string_view reply, std::size_t choices);  // from 0
+
+}  // namespace swy::flow

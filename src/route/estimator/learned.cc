@@ -1,0 +1,244 @@
+#include "route/estimator/learned.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+
+#include "route/estimator/prompt_features.h"
+
+namespace swy::route {
+namespace {
+
+// A NaN is not a number that a weight file may hold; nothing it stands for is negative.
+constexpr float kUnknownInFile = -1;
+
+class Learned final : public Estimator {
+ public:
+  // column[id]: the model of card `id`, or kNoModel.
+  Learned(PromptFeatures features, WeightFile weights, std::unique_ptr<QualityModel> model,
+          std::vector<std::size_t> column)
+      : features_(std::move(features)),
+        model_(std::move(model)),
+        column_(std::move(column)),
+        weights_(std::move(weights)),
+        version_(weights_.hash()),
+        calls_(&weights_.tensors.find("calls")->second) {}
+
+  void estimate(const Question& q, std::span<Belief> out) const override {
+    thread_local std::vector<float> x;
+    thread_local std::vector<double> quality;
+    x.resize(features_.dims());
+    quality.resize(weights_.models.size());
+    const bool read = features_.read(q.reading, x);
+    if (read) model_->predict(x, quality);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const std::size_t m = column_[q.candidates[i]];
+      if (m == kNoModel || q.masked(i)) continue;
+      const auto call = [&](std::size_t k) { return static_cast<double>((*calls_)[4 * m + k]); };
+      Belief& b = out[i];
+      if (read && call(3) > 0) {
+        b.quality = std::clamp(quality[m], 0.0, 1.0);
+        b.evidence = call(3) / static_cast<double>(features_.dims());
+        b.quality_var = b.quality * (1 - b.quality) / (1 + b.evidence);
+      }
+      believe_calls(q, i, {call(0), call(1), call(2)}, b);
+    }
+  }
+  [[nodiscard]] std::uint64_t version() const override { return version_; }
+  [[nodiscard]] Status export_weights(const std::string& path) const override {
+    WeightFile file = weights_;
+    for (float& v : file.tensors["calls"])
+      if (std::isnan(v)) v = kUnknownInFile;
+    return file.save(path);
+  }
+
+ private:
+  PromptFeatures features_;
+  std::unique_ptr<QualityModel> model_;
+  std::vector<std::size_t> column_;  // by ExpertId
+  WeightFile weights_;
+  std::uint64_t version_;
+  const std::vector<float>* calls_;  // of weights_: tokens out, USD, seconds, observations by model
+};
+
+struct Fitted {
+  WeightFile weights;
+  std::unique_ptr<QualityModel> model;
+  std::vector<std::size_t> column;
+};
+
+// nullopt: an error was reported, or there is nothing to learn from yet.
+std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
+                          PromptFeatures& features, base::Mark mark, BuildContext& ctx) {
+  std::vector<std::string> prompts;
+  std::vector<std::uint32_t> tools;
+  const auto past =
+      Observed::load(o.source, type.name, mark, ctx, [&](const record::OutcomeRow& row) {
+        prompts.emplace_back(row.prompt);
+        tools.push_back(row.tools);
+      });
+  if (!past) return std::nullopt;
+  const auto x = features.fit(ctx.encoder(features.encoder()), prompts, tools);
+  if (!x) {
+    ctx.diag().error(mark, fmt::format("{}: {}", type.name, x.error().message));
+    return std::nullopt;
+  }
+  Fitted f;
+  f.weights.type = type.name;
+  f.weights.features = features.identity();
+  f.weights.models.resize(past->models().size());
+  for (ExpertId id = 0; id < ctx.catalogue().size(); ++id) {
+    const ObservedModel* m = past->of(id);
+    f.column.push_back(m == nullptr ? kNoModel : past->index_of(*m));
+    if (m != nullptr && f.weights.models[f.column.back()].empty())
+      f.weights.models[f.column.back()] = ctx.catalogue()[id].name;
+  }
+  std::vector<std::vector<float>> quality;
+  std::vector<float> calls;
+  for (const ObservedModel& m : past->models()) {
+    quality.push_back(m.quality.value);
+    const PastCalls mean = mean_calls(m, kNoRow);
+    for (const double v : {mean.tokens_out, mean.cost_usd, mean.latency_s, m.quality.count})
+      calls.push_back(static_cast<float>(v));
+  }
+  f.model = type.fit(*x, quality);
+  f.model->write(f.weights);
+  f.weights.tensors["calls"] = std::move(calls);
+  f.weights.tensors["scales"].assign(features.scales().begin(), features.scales().end());
+  return f;
+}
+
+Result<Fitted> load(const LearnedType& type, const std::string& path, PromptFeatures& features,
+                    const LearnedOptions& o, base::Mark mark, BuildContext& ctx) {
+  Fitted f;
+  SWY_TRY(f.weights, WeightFile::load(path));
+  if (f.weights.type != type.name)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: weights of {}, not of {}", path, f.weights.type, type.name));
+  if (f.weights.features != features.identity())
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: fitted on the features {}, here they are {}; train it again or "
+                            "name the encoder that it was fitted with",
+                            path, f.weights.features, features.identity()));
+  SWY_TRY(f.model, type.read(f.weights, features.dims()));
+  SWY_TRY(auto scales, f.weights.tensor("scales", 2 * PromptFeatures::kCounts));
+  features.set_scales(std::move(scales));
+  SWY_TRY(auto calls, f.weights.tensor("calls", 4 * f.weights.models.size()));
+  for (float& v : calls)
+    if (v < 0) v = std::numeric_limits<float>::quiet_NaN();
+  f.weights.tensors["calls"] = std::move(calls);
+  f.column = match_cards(f.weights.models, o.source.names, mark, ctx);
+  return f;
+}
+
+}  // namespace
+
+void LearnedOptions::bind(base::OptionBinder& b) {
+  source.bind(b);
+  b.field("weights", weights, "a file of `switchyard train router`, instead of a table");
+  b.field("encoder", encoder, "encoder of the features, by configured or type name");
+}
+
+std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOptions& o,
+                                        const base::Doc& node, BuildContext& ctx) {
+  const std::size_t before = ctx.diag().errors();
+  if (!o.weights.empty() && !o.source.table.empty()) {
+    ctx.diag().error(node.mark(), fmt::format("{}: table or weights, not both", type.name));
+    return nullptr;
+  }
+  auto features = PromptFeatures::make(o.encoder, node.mark(), ctx);
+  if (!features) return nullptr;
+  std::optional<Fitted> fitted;
+  if (o.weights.empty()) {
+    fitted = fit(type, o, *features, node.mark(), ctx);
+  } else {
+    const auto path = std::filesystem::path(ctx.directory()) / o.weights;
+    auto loaded = load(type, path.string(), *features, o, node.mark(), ctx);
+    if (loaded) {
+      fitted = std::move(*loaded);
+    } else {
+      ctx.diag().error(node.mark(), loaded.error().message);
+    }
+  }
+  if (ctx.diag().errors() != before) return nullptr;
+  if (!fitted) return std::make_unique<Unlearned>();
+  return std::make_unique<Learned>(std::move(*features), std::move(fitted->weights),
+                                   std::move(fitted->model), std::move(fitted->column));
+}
+
+namespace {
+
+class Network final : public QualityModel {
+ public:
+  explicit Network(math::TwoLayer net) : net_(std::move(net)) {}
+  void predict(std::span<const float> x, std::span<double> quality) const override {
+    net_.predict(x, quality);
+  }
+  void write(WeightFile& out) const override {
+    out.tensors["in"] = net_.in;
+    out.tensors["in_bias"] = net_.in_bias;
+    out.tensors["out"] = net_.out;
+    out.tensors["out_bias"] = net_.out_bias;
+    if (net_.has_shared) out.tensors["shared"] = net_.shared;
+  }
+
+ private:
+  math::TwoLayer net_;
+};
+
+Result<std::unique_ptr<QualityModel>> read_network(const WeightFile& w, std::size_t dims,
+                                                   math::HiddenUnit unit, bool shared) {
+  math::TwoLayer net;
+  net.dims = dims;
+  net.outputs = w.models.size();
+  net.unit = unit;
+  net.has_shared = shared;
+  const auto bias = w.tensors.find("in_bias");
+  net.hidden = bias == w.tensors.end() ? 0 : bias->second.size();
+  SWY_TRY(net.in_bias, w.tensor("in_bias", net.hidden));
+  SWY_TRY(net.in, w.tensor("in", net.hidden * dims));
+  SWY_TRY(net.out, w.tensor("out", net.outputs * net.hidden));
+  SWY_TRY(net.out_bias, w.tensor("out_bias", net.outputs));
+  if (shared) {
+    SWY_TRY(net.shared, w.tensor("shared", dims + 1));
+  }
+  return std::make_unique<Network>(std::move(net));
+}
+
+}  // namespace
+
+void NetworkOptions::bind(base::OptionBinder& b, std::string_view hidden_means) {
+  learned.bind(b);
+  b.field("hidden", hidden, {.min = 1, .max = 4096}, std::string(hidden_means).c_str());
+  b.field("rate", rate, {.min = 0.0001, .max = 1}, "learning rate (Adam)");
+  b.field("decay", decay, {.min = 0, .max = 1}, "penalty on squared weights");
+  b.field("epochs", epochs, {.min = 1, .max = 10'000},
+          "at most; it ends when held-out rows are predicted no better");
+  b.field("seed", seed, {.min = 0, .max = 1e9}, "of starting weights and order");
+}
+
+LearnedType network_type(std::string_view name, const NetworkOptions& o, math::HiddenUnit unit,
+                         bool shared) {
+  math::TwoLayerOptions options{.hidden = static_cast<std::size_t>(o.hidden),
+                                .unit = unit,
+                                .shared = shared,
+                                .rate = o.rate,
+                                .decay = o.decay,
+                                .batch = 0,
+                                .epochs = static_cast<std::size_t>(o.epochs),
+                                .patience = 8,
+                                .seed = static_cast<std::uint64_t>(o.seed)};
+  return {name,
+          [options](const math::Matrix& x, std::span<const std::vector<float>> quality) mutable {
+            // Some fifty steps an epoch, however few the rows.
+            options.batch = std::clamp<std::size_t>(x.rows() / 50, 4, 64);
+            return std::make_unique<Network>(math::fit_two_layer(x, quality, options));
+          },
+          [unit, shared](const WeightFile& w, std::size_t dims) {
+            return read_network(w, dims, unit, shared);
+          }};
+}
+
+}  // namespace swy::route

@@ -1,0 +1,68 @@
+// The frame of estimators that fit a function of a prompt's features and keep nothing else of the
+// table: options, fitting from a table or loading from a file, beliefs.
+//
+// A file of this folder that uses it says what is fitted (a QualityModel) and how it is written and
+// read; see linear.cc. Belief: quality = the model's, cut to 0..1; evidence = rows with an
+// observation / features (what a direction of the features has been seen, on average);
+// quality_var = q (1 - q) / (1 + evidence); cost, latency and answer length = the model's means.
+// exclude_row is not left out: what was fitted has seen it. Threading: made by one thread, then
+// immutable. Ownership: an estimator owns its weights.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "math/matrix.h"
+#include "math/two_layer.h"
+#include "route/estimator/observed.h"
+#include "route/estimator/weight_file.h"
+#include "switchyard/registry.h"
+
+namespace swy::route {
+
+class QualityModel {
+ public:
+  virtual ~QualityModel() = default;
+  // quality[m] of model m. REQUIRES: as many features and models as it was fitted on.
+  virtual void predict(std::span<const float> x, std::span<double> quality) const = 0;
+  virtual void write(WeightFile& out) const = 0;
+};
+
+struct LearnedType {
+  std::string_view name;
+  // One column per model, NaN where there is no observation.
+  std::function<std::unique_ptr<QualityModel>(const math::Matrix& x,
+                                              std::span<const std::vector<float>> quality)>
+      fit;
+  std::function<Result<std::unique_ptr<QualityModel>>(const WeightFile& weights, std::size_t dims)>
+      read;
+};
+
+struct LearnedOptions {
+  TableOptions source;
+  std::string weights;
+  std::string encoder = "static_embedding";
+  void bind(base::OptionBinder& binder);
+};
+
+std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOptions& options,
+                                        const base::Doc& node, BuildContext& ctx);
+
+// Options and fitting of the types that are a two-layer network.
+struct NetworkOptions {
+  LearnedOptions learned;
+  std::int64_t hidden = 32;
+  double rate = 0.01;
+  double decay = 0.0001;
+  std::int64_t epochs = 60;
+  std::int64_t seed = 1;
+  void bind(base::OptionBinder& binder, std::string_view hidden_means);
+};
+LearnedType network_type(std::string_view name, const NetworkOptions& options,
+                         math::HiddenUnit unit, bool shared);
+
+}  // namespace swy::route

@@ -1,0 +1,202 @@
+// budget: the best quality that a mean budget can buy.
+//
+// Formula: argmax q + optimism * sd - price * c, with the price found on past prompts so that the
+// mean expected cost is the budget. At that price two policies tie: one costs less than the budget
+// and one more; where they differ the dearer choice is taken with probability
+// (B - low) / (high - low) (request-routing.md 3.7: the optimum of the linear relaxation;
+// moe-assignment.md section 1: the bound is the Lagrangian at that price). `optimism` makes it a
+// bandit under a budget (5.10). With `price` the past is not needed. `cap` bounds the expected cost
+// of a single request besides. Cost: O(candidates), no allocation; calibration asks the estimator
+// for at most 2,000 prompts while the configuration is read. Loses when traffic drifts: the budget
+// is met on traffic like the prompts of `calibrate`, and nothing watches what is really spent.
+// Unknown quality or cost: no candidate, while another has both; when none has, the best known
+// quality. Nobody below the cap: the cheapest (the guard price_cap refuses instead). Propensity:
+// mix, 1 - mix or 1. Deviations: none. Tests: budget_test.cc, dual_price_test.cc,
+// conformance_test.cc.
+#include <fmt/format.h>
+
+#include <limits>
+#include <vector>
+
+#include "math/dual_price.h"
+#include "route/policy/past_prompts.h"
+#include "route/policy/pick.h"
+#include "switchyard/registry.h"
+
+namespace swy::route {
+namespace {
+
+constexpr double kMicro = 1e6;
+
+struct Options {
+  double budget = kUnknownNumber;
+  std::vector<std::string> calibrate;
+  double price = kUnknownNumber;
+  double mix = 1;
+  double cap = kUnknownNumber;
+  double optimism = 0;
+
+  void bind(base::OptionBinder& binder) {
+    binder.field("budget", budget, {.min = 0, .max = 1e6},
+                 "USD that a request may cost on average, on prompts like those of calibrate");
+    binder.field("calibrate", calibrate, "outcome tables whose prompts stand for the traffic");
+    binder.field("price", price, {.min = 0}, "quality that one USD is worth, when it is known");
+    binder.field("mix", mix, {.min = 0, .max = 1},
+                 "with price: probability of the dearer of candidates that tie");
+    binder.field("cap", cap, {.min = 0, .max = 1e6},
+                 "USD that a single request may be expected to cost");
+    binder.field("optimism", optimism, {.min = 0, .max = 100},
+                 "standard deviations added to the expected quality, to try what is little known");
+  }
+};
+
+class Budget final : public Policy {
+ public:
+  Budget(double price_per_micro, const Options& o)
+      : price_(price_per_micro),
+        mix_(o.mix),
+        cap_(std::isnan(o.cap) ? std::numeric_limits<double>::infinity() : o.cap * kMicro),
+        optimism_(o.optimism) {}
+
+  // The worth of a belief before its price; NaN when it is no option.
+  static double worth(const Belief& b, double optimism, double cap) {
+    if (std::isnan(b.cost_micro) || b.cost_micro > cap) return kUnknownNumber;
+    return b.quality + (optimism > 0 ? optimism * doubt_of(b).sd : 0.0);
+  }
+
+  void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
+    thread_local std::vector<double> value;  // working memory, nothing is remembered in it
+    thread_local std::vector<double> cost;
+    value.assign(beliefs.size(), kUnknownNumber);
+    cost.assign(beliefs.size(), kUnknownNumber);
+    for (std::size_t i = 0; i < beliefs.size(); ++i) {
+      if (q.masked(i)) continue;
+      value[i] = worth(beliefs[i], optimism_, cap_);
+      cost[i] = beliefs[i].cost_micro;
+      out.score[i] = std::isinf(price_) ? -cost[i] : value[i] - price_ * cost[i];
+      if (std::isnan(value[i])) out.score[i] = kUnknownNumber;
+    }
+    const std::size_t low = math::best_at(value, cost, price_, math::Side::kCheaper);
+    if (low == math::kNoOption) return choose_anyway(q, beliefs, out);
+    const std::size_t high = math::best_at(value, cost, price_, math::Side::kDearer);
+    const std::size_t a = same_but_first(q, value, cost, low);
+    const std::size_t b = same_but_first(q, value, cost, high);
+    out.probability[a] += 1 - mix_;
+    out.probability[b] += mix_;
+    if (a == b) out.probability[a] = 1;
+    explain(q, a, b, out);
+  }
+
+ private:
+  // The candidate of lowest id with the same numbers: the order of the rule's list says nothing.
+  static std::size_t same_but_first(const Question& q, std::span<const double> value,
+                                    std::span<const double> cost, std::size_t chosen) {
+    std::size_t best = chosen;
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      if (value[i] == value[chosen] && cost[i] == cost[chosen] &&
+          q.candidates[i] < q.candidates[best])
+        best = i;
+    }
+    return best;
+  }
+
+  // No candidate has a known quality and a known cost below the cap.
+  void choose_anyway(const Question& q, std::span<const Belief> beliefs, Distribution& out) const {
+    bool capped = false;
+    for (std::size_t i = 0; i < beliefs.size(); ++i) {
+      if (q.masked(i) || std::isnan(beliefs[i].quality)) continue;
+      capped = capped || !std::isnan(beliefs[i].cost_micro);
+    }
+    for (std::size_t i = 0; i < beliefs.size(); ++i) {
+      if (q.masked(i) || std::isnan(beliefs[i].quality)) continue;
+      out.score[i] = capped ? -beliefs[i].cost_micro : beliefs[i].quality;
+    }
+    const std::size_t best = best_by(q, beliefs, out.score);
+    if (best == kNobody) return choose_unknowing(q, "quality", out);
+    out.probability[best] = 1;
+    out.why.append(q.card(best).name);
+    out.why.append(capped ? " is the cheapest, none is below the cap"
+                          : " is the best, no cost is known");
+  }
+
+  void explain(const Question& q, std::size_t a, std::size_t b, Distribution& out) const {
+    out.why.append(q.card(out.probability[b] > out.probability[a] ? b : a).name);
+    if (std::isinf(price_)) {
+      out.why.append(" is the cheapest: the budget allows no more");
+      return;
+    }
+    out.why.append(a == b ? " is worth most at " : " ties at ");
+    out.why.append_number(price_ * kMicro);
+    out.why.append(" quality per USD");
+    if (a == b) return;
+    out.why.append("; the dearer one gets ");
+    out.why.append_number(mix_);
+  }
+
+  double price_;  // quality per micro-USD
+  double mix_;
+  double cap_;  // micro-USD
+  double optimism_;
+};
+
+// The price and the mix for the budget; false after an error was reported.
+bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContext& ctx) {
+  if (std::isnan(o.budget) || o.calibrate.empty()) {
+    ctx.diag().error(mark,
+                     "budget: give budget: USD with calibrate: [outcome tables] to have the price "
+                     "found, or price: NUMBER");
+    return false;
+  }
+  const auto past = ask_past(o.calibrate, mark, ctx);
+  if (!past) return false;
+  std::vector<double> value;
+  std::vector<double> cost;
+  bool any = false;
+  const double cap = std::isnan(o.cap) ? std::numeric_limits<double>::infinity() : o.cap * kMicro;
+  for (const Belief& b : past->beliefs) {
+    value.push_back(Budget::worth(b, o.optimism, cap));
+    cost.push_back(b.cost_micro);
+    any = any || !std::isnan(value.back());
+  }
+  if (!any) {
+    ctx.diag().error(
+        mark,
+        "calibrate: of none of the prompts are quality and cost of a model known; give "
+        "the models prices and the rule an estimator that knows quality, or price: "
+        "NUMBER");
+    return false;
+  }
+  const math::DualPrice d =
+      math::price_for_budget({value, cost, past->candidates}, o.budget * kMicro);
+  const std::string figures =
+      fmt::format("on {} prompts {:.6f} USD a request, expected quality {:.4f}", past->prompts,
+                  d.mean_cost / kMicro, d.mean_value);
+  if (d.bound == math::DualPrice::Bound::kInfeasible) {
+    ctx.diag().error(mark,
+                     fmt::format("budget: {:.6f} USD cannot be met: even the cheapest choices "
+                                 "cost {}",
+                                 o.budget, figures));
+    return false;
+  }
+  price_per_micro = d.price;
+  o.mix = d.mix;
+  ctx.diag().note(
+      mark, d.bound == math::DualPrice::Bound::kLoose
+                ? fmt::format("the budget does not bind: {}", figures)
+                : fmt::format("price {:.6g} quality per USD, the dearer of equals with probability "
+                              "{:.4f}: {}",
+                              d.price * kMicro, d.mix, figures));
+  return true;
+}
+
+}  // namespace
+
+std::unique_ptr<Policy> make_budget(const base::Doc& node, BuildContext& ctx) {
+  Options options;
+  if (!ctx.bind(node, options)) return nullptr;
+  double price = options.price / kMicro;
+  if (std::isnan(price) && !calibrate(options, price, node.mark(), ctx)) return nullptr;
+  return std::make_unique<Budget>(price, options);
+}
+
+}  // namespace swy::route

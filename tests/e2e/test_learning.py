@@ -1,0 +1,111 @@
+"""Learning while serving: feedback changes what is chosen, once each, and survives reload and restart."""
+
+import os
+import shutil
+import tempfile
+import unittest
+
+from kit import Gateway, Upstream, chat_body, config, sha256, until
+
+LEARNED = """\
+estimators:
+  learned: { type: linear_bandit, dims: 0, prior: 0.5, state: learned.json }
+learning: { beat_ms: 20 }
+"""
+RULES = """\
+  auto:
+    - { name: learned, models: [small, large], estimator: learned,
+        policy: { type: utility, cost: 0 } }
+"""
+
+
+def learning(upstream, **more):
+    return config(upstream, rules=RULES, **more) + LEARNED
+
+
+class Learning(unittest.TestCase):
+    def setUp(self):
+        self.upstream = Upstream()
+        self.addCleanup(self.upstream.stop)
+
+    def serve(self, **more):
+        gateway = Gateway(learning(self.upstream, **more))
+        self.addCleanup(gateway.stop)
+        return gateway
+
+    def feedback(self, gateway, record, score, key=None):
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        return gateway.request("POST", "/v1/feedback", {"record": record, "score": score}, headers)
+
+    def model(self, gateway, **more):
+        return gateway.chat(**more).headers["x-switchyard-model"]
+
+    def test_bad_scores_move_the_choice_to_the_other_model_within_a_beat(self):
+        gateway = self.serve()
+        first = gateway.chat()
+        before = first.headers["x-switchyard-model"]
+        plan = gateway.ready()["plan"]
+        answer = self.feedback(gateway, first.record, 0)
+        self.assertEqual(answer.json()["learning"], "learned", answer.body)
+        until(lambda: self.model(gateway) != before, "the other model is chosen")
+        self.assertNotEqual(gateway.ready()["plan"], plan)
+        self.assertEqual(gateway.metric("switchyard_outcomes_learned_total"), 1)
+        # The first answer's record still says which plan it was decided by.
+        self.assertEqual(gateway.record(first)["plan"], plan)
+
+    def test_the_same_feedback_again_changes_nothing(self):
+        gateway = self.serve()
+        name = gateway.chat().record
+        self.assertEqual(self.feedback(gateway, name, 1).json()["learning"], "learned")
+        until(lambda: gateway.metric("switchyard_outcomes_learned_total") == 1, "it is learned")
+        for score in (1, 1, 0):
+            answer = self.feedback(gateway, name, score)
+            self.assertEqual(answer.status, 200)
+            self.assertEqual(answer.json()["learning"], "learned before")
+        self.assertEqual(gateway.metric("switchyard_outcomes_learned_total"), 1)
+
+    def test_foreign_unknown_or_impossible_feedback_teaches_nothing(self):
+        keys = f"""keys:
+  - {{ name: alice, hash: "{sha256('alice-key')}", role: user }}
+  - {{ name: bob, hash: "{sha256('bob-key')}", role: user }}
+"""
+        gateway = self.serve(keys=keys)
+        name = gateway.chat(key="alice-key").record
+        plan = gateway.ready()["plan"]
+        self.assertEqual(self.feedback(gateway, name, 0, "bob-key").status, 404)
+        self.assertEqual(self.feedback(gateway, "rec_00000000000000000000000000", 0,
+                                       "alice-key").status, 404)
+        for score in (-0.1, 1.1, "good", None, float("inf")):
+            self.assertEqual(self.feedback(gateway, name, score, "alice-key").status, 400)
+        self.assertEqual(gateway.metric("switchyard_outcomes_learned_total"), 0)
+        self.assertEqual(gateway.ready()["plan"], plan)
+
+    def test_a_model_that_was_asked_for_by_name_teaches_nothing(self):
+        gateway = self.serve()
+        name = gateway.chat(chat_body(model="large")).record
+        self.assertEqual(self.feedback(gateway, name, 0).json()["learning"], "not kept")
+
+    def test_what_was_learned_survives_a_reload_and_a_restart(self):
+        directory = tempfile.mkdtemp(prefix="swy-e2e-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        gateway = Gateway(learning(self.upstream), directory=directory)
+        self.addCleanup(gateway.stop)
+        first = gateway.chat()
+        before = first.headers["x-switchyard-model"]
+        self.feedback(gateway, first.record, 0)
+        until(lambda: self.model(gateway) != before, "the other model is chosen")
+        after = self.model(gateway)
+        generation = gateway.ready()["generation"]
+        gateway.write(learning(self.upstream) + "seed: 3\n")
+        until(lambda: gateway.metric("switchyard_config_reloads_total", result="ok") == 1, "reload")
+        until(lambda: gateway.ready()["generation"] > generation, "the new configuration")
+        self.assertEqual(self.model(gateway), after)
+        self.assertTrue(os.path.exists(os.path.join(directory, "learned.json")))
+        self.assertEqual(gateway.stop(), 0)
+        again = Gateway(learning(self.upstream), directory=directory)
+        self.addCleanup(again.stop)
+        self.assertEqual(self.model(again), after)
+
+
+if __name__ == "__main__":
+    unittest.main()
