@@ -17,6 +17,8 @@
 namespace swy::route {
 namespace {
 
+constexpr std::size_t kAhead = 2;  // rules whose conditions are on their way from memory
+
 // Encodes one scope of the work on this thread.
 void encode_here(const Plan& plan, EncodingKey key, Reading& reading) {
   const Encoder& encoder = *plan.encoders[key.encoder].encoder;
@@ -349,6 +351,7 @@ Decision decide(const Plan& plan, const RuleSet& rules, fleet::LiveView live, ba
   FactSource source(plan, s, need);
   for (std::uint32_t i = 0; i < rules.rules.size(); ++i) {
     const Rule& rule = rules.rules[i];
+    if (i + kAhead < rules.rules.size()) rules.rules[i + kAhead].when.prefetch();
     const Answer a = rule.when.evaluate(source);
     if (a == Answer::kPending) {
       need.deadline_ms = rule.deadline_ms;

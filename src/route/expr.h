@@ -111,6 +111,12 @@ class Expr {
   Answer evaluate(Source& source) const {
     return empty() ? Answer::kTrue : eval(nodes_.size() - 1, source);
   }
+  // Brings what evaluate() reads nearer: many rules are walked once, each from memory of its own.
+  void prefetch() const {
+    __builtin_prefetch(nodes_.data());
+    __builtin_prefetch(children_.data());
+    __builtin_prefetch(operands_.data());
+  }
 
  private:
   friend class ExprParser;
@@ -156,7 +162,8 @@ Answer Expr::eval_many(const Node& n, Source& source) const {
   return so_far;
 }
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): one switch, one short case for each operator
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one switch, one short case for each
+// operator
 template <typename Source>
 Answer Expr::eval(std::size_t index, Source& source) const {
   const Node& n = nodes_[index];
