@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "math/kernels.h"
 
 namespace swy::math {
 
@@ -82,9 +83,8 @@ std::vector<double> Gram::centred(double ridge) const {
 void RidgeModel::predict(std::span<const float> x, std::span<double> out) const {
   for (std::size_t o = 0; o < outputs; ++o) {
     const float* w = weights.data() + o * dims;
-    float sum = 0;
-    for (std::size_t d = 0; d < dims; ++d) sum += w[d] * x[d];
-    out[o] = static_cast<double>(bias[o]) + static_cast<double>(sum);
+    out[o] =
+        static_cast<double>(bias[o]) + static_cast<double>(best_kernels().dot(w, x.data(), dims));
   }
 }
 

@@ -7,21 +7,16 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "math/kernels.h"
 
 namespace swy::math {
 namespace {
 
 constexpr std::size_t kHoldOut = 10;
 
-float dot(const float* a, const float* b, std::size_t n) {
-  float sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
+float dot(const float* a, const float* b, std::size_t n) { return best_kernels().dot(a, b, n); }
 
-void axpy(float a, const float* x, float* y, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) y[i] += a * x[i];
-}
+void axpy(float a, const float* x, float* y, std::size_t n) { best_kernels().axpy(a, x, n, y); }
 
 float sigmoid(float v) { return 1 / (1 + std::exp(-v)); }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "math/kernels.h"
 #include "math/ridge.h"
 
 namespace swy::route {
@@ -36,10 +37,7 @@ std::vector<double> smoothed(const math::Gram& gram) {
 void GaussianGroups::Whitening::apply(std::span<const float> x, std::span<float> out) const {
   const std::size_t n = x.size();
   for (std::size_t i = 0; i < n; ++i) {
-    const float* row = inverse.data() + i * n;
-    float sum = 0;
-    for (std::size_t k = 0; k <= i; ++k) sum += row[k] * x[k];
-    out[i] = sum;
+    out[i] = math::best_kernels().dot(inverse.data() + i * n, x.data(), i + 1);
   }
 }
 
