@@ -89,7 +89,8 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
   f.weights.type = type.name;
   f.weights.features = features.identity();
   f.weights.models.resize(past->models().size());
-  for (ExpertId id = 0; id < ctx.catalogue().size(); ++id) {
+  for (std::size_t c = 0; c < ctx.catalogue().size(); ++c) {
+    const auto id = static_cast<ExpertId>(c);
     const ObservedModel* m = past->of(id);
     f.column.push_back(m == nullptr ? kNoModel : past->index_of(*m));
     if (m != nullptr && f.weights.models[f.column.back()].empty())
