@@ -11,13 +11,17 @@
 #include <string>
 #include <string_view>
 
+#include "switchyard/result.h"
+
 namespace CLI {
 class App;
 }
 
 // In the order of the help.
-#define SWY_COMMANDS(X) \
-  X(serve) X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(data) X(train) X(keys) X(models) X(upstream)
+#define SWY_COMMANDS(X)                                                                     \
+  X(serve)                                                                                  \
+  X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(data) X(train) X(keys) X(models) \
+      X(upstream)
 
 namespace swy::app {
 
@@ -42,6 +46,9 @@ void add_train_grounding(CLI::App& train, int& exit_code);
 
 // Prints "switchyard: message" to standard error and returns the code.
 int complain(ExitCode code, std::string_view message);
+
+// The same for an evaluation that failed: kUsage for what was asked wrongly, else kEnvironment.
+int complain_evaluation(const Error& error);
 
 // "127.0.0.1:9000", ":9000" (loopback) or "[::1]:9000". false: not that.
 bool parse_address(std::string_view text, std::string& address, std::uint16_t& port);

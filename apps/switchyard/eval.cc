@@ -63,20 +63,14 @@ bool write_text(const std::string& path, const std::string& text) {
   return static_cast<bool>(file);
 }
 
-int complain_about(const Error& error) {
-  const bool usage = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kParse ||
-                     error.code == ErrorCode::kNotFound;
-  return complain(usage ? kUsage : kEnvironment, error.message);
-}
-
 int onboard(const Options& o) {
   auto pool = eval::load_pool(o.eval.pool);
-  if (!pool) return complain_about(pool.error());
+  if (!pool) return complain_evaluation(pool.error());
   if (const auto done = eval::shift_prices(*pool, o.eval.price_shift); !done)
-    return complain_about(done.error());
+    return complain_evaluation(done.error());
   for (const std::string& note : pool->notes) fmt::print(stderr, "note: {}\n", note);
   const auto report = eval::onboard(*pool, o.eval, o.onboard, route::builtin_registry());
-  if (!report) return complain_about(report.error());
+  if (!report) return complain_evaluation(report.error());
   fmt::print("{}", o.json ? eval::to_json(*report) : eval::to_table(*report, base::color_on(1)));
   return kOk;
 }
@@ -90,7 +84,7 @@ int evaluate(Options o) {
   }
   if (!o.onboard.models.empty()) return onboard(o);
   const auto report = eval::evaluate(o.eval, flow::builtin_registry());
-  if (!report) return complain_about(report.error());
+  if (!report) return complain_evaluation(report.error());
   for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   if (o.json) {
     fmt::print("{}\n", eval::to_json(*report));

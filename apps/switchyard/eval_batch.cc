@@ -31,12 +31,7 @@ int evaluate(Options& o) {
   }
   o.eval.pool.validation_share = 0;
   const auto report = eval::evaluate_batch(o.eval, route::builtin_registry());
-  if (!report) {
-    const ErrorCode code = report.error().code;
-    const bool usage = code == ErrorCode::kInvalidArgument || code == ErrorCode::kParse ||
-                       code == ErrorCode::kNotFound;
-    return complain(usage ? kUsage : kEnvironment, report.error().message);
-  }
+  if (!report) return complain_evaluation(report.error());
   for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   fmt::print("{}", eval::to_table(*report, base::color_on(1)));
   return kOk;

@@ -86,6 +86,12 @@ int complain(ExitCode code, std::string_view message) {
   return code;
 }
 
+int complain_evaluation(const Error& error) {
+  const bool usage = error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kParse ||
+                     error.code == ErrorCode::kNotFound;
+  return complain(usage ? kUsage : kEnvironment, error.message);
+}
+
 bool parse_address(std::string_view text, std::string& address, std::uint16_t& port) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return false;

@@ -53,6 +53,12 @@ class Doc {
   std::vector<Member> members_;
 };
 
+// Where an option was written; the node's own place when it was left out.
+inline Mark mark_of(const Doc& node, std::string_view key) {
+  const Doc* at = node.is_map() ? node.find(key) : nullptr;
+  return at != nullptr ? at->mark() : node.mark();
+}
+
 struct Doc::Member {
   std::string key;
   Mark key_mark;

@@ -4,7 +4,6 @@
 // views, but for the pool, which outlives it.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <string_view>
 
@@ -29,7 +28,7 @@ class Asked {
     work_.id = base::hash64(r.id);
     work_.request = &request_;
     work_.exclude_row = r.id;
-    tokens_ = mean_tokens_in(pool, row);
+    tokens_ = record::mean_tokens_in(pool.table.cells(row));
   }
   void begin(const route::Plan& plan, route::Scratch& scratch) const {
     scratch.begin(work_, plan.signals.size());
@@ -38,17 +37,6 @@ class Asked {
   [[nodiscard]] const route::Work& work() const { return work_; }
 
  private:
-  // What the providers counted, tool declarations included, which the table does not keep as text.
-  static std::int64_t mean_tokens_in(const Pool& pool, std::size_t row) {
-    double sum = 0;
-    double n = 0;
-    for (const record::Cell& c : pool.table.cells(row)) {
-      if (std::isnan(c.tokens_in)) continue;
-      sum += static_cast<double>(c.tokens_in);
-      n += 1;
-    }
-    return n > 0 ? std::llround(sum / n) : 0;
-  }
   chat::Request request_;
   route::Work work_;
   std::int64_t tokens_ = 0;

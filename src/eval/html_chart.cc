@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "eval/html.h"
+#include "eval/xml.h"
 
 namespace swy::eval {
 namespace {
@@ -41,28 +42,7 @@ std::string series(const Calibration& c, std::string_view color, bool filled) {
 
 }  // namespace
 
-std::string html_text(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' ? ' ' : c;
-    }
-  }
-  return out;
-}
+std::string html_text(std::string_view text) { return xml_text(text, true); }
 
 std::string calibration_svg(const ChoiceReport& choices, std::string_view name) {
   std::string out = fmt::format(

@@ -4,6 +4,7 @@
 // covers least; one that would cover another label is left out (the table has every number). Tests:
 // evaluate_test.cc (well-formed, names present; overlap is not tested).
 #include "eval/plot.h"
+#include "eval/xml.h"
 
 #include <fmt/format.h>
 
@@ -43,29 +44,6 @@ struct Box {
     return x0 < o.x1 && o.x0 < x1 && y0 < o.y1 && o.y0 < y1;
   }
 };
-
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    }
-  }
-  return out;
-}
 
 std::string cut(std::string_view name, std::size_t most) {
   if (name.size() <= most) return std::string(name);
@@ -180,7 +158,7 @@ class Plot {
 
   void words(XY at, std::string_view text, std::string_view attributes) {
     add(fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" {}>{}</text>", at.x, at.y, attributes,
-                    escape(text)));
+                    xml_text(text, false)));
   }
 
   void frame() {

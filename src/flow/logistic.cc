@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "math/ridge.h"
 
 namespace swy::flow {
 namespace {
@@ -15,30 +18,6 @@ double sigmoid(double z) {
 }
 // log(1 + e^z) without overflow
 double softplus(double z) { return z > 0 ? z + std::log1p(std::exp(-z)) : std::log1p(std::exp(z)); }
-
-// Solves a x = b in place, a symmetric positive definite (d x d).
-void solve(std::vector<double>& a, std::vector<double>& b) {
-  const std::size_t d = b.size();
-  for (std::size_t j = 0; j < d; ++j) {
-    double s = a[j * d + j];
-    for (std::size_t k = 0; k < j; ++k) s -= a[j * d + k] * a[j * d + k];
-    const double root = std::sqrt(std::max(s, 1e-12));
-    a[j * d + j] = root;
-    for (std::size_t i = j + 1; i < d; ++i) {
-      double t = a[i * d + j];
-      for (std::size_t k = 0; k < j; ++k) t -= a[i * d + k] * a[j * d + k];
-      a[i * d + j] = t / root;
-    }
-  }
-  for (std::size_t i = 0; i < d; ++i) {
-    for (std::size_t k = 0; k < i; ++k) b[i] -= a[i * d + k] * b[k];
-    b[i] /= a[i * d + i];
-  }
-  for (std::size_t i = d; i-- > 0;) {
-    for (std::size_t k = i + 1; k < d; ++k) b[i] -= a[k * d + i] * b[k];
-    b[i] /= a[i * d + i];
-  }
-}
 
 struct Problem {
   std::vector<double> x;  // rows x d, the last column is 1
@@ -77,7 +56,9 @@ struct Problem {
       g[j] += ridge * w[j];
       h[j * d + j] += ridge;
     }
-    solve(h, g);
+    math::Cholesky factor;
+    if (!factor.factor(std::move(h), d)) return std::vector<double>(d, 0.0);  // nowhere to go
+    factor.solve(g);
     return g;
   }
 };

@@ -9,11 +9,6 @@
 
 namespace swy::flow {
 
-base::Mark mark_of(const base::Doc& node, std::string_view key) {
-  const base::Doc* at = node.is_map() ? node.find(key) : nullptr;
-  return at == nullptr ? node.mark() : at->mark();
-}
-
 std::optional<std::uint32_t> candidate_named(const std::string& name, const base::Doc& node,
                                              std::string_view key, route::BuildContext& ctx) {
   std::vector<std::string> known;

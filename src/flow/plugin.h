@@ -15,9 +15,6 @@
 
 namespace swy::flow {
 
-// The place of a key in a node, or of the node.
-base::Mark mark_of(const base::Doc& node, std::string_view key);
-
 // Of the rule's candidates. nullopt after an error was reported at the key.
 std::optional<std::uint32_t> candidate_named(const std::string& name, const base::Doc& node,
                                              std::string_view key, route::BuildContext& ctx);

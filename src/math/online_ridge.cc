@@ -12,6 +12,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "math/ridge.h"
 
 namespace swy::math {
 namespace {
@@ -22,32 +25,6 @@ double dot(std::span<const double> a, std::span<const double> b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
   return sum;
-}
-
-// Replaces the lower half of a by L with a = L L'. False: a is not positive definite.
-bool factor(std::vector<double>& a, std::size_t d) {
-  for (std::size_t j = 0; j < d; ++j) {
-    for (std::size_t i = j; i < d; ++i) {
-      double sum = a[i * d + j];
-      for (std::size_t k = 0; k < j; ++k) sum -= a[i * d + k] * a[j * d + k];
-      if (i == j && !(sum > 0)) return false;
-      a[i * d + j] = i == j ? std::sqrt(sum) : sum / a[j * d + j];
-    }
-  }
-  return true;
-}
-
-// L L' y = x; x becomes y.
-void solve_factored(const std::vector<double>& l, std::vector<double>& x) {
-  const std::size_t d = x.size();
-  for (std::size_t i = 0; i < d; ++i) {
-    for (std::size_t k = 0; k < i; ++k) x[i] -= l[i * d + k] * x[k];
-    x[i] /= l[i * d + i];
-  }
-  for (std::size_t i = d; i-- > 0;) {
-    for (std::size_t k = i + 1; k < d; ++k) x[i] -= l[k * d + i] * x[k];
-    x[i] /= l[i * d + i];
-  }
 }
 
 }  // namespace
@@ -130,13 +107,14 @@ void OnlineRidge::solve() {
 // nothing changed, when A is not positive definite.
 bool OnlineRidge::invert() {
   const std::size_t d = dims();
-  std::vector<double> l = gram_;
-  for (std::size_t i = 0; i < d; ++i) l[i * d + i] += ridge_;
-  if (!factor(l, d)) return false;
+  std::vector<double> a = gram_;
+  for (std::size_t i = 0; i < d; ++i) a[i * d + i] += ridge_;
+  Cholesky factor;
+  if (!factor.factor(std::move(a), d)) return false;
   for (std::size_t c = 0; c < d; ++c) {
     std::fill(work_.begin(), work_.end(), 0.0);
     work_[c] = 1;
-    solve_factored(l, work_);
+    factor.solve(work_);
     for (std::size_t i = 0; i < d; ++i) inverse_[i * d + c] = work_[i];
   }
   return true;

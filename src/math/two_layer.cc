@@ -215,7 +215,8 @@ void TwoLayer::predict(std::span<const float> x, std::span<double> p) const {
 
 TwoLayer fit_two_layer(const Matrix& x, std::span<const std::vector<float>> y,
                        const TwoLayerOptions& o) {
-  SWY_ASSERT(x.rows() > 0 && o.batch > 0 && o.hidden > 0);
+  SWY_ASSERT(x.rows() > 0 && o.hidden > 0);
+  const std::size_t batch = o.batch > 0 ? o.batch : std::clamp<std::size_t>(x.rows() / 50, 4, 64);
   TwoLayer net = start(x, y, o);
   std::vector<std::uint32_t> train, held;
   for (std::uint32_t i = 0; i < x.rows(); ++i)
@@ -231,8 +232,8 @@ TwoLayer fit_two_layer(const Matrix& x, std::span<const std::vector<float>> y,
   std::size_t waited = 0;
   for (std::size_t e = 0; e < o.epochs && waited < o.patience; ++e) {
     shuffle(train, rng);
-    for (std::size_t b = 0; b < train.size(); b += o.batch) {
-      const std::size_t n = std::min(o.batch, train.size() - b);
+    for (std::size_t b = 0; b < train.size(); b += batch) {
+      const std::size_t n = std::min(batch, train.size() - b);
       for (std::size_t k = 0; k < n; ++k)
         backward(net, x.row(train[b + k]).data(), y, train[b + k], pass, delta, grad);
       adam.step(grad, static_cast<float>(n));

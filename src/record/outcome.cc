@@ -130,4 +130,15 @@ bool is_train(const OutcomeRow& row, const Split& split) {
   return is_train(row.id, split.train_share, split.seed);
 }
 
+std::int64_t mean_tokens_in(std::span<const Cell> cells) {
+  double sum = 0;
+  double n = 0;
+  for (const Cell& c : cells) {
+    if (std::isnan(c.tokens_in)) continue;
+    sum += static_cast<double>(c.tokens_in);
+    n += 1;
+  }
+  return n > 0 ? std::llround(sum / n) : 0;
+}
+
 }  // namespace swy::record

@@ -84,6 +84,11 @@ class OutcomeTable {
   // NOLINTNEXTLINE(readability-identifier-naming): the name std::string has for it
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
   [[nodiscard]] std::size_t model_index(std::string_view name) const;
+  // The same for a model that may be known by another name: the first that the table has.
+  [[nodiscard]] std::size_t model_index(std::string_view name, std::string_view otherwise) const {
+    const std::size_t m = model_index(name);
+    return m != npos ? m : model_index(otherwise);
+  }
 
   // Only these models (in the order asked), datasets and domains; rows without a cell for any of
   // the models fall away. kNotFound for a name that the table does not have, listing those it has.
@@ -137,6 +142,10 @@ class OutcomeTable {
   std::vector<char> arena_;  // a vector, so that moving the owner never moves the bytes
   LoadReport report_;
 };
+
+// What the providers counted for one question, system prompts and tools included, which a table has
+// no text of: the mean over its cells, rounded. 0: nobody counted.
+[[nodiscard]] std::int64_t mean_tokens_in(std::span<const Cell> cells);
 
 // Loads files and directories; a container (".swt") is mapped where it is the only file, else
 // copied. Of a directory: *.jsonl and *.jsonl.gz directly in it, by name, except those with

@@ -109,11 +109,6 @@ class PiiOutput final : public OutputGuard {
   std::array<std::string, text::kPiiTypes> names_;
 };
 
-base::Mark mark_of(const base::Doc& node, std::string_view key) {
-  const base::Doc* d = node.find(key);
-  return d != nullptr ? d->mark() : node.mark();
-}
-
 std::unique_ptr<OutputGuard> make_phrases(const Options& o, const base::Doc& node,
                                           base::Diagnostics& diag) {
   if (o.any.empty() && o.regex.empty()) {
@@ -123,13 +118,13 @@ std::unique_ptr<OutputGuard> make_phrases(const Options& o, const base::Doc& nod
   std::optional<text::PhraseSet> set;
   if (!o.any.empty()) {
     auto built = text::PhraseSet::build(o.any, {!o.case_sensitive, true});
-    if (!built) return diag.error(mark_of(node, "any"), built.error().message), nullptr;
+    if (!built) return diag.error(base::mark_of(node, "any"), built.error().message), nullptr;
     set = std::move(*built);
   }
   std::vector<text::Regex> patterns;
   for (const std::string& p : o.regex) {
     auto built = text::Regex::compile(p, {.ignore_case = !o.case_sensitive});
-    if (!built) return diag.error(mark_of(node, "regex"), built.error().message), nullptr;
+    if (!built) return diag.error(base::mark_of(node, "regex"), built.error().message), nullptr;
     patterns.push_back(std::move(*built));
   }
   return std::make_unique<Phrases>(std::move(set), std::move(patterns), o.replace);
@@ -142,7 +137,7 @@ std::unique_ptr<OutputGuard> make_pii_output(const Options& o, const base::Doc& 
   for (const std::string& name : o.types) {
     const auto type = text::pii_type(name);
     if (!type) {
-      diag.error(mark_of(node, "types"),
+      diag.error(base::mark_of(node, "types"),
                  fmt::format("types holds types such as API_KEY, not '{}'", name));
       return nullptr;
     }
@@ -175,7 +170,7 @@ std::unique_ptr<OutputGuard> make_output_guard(const std::string& name, const ba
   binder.finish();
   const auto action = std::find(kActions.begin(), kActions.end(), o.action);
   if (action == kActions.end()) {
-    diag.error(mark_of(node, "action"),
+    diag.error(base::mark_of(node, "action"),
                fmt::format("action is one of block, mask, annotate, not '{}'", o.action));
   }
   if (diag.errors() != before) return nullptr;

@@ -30,11 +30,7 @@ inline constexpr double kNaN =
 template <typename E>
 using Named = std::pair<std::string_view, E>;
 
-// Where an option was written; the plug-in's own place when it was left out.
-inline base::Mark mark_of(const base::Doc& node, std::string_view key) {
-  const base::Doc* d = node.is_map() ? node.find(key) : nullptr;
-  return d != nullptr ? d->mark() : node.mark();
-}
+using base::mark_of;
 
 inline std::string list_names(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(names, ", "));

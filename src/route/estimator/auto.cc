@@ -45,11 +45,8 @@ constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
 constexpr int kHalvings = 3;
 
-math::TwoLayerOptions network(math::HiddenUnit unit, std::size_t rows) {
-  return {.hidden = 32,
-          .unit = unit,
-          .shared = unit == math::HiddenUnit::kSoftplus,
-          .batch = std::clamp<std::size_t>(rows / 50, 4, 64)};
+math::TwoLayerOptions network(math::HiddenUnit unit) {
+  return {.hidden = 32, .unit = unit, .shared = unit == math::HiddenUnit::kSoftplus};
 }
 
 struct Options {
@@ -110,18 +107,11 @@ Labels groups_of(const Rows& rows) {
 
 // Qualities less their mean, by model; NaN stays.
 std::vector<std::vector<float>> deviations(const Observed& past) {
-  std::vector<std::vector<float>> out;
-  for (const ObservedModel& m : past.models()) {
-    const auto mean = static_cast<float>(m.quality.mean_without(kNoRow));
-    out.push_back(m.quality.value);
-    for (float& v : out.back()) v -= mean;
+  std::vector<std::vector<float>> out = past.qualities();
+  for (std::size_t m = 0; m < out.size(); ++m) {
+    const auto mean = static_cast<float>(past.models()[m].quality.mean_without(kNoRow));
+    for (float& v : out[m]) v -= mean;
   }
-  return out;
-}
-
-std::vector<std::vector<float>> qualities(const Observed& past) {
-  std::vector<std::vector<float>> out;
-  for (const ObservedModel& m : past.models()) out.push_back(m.quality.value);
   return out;
 }
 
@@ -146,10 +136,9 @@ class Auto final : public Estimator {
         gaussians_(x, labels.of, labels.count),
         table_(past_, std::move(labels.of), labels.count, shrink),
         ridge_(math::fit_ridge(x, deviations(past_))),
-        mlp_(math::fit_two_layer_held_out(x, qualities(past_),
-                                          network(math::HiddenUnit::kRelu, x.rows()))),
-        irt_(math::fit_two_layer_held_out(x, qualities(past_),
-                                          network(math::HiddenUnit::kSoftplus, x.rows()))),
+        mlp_(math::fit_two_layer_held_out(x, past_.qualities(), network(math::HiddenUnit::kRelu))),
+        irt_(math::fit_two_layer_held_out(x, past_.qualities(),
+                                          network(math::HiddenUnit::kSoftplus))),
         wording_(std::move(rows.wording)) {
     index_.finish(kStopWordShare);
     wording_.finish();

@@ -22,21 +22,22 @@ class Learned final : public Estimator {
       : features_(std::move(features)),
         model_(std::move(model)),
         column_(std::move(column)),
-        weights_(std::move(weights)),
-        version_(weights_.hash()),
-        calls_(&weights_.tensors.find("calls")->second) {}
+        version_(weights.hash()),
+        type_(std::move(weights.type)),
+        models_(std::move(weights.models)),
+        calls_(std::move(weights.tensors.find("calls")->second)) {}
 
   void estimate(const Question& q, std::span<Belief> out) const override {
     thread_local std::vector<float> x;
     thread_local std::vector<double> quality;
     x.resize(features_.dims());
-    quality.resize(weights_.models.size());
+    quality.resize(models_.size());
     const bool read = features_.read(q.reading, x);
     if (read) model_->predict(x, quality);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::size_t m = column_[q.candidates[i]];
       if (m == kNoModel || q.masked(i)) continue;
-      const auto call = [&](std::size_t k) { return static_cast<double>((*calls_)[4 * m + k]); };
+      const auto call = [&](std::size_t k) { return static_cast<double>(calls_[4 * m + k]); };
       Belief& b = out[i];
       if (read && call(3) > 0) {
         b.quality = std::clamp(quality[m], 0.0, 1.0);
@@ -48,8 +49,11 @@ class Learned final : public Estimator {
   }
   [[nodiscard]] std::uint64_t version() const override { return version_; }
   [[nodiscard]] Status export_weights(const std::string& path) const override {
-    WeightFile file = weights_;
-    for (float& v : file.tensors["calls"])
+    WeightFile file{type_, features_.identity(), models_, {}};
+    model_->write(file);
+    file.tensors["scales"].assign(features_.scales().begin(), features_.scales().end());
+    std::vector<float>& calls = file.tensors["calls"] = calls_;
+    for (float& v : calls)
       if (std::isnan(v)) v = kUnknownInFile;
     return file.save(path);
   }
@@ -58,9 +62,10 @@ class Learned final : public Estimator {
   PromptFeatures features_;
   std::unique_ptr<QualityModel> model_;
   std::vector<std::size_t> column_;  // by ExpertId
-  WeightFile weights_;
   std::uint64_t version_;
-  const std::vector<float>* calls_;  // of weights_: tokens out, USD, seconds, observations by model
+  std::string type_;
+  std::vector<std::string> models_;
+  std::vector<float> calls_;  // tokens out, USD, seconds, observations by model
 };
 
 struct Fitted {
@@ -96,15 +101,13 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
     if (m != nullptr && f.weights.models[f.column.back()].empty())
       f.weights.models[f.column.back()] = ctx.catalogue()[id].name;
   }
-  std::vector<std::vector<float>> quality;
   std::vector<float> calls;
   for (const ObservedModel& m : past->models()) {
-    quality.push_back(m.quality.value);
     const PastCalls mean = mean_calls(m, kNoRow);
     for (const double v : {mean.tokens_out, mean.cost_usd, mean.latency_s, m.quality.count})
       calls.push_back(static_cast<float>(v));
   }
-  f.model = type.fit(*x, quality);
+  f.model = type.fit(*x, past->qualities());
   f.model->write(f.weights);
   f.weights.tensors["calls"] = std::move(calls);
   f.weights.tensors["scales"].assign(features.scales().begin(), features.scales().end());
@@ -222,19 +225,16 @@ void NetworkOptions::bind(base::OptionBinder& b, std::string_view hidden_means) 
 
 LearnedType network_type(std::string_view name, const NetworkOptions& o, math::HiddenUnit unit,
                          bool shared) {
-  math::TwoLayerOptions options{.hidden = static_cast<std::size_t>(o.hidden),
-                                .unit = unit,
-                                .shared = shared,
-                                .rate = o.rate,
-                                .decay = o.decay,
-                                .batch = 0,
-                                .epochs = static_cast<std::size_t>(o.epochs),
-                                .patience = 8,
-                                .seed = static_cast<std::uint64_t>(o.seed)};
+  const math::TwoLayerOptions options{.hidden = static_cast<std::size_t>(o.hidden),
+                                      .unit = unit,
+                                      .shared = shared,
+                                      .rate = o.rate,
+                                      .decay = o.decay,
+                                      .epochs = static_cast<std::size_t>(o.epochs),
+                                      .patience = 8,
+                                      .seed = static_cast<std::uint64_t>(o.seed)};
   return {name,
-          [options](const math::Matrix& x, std::span<const std::vector<float>> quality) mutable {
-            // Some fifty steps an epoch, however few the rows.
-            options.batch = std::clamp<std::size_t>(x.rows() / 50, 4, 64);
+          [options](const math::Matrix& x, std::span<const std::vector<float>> quality) {
             return std::make_unique<Network>(math::fit_two_layer(x, quality, options));
           },
           [unit, shared](const WeightFile& w, std::size_t dims) {

@@ -125,6 +125,12 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
   }
 }
 
+std::vector<std::vector<float>> Observed::qualities() const {
+  std::vector<std::vector<float>> out;
+  for (const ObservedModel& m : models_) out.push_back(m.quality.value);
+  return out;
+}
+
 Observed::Patterns Observed::patterns() const {
   Patterns patterns;
   std::vector<std::vector<bool>> seen;

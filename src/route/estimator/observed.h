@@ -84,6 +84,8 @@ class Observed {
   [[nodiscard]] std::size_t index_of(const ObservedModel& model) const {
     return static_cast<std::size_t>(&model - models_.data());
   }
+  // By model and row, NaN where there is no observation.
+  [[nodiscard]] std::vector<std::vector<float>> qualities() const;
   // Models whose qualities were observed on the same rows have the same pattern.
   struct Patterns {
     std::vector<std::size_t> of;  // by model

@@ -1,28 +1,10 @@
 #include "route/policy/past_prompts.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "route/estimator/outcome_tables.h"
 
 namespace swy::route {
-
-namespace {
-
-// What the providers counted, system prompts and tools included, which the table has no text of. 0:
-// nobody did.
-std::int64_t mean_tokens_in(std::span<const record::Cell> cells) {
-  double sum = 0;
-  double n = 0;
-  for (const record::Cell& c : cells) {
-    if (std::isnan(c.tokens_in)) continue;
-    sum += static_cast<double>(c.tokens_in);
-    n += 1;
-  }
-  return n > 0 ? std::llround(sum / n) : 0;
-}
-
-}  // namespace
 
 std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::Mark mark,
                                     BuildContext& ctx) {
@@ -35,8 +17,7 @@ std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::M
   std::vector<std::size_t> column;
   for (const ExpertId id : ctx.candidates()) {
     const Card& card = ctx.catalogue()[id];
-    const std::size_t m = table->model_index(card.name);
-    column.push_back(m != record::OutcomeTable::npos ? m : table->model_index(card.upstream_model));
+    column.push_back(table->model_index(card.name, card.upstream_model));
   }
   past.prompts = std::min(table->rows(), kMaxPrompts);
   past.beliefs.resize(past.prompts * past.candidates);
@@ -47,7 +28,9 @@ std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::M
     request.parts.push_back({.kind = chat::PartKind::kText, .text = row.prompt});
     request.messages.push_back({.role = chat::Role::kUser, .first_part = 0, .parts = 1});
     const std::span<Belief> out(past.beliefs.data() + i * past.candidates, past.candidates);
-    if (const Status s = ctx.believe(request, row.id, mean_tokens_in(table->cells(at)), out); !s) {
+    if (const Status s =
+            ctx.believe(request, row.id, record::mean_tokens_in(table->cells(at)), out);
+        !s) {
       ctx.diag().error(mark, "calibrate: " + s.error().message);
       return std::nullopt;
     }
