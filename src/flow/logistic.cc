@@ -54,7 +54,7 @@ struct Problem {
     }
     for (std::size_t j = 0; j + 1 < d; ++j) {
       g[j] += ridge * w[j];
-      h[j * d + j] += ridge;
+      h[j * d + j] += ridge + 1e-9;  // columns that say the same share their weight
     }
     math::Cholesky factor;
     if (!factor.factor(std::move(h), d)) return std::vector<double>(d, 0.0);  // nowhere to go
