@@ -3,7 +3,7 @@
 //
 // Signals are made from their configuration and asked on a fresh reading of each prompt, as
 // decide() does. "All" asks every one of them on the same reading, which is where they share work.
-// The cascade is that of the head `task`: the static embedding and the cheap stage of every text,
+// The cascade is that of the head `domain`: the static embedding and the cheap stage of every text,
 // then the encoder (tokeniser included) where the head is unsure.
 #include <fmt/format.h>
 
@@ -165,9 +165,9 @@ int measure_cascade(const std::string& folder, const std::string& prompts) {
   c.table = embed::builtin_static();
   c.vector.resize(c.table->dims());
   const auto head = embed::builtin_head(
-      "task", {std::string(c.table->content_hash()), c.encoder->info().content_hash});
+      "domain", {std::string(c.table->content_hash()), c.encoder->info().content_hash});
   if (!head || !(*head)->has_encoder_stage()) {
-    fmt::print(stderr, "the head 'task' has no stage for this encoder\n");
+    fmt::print(stderr, "the head 'domain' has no stage for this encoder\n");
     return 1;
   }
   c.head = *head;

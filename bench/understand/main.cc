@@ -4,7 +4,7 @@
 //   encoder FOLDER int8|f32 REPEATS   times of texts of three lengths, and the core's peaks
 //   memory  FOLDER int8|f32           resident memory of a loaded encoder, by workers
 //   cheap   FOLDER PROMPTS            tokeniser, static embedding, signals
-//   cascade FOLDER PROMPTS            the task head: cheap stage, and the encoder where it is
+//   cascade FOLDER PROMPTS            the domain head: cheap stage, and the encoder where it is
 //   unsure
 // FOLDER is a sentence encoder's, PROMPTS a file of texts that end with a zero byte.
 #include <fmt/format.h>
