@@ -85,6 +85,45 @@ constexpr std::array<bool, 256> kPlain = [] {
   return t;
 }();
 
+// Whether one of these characters cannot stand in a string as it is: control, quote, backslash, or
+// not ASCII.
+template <class Word>
+bool any_special(Word x) {
+  constexpr Word kOnes = static_cast<Word>(~Word{0}) / 0xFF;
+  constexpr Word kHigh = kOnes * 0x80;
+  const auto has_zero = [](Word v) { return (v - kOnes) & ~v; };
+  const Word control = (x - kOnes * 0x20) & ~x;
+  return ((x | control | has_zero(x ^ (kOnes * '"')) | has_zero(x ^ (kOnes * '\\'))) & kHigh) != 0;
+}
+
+template <class Word>
+bool copy_plain(char* to, const char* from) {
+  Word x;
+  std::memcpy(&x, from, sizeof x);
+  std::memcpy(to, &x, sizeof x);
+  return !any_special(x);
+}
+
+// Copies and says whether all of it is plain. Words of characters; the last overlaps the one
+// before.
+bool copy_plain(char* to, std::string_view from) {
+  const std::size_t n = from.size();
+  const auto in_words = [&]<class Word>(Word) {
+    bool plain = true;
+    for (std::size_t i = 0; i + sizeof(Word) < n; i += sizeof(Word)) {
+      plain &= copy_plain<Word>(to + i, from.data() + i);
+    }
+    return copy_plain<Word>(to + n - sizeof(Word), from.data() + n - sizeof(Word)) && plain;
+  };
+  if (n >= sizeof(std::uint64_t)) return in_words(std::uint64_t{});
+  if (n >= sizeof(std::uint32_t)) return in_words(std::uint32_t{});
+  for (std::size_t i = 0; i < n; ++i) {
+    if (!kPlain[static_cast<unsigned char>(from[i])]) return false;
+    to[i] = from[i];
+  }
+  return true;
+}
+
 // Most strings and all our keys are short and plain: those are put together on the stack with the
 // characters around them and appended at once. 0 for `before` or `after`: none. False: nothing was
 // appended.
@@ -95,13 +134,11 @@ bool append_short(std::string& out, char before, std::string_view value, char af
   char* to = text.data();
   if (before != 0) *to++ = before;
   *to++ = '"';
-  for (const char c : value) {
-    if (!kPlain[static_cast<unsigned char>(c)]) return false;
-    *to++ = c;
-  }
+  if (!copy_plain(to, value)) return false;
+  to += value.size();
   *to++ = '"';
   if (after != 0) *to++ = after;
-  out.append(text.data(), to);
+  out.append(text.data(), static_cast<std::size_t>(to - text.data()));
   return true;
 }
 
@@ -163,29 +200,33 @@ JsonWriter& JsonWriter::key(std::string_view name) {
   return *this;
 }
 JsonWriter& JsonWriter::string(std::string_view value) {
-  separate();
-  append_json_string(out_, value);
+  if (!append_short(out_, need_comma_ ? ',' : '\0', value, 0)) {
+    separate();
+    append_json_string(out_, value);
+  }
+  need_comma_ = true;
+  return *this;
+}
+template <class Number>
+JsonWriter& JsonWriter::digits(Number value) {
+  std::array<char, 40> text;
+  text[0] = ',';
+  const auto end = std::to_chars(text.data() + 1, text.data() + text.size(), value);
+  const char* begin = text.data() + (need_comma_ ? 0 : 1);
+  out_.append(begin, static_cast<std::size_t>(end.ptr - begin));
+  need_comma_ = true;
   return *this;
 }
 JsonWriter& JsonWriter::number(double value) {
   if (!std::isfinite(value)) return null();
   // Small whole numbers are the common case, and the shortest form of them is the integer's.
-  if (value < 100'000 && !std::signbit(value) && value == std::trunc(value)) {
-    return integer(static_cast<std::int64_t>(value));
+  if (value >= 0 && value < 100'000 && !std::signbit(value)) {
+    const auto whole = static_cast<std::int64_t>(value);
+    if (value == static_cast<double>(whole)) return integer(whole);
   }
-  separate();
-  std::array<char, 40> tmp;
-  const auto r = std::to_chars(tmp.data(), tmp.data() + tmp.size(), value);
-  out_.append(tmp.data(), r.ptr);
-  return *this;
+  return digits(value);
 }
-JsonWriter& JsonWriter::integer(std::int64_t value) {
-  separate();
-  std::array<char, 24> tmp;
-  const auto r = std::to_chars(tmp.data(), tmp.data() + tmp.size(), value);
-  out_.append(tmp.data(), r.ptr);
-  return *this;
-}
+JsonWriter& JsonWriter::integer(std::int64_t value) { return digits(value); }
 JsonWriter& JsonWriter::boolean(bool value) {
   separate();
   out_ += value ? "true" : "false";

@@ -30,7 +30,9 @@ class JsonWriter {
   JsonWriter& integer(std::int64_t value);
   JsonWriter& boolean(bool value);
   JsonWriter& null();
-  JsonWriter& raw(std::string_view json);  // REQUIRES: one valid JSON value
+  // REQUIRES: text that stands between two commas: a valid value, or a part of one that the
+  // caller's other calls make whole ({"a":1 now and "b":2} later).
+  JsonWriter& raw(std::string_view json);
 
   JsonWriter& field(std::string_view name, std::string_view value) {
     return key(name).string(value);
@@ -48,6 +50,8 @@ class JsonWriter {
  private:
   JsonWriter& open(char c);
   JsonWriter& close(char c);
+  template <class Number>
+  JsonWriter& digits(Number value);
   void separate();
   std::string& out_;
   bool need_comma_ = false;

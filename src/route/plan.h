@@ -3,6 +3,7 @@
 // as shared_ptr<const Plan>; a request pins one.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,6 +29,9 @@ struct NamedSignal {
   std::string name;
   std::string type;
   std::shared_ptr<const Signal> signal;
+  // Of its facts in records: {"signal":"NAME","truth":"..." by Truth, and "cost_us":N}.
+  std::array<std::string, 3> json_head;
+  std::string json_tail;
 };
 
 struct NamedGuard {
@@ -52,7 +56,7 @@ struct Rule {
   std::string policy_name;
   std::shared_ptr<const Strategy> strategy;  // null: one call answers
   std::string strategy_name;
-  FlowLimits limits;  // of the strategy
+  FlowLimits limits;          // of the strategy
   std::vector<FactId> needs;  // facts of guards, estimator and policy, without repeats
   bool reads_live = false;
   double deadline_ms = 0;  // for the encodings that its facts need

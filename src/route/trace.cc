@@ -50,8 +50,8 @@ void write_request(JsonWriter& w, const chat::Request& r) {
   }
 }
 
-void write_fact(JsonWriter& w, const Plan& plan, FactId id, const Fact& f) {
-  w.begin_object().field("signal", plan.signals[id].name).field("truth", to_string(f.truth));
+void write_fact(JsonWriter& w, const NamedSignal& signal, const Fact& f) {
+  w.raw(signal.json_head[static_cast<std::size_t>(f.truth)]);
   if (f.truth != Truth::kUnknown) {
     w.field("confidence", static_cast<double>(f.confidence));
     write_known(w, "value", f.value);
@@ -59,7 +59,7 @@ void write_fact(JsonWriter& w, const Plan& plan, FactId id, const Fact& f) {
   } else {
     write_texts(w, "why", f.label.view());
   }
-  w.field("cost_us", plan.signals[id].signal->cost_us()).end_object();
+  w.raw(signal.json_tail);
 }
 
 void write_belief(JsonWriter& w, const Belief& b) {
@@ -182,7 +182,7 @@ void write_decision(JsonWriter& w, const Plan& plan, const RuleSet& rules, const
         .field("policy", rule->policy_name)
         .field("estimator", rule->estimator_name);
   w.key("facts").begin_array();
-  for (const FactId id : s.order) write_fact(w, plan, id, s.facts[id]);
+  for (const FactId id : s.order) write_fact(w, plan.signals[id], s.facts[id]);
   w.end_array();
   if (rule != nullptr) write_candidates(w, plan, *rule, s);
   if (choice != nullptr) {
@@ -225,7 +225,7 @@ void write_answer(JsonWriter& w, const Plan& plan, const RuleSet& rules, const S
     for (const std::size_t c : rank(s)) write_ranked(w, plan, *rule, s, choice, c);
   }
   w.end_array().key("facts").begin_array();
-  for (const FactId id : s.order) write_fact(w, plan, id, s.facts[id]);
+  for (const FactId id : s.order) write_fact(w, plan.signals[id], s.facts[id]);
   w.end_array().end_object();
 }
 

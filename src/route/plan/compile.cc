@@ -1,12 +1,14 @@
 // compile(): the decision part of a configuration -> Plan. Everything that can be wrong is reported
 // in one go, with its place; nothing falls back to a default silently.
+#include "route/plan/compile.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
 #include <set>
 
-#include "route/plan/compile.h"
+#include "base/json.h"
 
 namespace swy::route {
 namespace {
@@ -232,8 +234,19 @@ class Compiler final : public BuildContext {
         reserved_ = {"type"};
       }
       if (made == nullptr) made = no_signal();
-      plan_->signals.push_back({m.key, type_of(m.value, "signal"), std::move(made)});
+      plan_->signals.push_back({m.key, type_of(m.value, "signal"), std::move(made), {}, {}});
+      prepare_json(plan_->signals.back());
     }
+  }
+
+  // What every record says of a signal in the same words.
+  static void prepare_json(NamedSignal& signal) {
+    for (const Truth truth : {Truth::kFalse, Truth::kTrue, Truth::kUnknown}) {
+      std::string& head = signal.json_head[static_cast<std::size_t>(truth)];
+      base::JsonWriter w(head);
+      w.begin_object().field("signal", signal.name).field("truth", to_string(truth));
+    }
+    base::JsonWriter(signal.json_tail).field("cost_us", signal.signal->cost_us()).end_object();
   }
 
   bool is_off(const Doc& node) {
