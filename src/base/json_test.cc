@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <limits>
+#include <string>
 
 namespace swy::base {
 namespace {
@@ -26,6 +28,35 @@ TEST(JsonWriter, ReplacesMalformedUtf8) {
   std::string out;
   append_json_string(out, "a\xFFz\xE4\xBD\xA0\xED\xA0\x80");
   EXPECT_EQ(out, "\"a\xEF\xBF\xBDz\xE4\xBD\xA0\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+}
+
+// Short texts are checked by words, long ones character by character: the same text behind sixty
+// harmless characters must come out the same.
+TEST(JsonWriter, WritesShortTextsAsItWritesLongOnes) {
+  const std::string odd("\0\x1f !\"#[\\]^\x7f\x80\xc3\xa4\xff/a", 17);
+  const std::string before(60, 'x');
+  for (std::size_t size = 0; size <= 24; ++size) {
+    for (std::size_t place = 0; place < size; ++place) {
+      for (const char c : odd) {
+        std::string text(size, 'a');
+        text[place] = c;
+        std::string as_short;
+        std::string as_long;
+        JsonWriter(as_short).begin_array().string(text).string(text);
+        JsonWriter(as_long).begin_array().string(before + text).string(before + text);
+        const std::size_t at = as_long.rfind(before);
+        ASSERT_EQ(as_long.substr(at + before.size()), as_short.substr(as_short.size() / 2 + 2))
+            << size << ' ' << place << ' ' << static_cast<int>(c);
+      }
+    }
+  }
+}
+
+TEST(JsonWriter, PutsCommasAroundPreparedParts) {
+  std::string out;
+  JsonWriter w(out);
+  w.begin_array().raw(R"({"a":1)").field("b", 2).raw(R"("c":3})").raw("4").number(-0.0).end_array();
+  EXPECT_EQ(out, R"([{"a":1,"b":2,"c":3},4,-0])");
 }
 
 TEST(JsonDoc, ReadsMembersAndIteratesInOrder) {
