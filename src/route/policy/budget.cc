@@ -5,16 +5,19 @@
 // and one more; where they differ the dearer choice is taken with probability
 // (B - low) / (high - low) (request-routing.md 3.7: the optimum of the linear relaxation;
 // moe-assignment.md section 1: the bound is the Lagrangian at that price). `optimism` makes it a
-// bandit under a budget (5.10). With `price` the past is not needed. `cap` bounds the expected cost
-// of a single request besides. Cost: O(candidates), no allocation; calibration asks the estimator
-// for at most 2,000 prompts while the configuration is read. Loses when traffic drifts: the budget
-// is met on traffic like the prompts of `calibrate`, and nothing watches what is really spent.
-// Unknown quality or cost: no candidate, while another has both; when none has, the best known
-// quality. Nobody below the cap: the cheapest (the guard price_cap refuses instead). Propensity:
-// mix, 1 - mix or 1. Deviations: none. Tests: budget_test.cc, dual_price_test.cc,
-// conformance_test.cc.
+// bandit under a budget (5.10). Choices go by expected costs, the budget by the costs that are
+// recorded of those choices: the price is the one at which the latter meet it. With `price` the
+// past is not needed. `cap` bounds the expected cost of a single request besides. Cost:
+// O(candidates), no allocation; calibration asks the estimator for at most 2,000 prompts while the
+// configuration is read. Loses when traffic drifts: the budget is met on traffic like the prompts
+// of `calibrate`, and nothing watches what is really spent. Unknown quality or cost: no candidate,
+// while another has both; when none has, the best known quality. Nobody below the cap: the cheapest
+// (the guard price_cap refuses instead). Propensity: mix, 1 - mix or 1. Deviations: none. Tests:
+// budget_test.cc, dual_price_test.cc, conformance_test.cc.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -139,6 +142,77 @@ class Budget final : public Policy {
   double optimism_;
 };
 
+// What is believed of past prompts, and what became of them: prompt * options + option.
+struct Past {
+  std::vector<double> value;
+  std::vector<double> cost;  // expected
+  std::vector<double> paid;  // recorded; the expected cost where nothing is
+  std::size_t options;
+
+  Past(const PastPrompts& past, const Options& o)
+      : paid(past.cost_micro), options(past.candidates) {
+    const double cap = std::isnan(o.cap) ? std::numeric_limits<double>::infinity() : o.cap * kMicro;
+    for (const Belief& b : past.beliefs) {
+      value.push_back(Budget::worth(b, o.optimism, cap));
+      cost.push_back(b.cost_micro);
+    }
+    for (std::size_t i = 0; i < paid.size(); ++i) {
+      if (std::isnan(paid[i])) paid[i] = cost[i];
+    }
+  }
+
+  [[nodiscard]] bool knows_any() const {
+    return std::any_of(value.begin(), value.end(), [](double v) { return !std::isnan(v); });
+  }
+  [[nodiscard]] math::DualPrice price_for(double budget) const {
+    return math::price_for_budget({value, cost, options}, budget);
+  }
+  // Mean recorded cost of what is chosen at that price.
+  [[nodiscard]] double spent(const math::DualPrice& d) const {
+    double sum = 0;
+    std::size_t prompts = 0;
+    for (std::size_t at = 0; at < value.size(); at += options) {
+      const std::span<const double> v(value.data() + at, options);
+      const std::span<const double> c(cost.data() + at, options);
+      const std::size_t low = math::best_at(v, c, d.price, math::Side::kCheaper);
+      if (low == math::kNoOption) continue;
+      const std::size_t high = math::best_at(v, c, d.price, math::Side::kDearer);
+      sum += (1 - d.mix) * paid[at + low] + d.mix * paid[at + high];
+      ++prompts;
+    }
+    return prompts == 0 ? 0 : sum / static_cast<double>(prompts);
+  }
+};
+
+// The price at which the recorded costs of the choices come to the budget: choices follow expected
+// costs, so the expected mean is sought that is paid for with the budget.
+math::DualPrice meet(const Past& past, double budget) {
+  constexpr double kClose = 0.002;
+  math::DualPrice best = past.price_for(budget);
+  if (best.bound == math::DualPrice::Bound::kInfeasible) return best;
+  double below = 0;  // expected means of which less, and more, than the budget was paid
+  double above = 0;
+  double ask = budget;
+  double best_spent = past.spent(best);
+  math::DualPrice now = best;
+  double spent = best_spent;
+  for (int round = 0; round < 40; ++round) {
+    if (std::abs(spent - budget) < std::abs(best_spent - budget)) best = now, best_spent = spent;
+    const bool loose = now.bound == math::DualPrice::Bound::kLoose;
+    if (std::abs(spent - budget) <= kClose * budget || (loose && spent < budget)) break;
+    (spent > budget ? above : below) = ask;
+    if (below > 0 && above > 0) {
+      ask = (below + above) / 2;
+    } else {
+      ask = spent > budget ? std::min(ask, now.mean_cost) / 1.3 : ask * 1.3;
+    }
+    now = past.price_for(ask);
+    if (now.bound == math::DualPrice::Bound::kInfeasible) break;
+    spent = past.spent(now);
+  }
+  return best;
+}
+
 // The price and the mix for the budget; false after an error was reported.
 bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContext& ctx) {
   if (std::isnan(o.budget) || o.calibrate.empty()) {
@@ -147,18 +221,10 @@ bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContex
                      "found, or price: NUMBER");
     return false;
   }
-  const auto past = ask_past(o.calibrate, mark, ctx);
-  if (!past) return false;
-  std::vector<double> value;
-  std::vector<double> cost;
-  bool any = false;
-  const double cap = std::isnan(o.cap) ? std::numeric_limits<double>::infinity() : o.cap * kMicro;
-  for (const Belief& b : past->beliefs) {
-    value.push_back(Budget::worth(b, o.optimism, cap));
-    cost.push_back(b.cost_micro);
-    any = any || !std::isnan(value.back());
-  }
-  if (!any) {
+  const auto prompts = ask_past(o.calibrate, mark, ctx);
+  if (!prompts) return false;
+  const Past past(*prompts, o);
+  if (!past.knows_any()) {
     ctx.diag().error(
         mark,
         "calibrate: of none of the prompts are quality and cost of a model known; give "
@@ -166,10 +232,9 @@ bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContex
         "NUMBER");
     return false;
   }
-  const math::DualPrice d =
-      math::price_for_budget({value, cost, past->candidates}, o.budget * kMicro);
+  const math::DualPrice d = meet(past, o.budget * kMicro);
   const std::string figures =
-      fmt::format("on {} prompts {:.6f} USD a request, expected quality {:.4f}", past->prompts,
+      fmt::format("on {} prompts {:.6f} USD a request, expected quality {:.4f}", prompts->prompts,
                   d.mean_cost / kMicro, d.mean_value);
   if (d.bound == math::DualPrice::Bound::kInfeasible) {
     ctx.diag().error(mark,
@@ -180,12 +245,14 @@ bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContex
   }
   price_per_micro = d.price;
   o.mix = d.mix;
+  const std::string recorded =
+      fmt::format("; as recorded they cost {:.6f}", past.spent(d) / kMicro);
   ctx.diag().note(
       mark, d.bound == math::DualPrice::Bound::kLoose
-                ? fmt::format("the budget does not bind: {}", figures)
+                ? fmt::format("the budget does not bind: {}{}", figures, recorded)
                 : fmt::format("price {:.6g} quality per USD, the dearer of equals with probability "
-                              "{:.4f}: {}",
-                              d.price * kMicro, d.mix, figures));
+                              "{:.4f}: {}{}",
+                              d.price * kMicro, d.mix, figures, recorded));
   return true;
 }
 

@@ -52,6 +52,15 @@ TEST_F(Budget, NotesThePriceThatItFound) {
             std::string::npos);
 }
 
+TEST_F(Budget, CountsWhatTheChoicesCostAndNotWhatWasExpected) {  // here twice as much
+  write("dear.jsonl", "dear-", 2);
+  const std::string text = found("{ type: budget, budget: 0.00001, calibrate: [dear.jsonl] }");
+  EXPECT_NE(text.find("on 4 prompts 0.000005 USD a request, expected quality 0.88"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("; as recorded they cost 0.000010"), std::string::npos) << text;
+}
+
 TEST_F(Budget,
        ReckonsWithThePromptTokensThatWereCounted) {  // few-shot examples are not in the text
   std::ofstream(folder_ / "counted.jsonl")

@@ -5,6 +5,16 @@
 #include "route/estimator/outcome_tables.h"
 
 namespace swy::route {
+namespace {
+
+double cost_of_call(const Price& price, const record::Cell& cell) {
+  const auto in = static_cast<double>(cell.tokens_in);
+  const auto out = static_cast<double>(cell.tokens_out);
+  if (price.known() && in == in && out == out) return in * price.input + out * price.output;
+  return static_cast<double>(cell.cost_usd) * 1e6;
+}
+
+}  // namespace
 
 std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::Mark mark,
                                     BuildContext& ctx) {
@@ -34,9 +44,11 @@ std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::M
       ctx.diag().error(mark, "calibrate: " + s.error().message);
       return std::nullopt;
     }
-    for (const std::size_t m : column) {
-      past.quality.push_back(m == record::OutcomeTable::npos ? record::Cell::kUnknown
-                                                             : table->cell(at, m).quality);
+    for (std::size_t c = 0; c < column.size(); ++c) {
+      const record::Cell cell =
+          column[c] == record::OutcomeTable::npos ? record::Cell{} : table->cell(at, column[c]);
+      past.quality.push_back(cell.quality);
+      past.cost_micro.push_back(cost_of_call(ctx.catalogue()[ctx.candidates()[c]].price, cell));
     }
   }
   return past;

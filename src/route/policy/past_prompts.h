@@ -21,6 +21,9 @@ struct PastPrompts {
   std::size_t candidates = 0;
   std::vector<Belief> beliefs;  // prompt * candidates + candidate, in the order of the rule
   std::vector<float> quality;   // the same: what was observed; NaN: not
+  // The same: what the call cost, by the card's price and the tokens that were counted, else as the
+  // table says; NaN: neither is known.
+  std::vector<double> cost_micro;
   [[nodiscard]] const Belief& belief(std::size_t prompt, std::size_t candidate) const {
     return beliefs[prompt * candidates + candidate];
   }

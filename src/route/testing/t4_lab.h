@@ -39,14 +39,14 @@ class T4Lab : public ::testing::Test {
   }
   ~T4Lab() override { std::filesystem::remove_all(folder_); }
 
-  void write(const std::string& file, const std::string& ids) const {
+  void write(const std::string& file, const std::string& ids, double cost_times = 1) const {
     std::ofstream out(folder_ / file);
     const char* names[] = {"S", "M", "L"};
     for (std::size_t i = 0; i < 4; ++i) {
       out << R"({"id":")" << ids << i << R"(","prompt":")" << kT4Prompt[i] << R"(","models":{)";
       for (std::size_t m = 0; m < 3; ++m) {
         out << (m == 0 ? "" : ",") << '"' << names[m] << R"(":{"score":)" << kT4Right[i][m]
-            << R"(,"cost":)" << kT4Cost[m] << "e-6}";
+            << R"(,"cost":)" << cost_times * kT4Cost[m] << "e-6}";
       }
       out << "}}\n";
     }
