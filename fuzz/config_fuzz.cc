@@ -5,10 +5,11 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "flow/builtin.h"
 #include "route/plan.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const swy::route::Registry registry = swy::route::builtin_registry();
+  static const swy::route::Registry registry = swy::flow::builtin_registry();
   swy::base::Diagnostics diag("fuzz.yaml");
   const auto doc = swy::base::parse_yaml({reinterpret_cast<const char*>(data), size}, diag);
   if (!doc) {

@@ -203,7 +203,7 @@ NO_FACTS = {"gsm8k", "math", "mbpp", "human_eval", "agentverse-logicgrid", "agen
 
 
 def cue_rows(name):
-    """The rows that `switchyard train cues` fits on too: every second one, from the first."""
+    """Every second row, from the first: the others measure."""
     with open(os.path.join(OWN, "cues", name + ".tsv"), encoding="utf-8") as lines:
         for i, line in enumerate(line for line in lines if line.strip() and not line.startswith("#")):
             if i % 2 == 0:

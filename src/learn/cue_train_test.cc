@@ -16,7 +16,6 @@ TEST(CueTraining, TheHeldOutHalvesAreJudgedAsDocumented) {
   for (const Wanted w :
        {Wanted{text::CueTask::kJailbreak, 0.9, 0.06}, Wanted{text::CueTask::kSafety, 0.87, 0.08},
         Wanted{text::CueTask::kFeedback, 0.95, 0.08},
-        Wanted{text::CueTask::kNeedsFacts, 0.95, 0.05},
         Wanted{text::CueTask::kModality, 0.93, 0.07}}) {
     const auto rows = load_cue_rows(
         std::string(SWY_SOURCE_DIR "/tests/data/cues/") + std::string(to_string(w.task)) + ".tsv",

@@ -34,8 +34,8 @@ std::size_t cue_index(std::string_view name);
 inline constexpr std::size_t kMaxCueBytes = std::size_t{64} << 10U;
 void find_cues(std::string_view text, Cues& out);
 
-enum class CueTask : std::uint8_t { kJailbreak, kSafety, kFeedback, kNeedsFacts, kModality };
-inline constexpr std::size_t kCueTasks = 5;
+enum class CueTask : std::uint8_t { kJailbreak, kSafety, kFeedback, kModality };
+inline constexpr std::size_t kCueTasks = 4;
 std::string_view to_string(CueTask task);
 
 // The classes of a task by name, the one that means "nothing of this" first.

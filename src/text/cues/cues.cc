@@ -43,10 +43,9 @@ constexpr std::array<std::string_view, 8> kSafety = {"none",   "violence", "weap
                                                      "sexual", "hate",     "crime",   "drugs"};
 constexpr std::array<std::string_view, 4> kFeedback = {"none", "satisfied", "dissatisfied",
                                                        "reask"};
-constexpr std::array<std::string_view, 2> kNeedsFacts = {"none", "facts"};
 constexpr std::array<std::string_view, 4> kModality = {"text", "image", "audio", "both"};
 constexpr std::array<std::string_view, kCueTasks> kTaskNames = {"jailbreak", "safety", "feedback",
-                                                                "needs_facts", "modality"};
+                                                                "modality"};
 
 struct Lists {
   std::vector<std::string> phrases;
@@ -167,8 +166,6 @@ std::span<const std::string_view> cue_classes(CueTask task) {
       return kSafety;
     case CueTask::kFeedback:
       return kFeedback;
-    case CueTask::kNeedsFacts:
-      return kNeedsFacts;
     case CueTask::kModality:
       return kModality;
   }
