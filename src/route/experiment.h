@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/doc.h"
 #include "math/mean_evidence.h"
 
 namespace swy::route {
@@ -42,8 +43,13 @@ struct ExperimentSpec {
   double margin = 0;                    // in the metric's unit: a loss up to this is none
   std::uint64_t min_observations = 30;  // of each arm compared
   bool promote = false;                 // what wins gets all requests; else it is only reported
-  std::string id;  // 16 hex digits: hash of all this and of the rule sets' text
+  std::string id;                       // see experiment_id()
 };
+
+// 16 hex digits that change with the experiment's node and with whatever its arms' decisions depend
+// on in the configuration: observations of another id are of another experiment.
+std::string experiment_id(const base::Doc& experiment, const base::Doc& config,
+                          const std::vector<ExperimentArm>& arms);
 
 // Which arm serves this unit: of those with a share left. The same unit keeps its arm for as long
 // as that arm has a share. REQUIRES: some share is positive; shares.size() == spec.arms.size().
