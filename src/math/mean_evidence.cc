@@ -19,9 +19,10 @@
 //
 // Cost: O(1) per number; 16 exponentials per evaluation, at most 2 x 40 of them for a difference.
 // Loses: against a test that knows the variance, or a fixed number of observations, by the price of
-// looking all the time: about twice the observations at equal power. Numbers of one stream that
-// depend on each other (turns of one session) break the guarantee: count one per session.
-// Deviations: equal weights on the rates instead of a density. Test: mean_evidence_test.cc.
+// looking all the time: about two and a half times the observations at equal power. Numbers of one
+// stream that depend on each other (turns of one session) break the guarantee: count one per
+// session. Deviations: equal weights on the rates instead of a density. Test:
+// mean_evidence_test.cc.
 #include "math/mean_evidence.h"
 
 #include <algorithm>
