@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <unordered_map>
 
@@ -171,6 +172,74 @@ bool Trials::hear(const base::Json& record, double score) {
   return apply(*t, *seat, false);
 }
 
+namespace {
+
+// What record files hold of experiments, for later, in order of time.
+class Past {
+ public:
+  using Metric = std::function<std::optional<route::ExperimentMetric>(std::string_view id)>;
+  explicit Past(Metric metric) : metric_(std::move(metric)) {}
+
+  void read(std::string_view line) {
+    const bool feedback = line.find(R"("kind":"feedback")") != std::string_view::npos;
+    if (!feedback && line.find(R"("experiment":{)") == std::string_view::npos) return;
+    const auto record = doc_.parse(line);
+    if (!record) return;
+    if (record->string_or("kind", "") == "feedback") {
+      scores_.push_back({record->integer_or("time_us", 0), record->number_or("score", kNothing),
+                         std::string(record->string_or("record", ""))});
+    } else {
+      request(*record);
+    }
+  }
+
+  // Feedback joined with its request; everything in order of time.
+  std::vector<Happened> take() {
+    for (const Score& s : scores_) {
+      const auto it = waiting_.find(s.record);
+      if (it == waiting_.end()) continue;
+      Happened h = it->second;
+      h.value = s.score;
+      all_.emplace_back(s.time_us, std::move(h));
+    }
+    std::stable_sort(all_.begin(), all_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<Happened> out;
+    out.reserve(all_.size());
+    for (auto& [time, h] : all_) out.push_back(std::move(h));
+    return out;
+  }
+
+ private:
+  void request(const base::Json& record) {
+    auto seat = read_seat(record);
+    const auto metric = seat ? metric_(seat->id) : std::nullopt;
+    if (!metric) return;
+    if (*metric == route::ExperimentMetric::kQuality) {
+      Happened h = *seat;
+      h.would.clear();  // counted with the request itself
+      waiting_.emplace(record.string_or("id", ""), std::move(h));
+    }
+    seat->value = value_in_record(*metric, record);
+    const auto times = record.find("times");
+    const std::int64_t took = times ? times->integer_or("total_us", 0) : 0;
+    all_.emplace_back(record.integer_or("time_us", 0) + took, std::move(*seat));
+  }
+
+  struct Score {
+    std::int64_t time_us = 0;
+    double score = 0;
+    std::string record;
+  };
+  Metric metric_;
+  base::JsonDoc doc_;
+  std::vector<std::pair<std::int64_t, Happened>> all_;
+  std::vector<Score> scores_;
+  std::unordered_map<std::string, Happened> waiting_;  // for feedback, by record
+};
+
+}  // namespace
+
 void Trials::catch_up(const std::string& directory) {
   if (trials_.empty()) return;
   if (directory.empty()) {
@@ -178,50 +247,24 @@ void Trials::catch_up(const std::string& directory) {
       t->history = "begun by this process: records are off, so a restart begins anew";
     return;
   }
-  struct Then {
-    std::int64_t time_us = 0;
-    Happened what;
-  };
-  std::vector<Then> all;
-  std::unordered_map<std::string, Happened> waiting;  // for feedback, by record
-  base::JsonDoc doc;
-  const auto each = [&](std::string_view line, const record::LogPlace&) {
-    const bool feedback = line.find("\"kind\":\"feedback\"") != std::string_view::npos;
-    if (!feedback && line.find("\"experiment\":{") == std::string_view::npos) return true;
-    const auto record = doc.parse(line);
-    if (!record) return true;
-    const std::int64_t time = record->integer_or("time_us", 0);
-    if (record->string_or("kind", "") == "feedback") {
-      Happened h;
-      h.id = record->string_or("record", "");  // until the request is known
-      h.value = record->number_or("score", kNothing);
-      all.push_back({time, std::move(h)});
-      return true;
-    }
-    auto seat = read_seat(*record);
-    const Trial* t = seat ? find(seat->id) : nullptr;
-    if (t == nullptr) return true;
-    const auto& spec = t->experiment.spec();
-    if (is_quality(spec)) waiting.emplace(record->string_or("id", ""), *seat);
-    seat->value = value_in_record(spec.metric, *record);
-    const auto times = record->find("times");
-    all.push_back({time + (times ? times->integer_or("total_us", 0) : 0), std::move(*seat)});
-    return true;
-  };
-  const auto scanned = record::scan(directory, kRecordKind, each);
-  if (!scanned) return;  // no directory yet
-  for (Then& then : all) {
-    const auto it = waiting.find(then.what.id);
-    if (it == waiting.end()) continue;
-    const double score = then.what.value;
-    then.what = it->second;
-    then.what.would.clear();
-    then.what.value = score;
+  Past past([this](std::string_view id) -> std::optional<route::ExperimentMetric> {
+    const Trial* t = find(id);
+    if (t == nullptr) return std::nullopt;
+    return t->experiment.spec().metric;
+  });
+  const auto scanned =
+      record::scan(directory, kRecordKind, [&](std::string_view line, const record::LogPlace&) {
+        past.read(line);
+        return true;
+      });
+  if (!scanned) {
+    if (scanned.error().code == ErrorCode::kNotFound) return;  // nothing was ever recorded
+    base::log_warning(
+        fmt::format("experiments begin anew: records cannot be read: {}", scanned.error().message));
+    return;
   }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const Then& a, const Then& b) { return a.time_us < b.time_us; });
-  for (const Then& then : all) {
-    if (Trial* t = find(then.what.id)) apply(*t, then.what, true);
+  for (const Happened& h : past.take()) {
+    if (Trial* t = find(h.id)) apply(*t, h, true);
   }
   for (auto& t : trials_) {
     std::uint64_t n = 0;

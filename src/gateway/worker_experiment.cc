@@ -115,7 +115,7 @@ void Worker::report_seat(const Exchange& x, std::int64_t now_ns) {
   const route::ExperimentSpec& spec = x.snapshot->config->experiments[x.seat->experiment];
   Happened h;
   h.value = measured(spec.metric, ended_as(x.status, x.aborted, x.error.has_value()), x.cost,
-                     static_cast<double>((now_ns - x.start_ns) / 1000) / 1e3);
+                     static_cast<double>(now_ns - x.start_ns) / 1e6);
   if (spec.kind == route::ExperimentKind::kShadow && x.seat->propensity > 0) {
     for (const Seat::Other& other : x.seat->others)
       h.would.emplace_back(spec.arms[other.arm].name, other.choice == x.expert);
