@@ -62,7 +62,7 @@ class Experiments(unittest.TestCase):
         return served
 
     def test_a_canary_that_is_worse_is_rolled_back_and_stays_so_after_a_restart(self):
-        gateway = self.serve()
+        gateway = self.serve(workers=2)
         served = self.live(gateway, lambda arm, i: 0.9 if arm == "old" else 0.2, 400)
         self.assertIn("new", served)
         trial = until(lambda: (t := self.trial(gateway))["state"] == "rolled back" and t, "roll-back")
@@ -78,7 +78,7 @@ class Experiments(unittest.TestCase):
             self.assertEqual(gateway.chat(chat_body(f"after {i}")).headers["x-switchyard-model"],
                              "small")
         self.assertEqual(gateway.stop(), 0)
-        again = self.serve()
+        again = self.serve(workers=2)
         after = self.trial(again)
         self.assertEqual(after["state"], "rolled back")
         self.assertIn("read from records", after["history"])
