@@ -221,7 +221,7 @@ void Gateway::hand_out(std::shared_ptr<const Snapshot> snapshot) {
 // Experiments of an earlier process go on from the records that it left.
 void Gateway::begin_experiments() {
   shared_.happened = [this](const Happened& h) {
-    if (trials_.take(h)) hand_out(with_shares(*snapshot_, trials_.shares()));
+    if (trials_.take(h)) shares_changed();
   };
   shared_.heard = [this](std::string_view record, double score) { heard(record, score); };
   shared_.tell_experiments = [this] { return tell_experiments(); };
@@ -242,7 +242,21 @@ void Gateway::heard(std::string_view record, double score) {
   const auto line = doc.parse(record);
   if (!line) return;
   drift_.hear(*line, score);
-  if (trials_.hear(*line, score)) hand_out(with_shares(*snapshot_, trials_.shares()));
+  if (trials_.hear(*line, score)) shares_changed();
+}
+
+// New requests are dealt by what was decided; a line in the record log makes it last.
+void Gateway::shares_changed() {
+  hand_out(with_shares(*snapshot_, trials_.shares()));
+  for (std::string& line : trials_.take_lines(clock_.wall_us())) {
+    threads_.front()->loop.post(
+        [weak = std::weak_ptr(threads_.front()->worker), line = std::move(line)] {
+          const auto worker = weak.lock();
+          if (worker == nullptr || worker->log() == nullptr) return;
+          if (const Status written = worker->log()->append(line); !written)
+            base::log_warning(written.error().message);
+        });
+  }
 }
 
 std::string Gateway::tell_experiments() const {

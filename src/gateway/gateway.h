@@ -65,6 +65,7 @@ class Gateway {
   // On the control thread: what experiments and drift are told, and what they tell.
   void begin_experiments();
   void adopt_experiments();
+  void shares_changed();
   void heard(std::string_view record, double score);
   [[nodiscard]] std::string tell_experiments() const;
   void hand_out(std::shared_ptr<const Snapshot> snapshot);

@@ -134,6 +134,8 @@ void Trials::tell(Trial& t, bool quiet) {
     t.told[i] = arm.state;
     (arm.state == route::ArmState::kOut ? t.lost : t.won)[i]->add();
     if (quiet) continue;
+    decided_.push_back(
+        {spec.id, spec.name, spec.arms[i].name, std::string(to_string(arm.state)), arm.why});
     base::log_warning(fmt::format(
         "experiment '{}': arm '{}' {}: {}; {}", spec.name, spec.arms[i].name,
         arm.state == route::ArmState::kOut ? "is out" : "has won", arm.why, t.experiment.state()));
@@ -181,6 +183,10 @@ class Past {
   explicit Past(Metric metric) : metric_(std::move(metric)) {}
 
   void read(std::string_view line) {
+    if (line.find(R"("kind":"experiment")") != std::string_view::npos) {
+      decisions_.emplace_back(line);
+      return;
+    }
     const bool feedback = line.find(R"("kind":"feedback")") != std::string_view::npos;
     if (!feedback && line.find(R"("experiment":{)") == std::string_view::npos) return;
     const auto record = doc_.parse(line);
@@ -192,6 +198,8 @@ class Past {
       request(*record);
     }
   }
+
+  [[nodiscard]] const std::vector<std::string>& decisions() const { return decisions_; }
 
   // Feedback joined with its request; everything in order of time.
   std::vector<Happened> take() {
@@ -235,10 +243,41 @@ class Past {
   base::JsonDoc doc_;
   std::vector<std::pair<std::int64_t, Happened>> all_;
   std::vector<Score> scores_;
+  std::vector<std::string> decisions_;                 // lines
   std::unordered_map<std::string, Happened> waiting_;  // for feedback, by record
 };
 
 }  // namespace
+
+// A decision line. Usually the observations have led to it already; when some came in another order
+// they may fall short by a little, and what was decided stays decided.
+void Trials::restore(const base::Json& decided) {
+  Trial* t = find(decided.string_or("id", ""));
+  if (t == nullptr) return;
+  const auto& arms = t->experiment.spec().arms;
+  const std::string_view decision = decided.string_or("decision", "");
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (arms[i].name != decided.string_or("arm", "")) continue;
+    for (const auto state : {route::ArmState::kOut, route::ArmState::kWon}) {
+      if (to_string(state) == decision)
+        t->experiment.restore(i, state, std::string(decided.string_or("why", "")));
+    }
+  }
+  tell(*t, true);
+}
+
+std::vector<std::string> Trials::take_lines(std::int64_t time_us) {
+  std::vector<std::string> out;
+  for (const Decided& d : std::exchange(decided_, {})) {
+    std::string line;
+    base::JsonWriter w(line);
+    w.begin_object().field("v", 1).field("kind", "experiment").field("time_us", time_us);
+    w.field("id", d.id).field("name", d.name).field("arm", d.arm);
+    w.field("decision", d.decision).field("why", d.why).end_object();
+    out.push_back(std::move(line));
+  }
+  return out;
+}
 
 void Trials::catch_up(const std::string& directory) {
   if (trials_.empty()) return;
@@ -266,10 +305,14 @@ void Trials::catch_up(const std::string& directory) {
   for (const Happened& h : past.take()) {
     if (Trial* t = find(h.id)) apply(*t, h, true);
   }
+  base::JsonDoc doc;
+  for (const std::string& line : past.decisions()) {
+    if (const auto decided = doc.parse(line)) restore(*decided);
+  }
   for (auto& t : trials_) {
     std::uint64_t n = 0;
     for (const auto& a : t->experiment.arms()) n += a.evidence.n() + a.compared;
-    if (n == 0) continue;
+    if (n == 0 && t->experiment.running()) continue;
     t->history = fmt::format("{} observations read from records", n);
     base::log_info(fmt::format("experiment '{}': {}, {}", t->experiment.spec().name, t->history,
                                t->experiment.state()));

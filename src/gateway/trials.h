@@ -53,6 +53,8 @@ class Trials {
   bool take(const Happened& h);
   // Feedback for the request of this record line.
   bool hear(const base::Json& record, double score);
+  // What was decided since the last time, as lines for the record log.
+  [[nodiscard]] std::vector<std::string> take_lines(std::int64_t time_us);
   // By experiment, in the order of adopt(): by arm.
   [[nodiscard]] std::vector<std::vector<double>> shares() const;
   [[nodiscard]] bool empty() const { return trials_.empty(); }
@@ -70,9 +72,14 @@ class Trials {
   Trial* find(std::string_view id);
   bool apply(Trial& t, const Happened& h, bool quiet);
   void tell(Trial& t, bool quiet);
+  void restore(const base::Json& decided);
 
   base::Metrics& metrics_;
   std::vector<std::unique_ptr<Trial>> trials_;
+  struct Decided {
+    std::string id, name, arm, decision, why;
+  };
+  std::vector<Decided> decided_;
 };
 
 }  // namespace swy::gateway

@@ -120,6 +120,40 @@ TEST(Trials, WhatIsInTheRecordsIsTheSameAfterARestart) {
   std::filesystem::remove_all(dir);
 }
 
+TEST(Trials, ADecisionLineIsEnoughToKeepAnArmOut) {
+  const auto dir = std::filesystem::temp_directory_path() /
+                   fmt::format("swy-trials-line-{}", static_cast<int>(::getpid()));
+  std::filesystem::remove_all(dir);
+  base::Metrics metrics;
+  Trials before(metrics);
+  before.adopt({canary()});
+  for (int n = 0; n < 200; ++n)
+    hear(before, request_line(n, n % 2 == 0 ? "old" : "new"), n % 2 == 0 ? 0.9 : 0.2);
+  const std::vector<std::string> lines = before.take_lines(77);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_TRUE(before.take_lines(78).empty());
+  // The control last: it wins because the other is out.
+  EXPECT_EQ(lines[0].find(
+                R"({"v":1,"kind":"experiment","time_us":77,"id":"00000000000000aa","name":"trial",)"
+                R"("arm":"new","decision":"out","why":"worse: quality)"),
+            0U)
+      << lines[0];
+  {
+    auto log = record::LogWriter::open({dir.string(), std::string(kRecordKind), 0, 1 << 20},
+                                       system_clock());
+    ASSERT_TRUE(log) << log.error().message;
+    for (const std::string& line : lines) ASSERT_TRUE((*log)->append(line));
+    ASSERT_TRUE((*log)->append(R"({"kind":"experiment","id":"x","arm":"old","decision":"out"})"));
+  }
+  Trials after(metrics);
+  after.adopt({canary()});
+  after.catch_up(dir.string());
+  EXPECT_EQ(after.shares(), (std::vector<std::vector<double>>{{1, 0}})) << state_of(after);
+  EXPECT_NE(state_of(after).find(R"("state":"rolled back")"), std::string::npos);
+  EXPECT_TRUE(after.take_lines(79).empty());
+  std::filesystem::remove_all(dir);
+}
+
 TEST(Trials, WithoutRecordsItSaysThatARestartBeginsAnew) {
   base::Metrics metrics;
   Trials t(metrics);

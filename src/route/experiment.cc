@@ -158,6 +158,16 @@ bool Experiment::observe(std::size_t arm, std::uint64_t unit, double value) {
   return running_ && spec_.kind != ExperimentKind::kShadow && judge();
 }
 
+void Experiment::restore(std::size_t arm, ArmState state, std::string why) {
+  if (arm >= arms_.size() || !running_ || arms_[arm].state != ArmState::kRunning) return;
+  if (state == ArmState::kOut) {
+    end(arm, std::move(why));
+    settle();
+  } else if (state == ArmState::kWon) {
+    win(arm, std::move(why));
+  }
+}
+
 void Experiment::would_choose(std::size_t arm, bool the_same) {
   if (arm >= arms_.size()) return;
   ++arms_[arm].compared;

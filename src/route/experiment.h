@@ -69,6 +69,9 @@ class Experiment {
   // something was decided: shares() or state() changed. Numbers beyond the metric's range count as
   // its ends; NaN and an arm that there is not count as nothing.
   bool observe(std::size_t arm, std::uint64_t unit, double value);
+  // Takes over what was decided of an arm before: as observe() would have. Nothing when it is
+  // decided already.
+  void restore(std::size_t arm, ArmState state, std::string why);
   // What an arm that did not serve the request would have chosen. Moves no share.
   void would_choose(std::size_t arm, bool the_same);
 

@@ -200,6 +200,18 @@ TEST(Experiment, AUnitCountsOnceAndNonsenseNever) {
   EXPECT_DOUBLE_EQ(e.mean(0), 1);
 }
 
+TEST(Experiment, WhatWasDecidedBeforeIsTakenOverOnce) {
+  Experiment e(spec_of(ExperimentKind::kCanary, {0.9, 0.1}));
+  e.restore(2, ArmState::kOut, "nobody");
+  EXPECT_TRUE(e.running());
+  e.restore(1, ArmState::kOut, "as before");
+  EXPECT_EQ(e.state(), "rolled back");
+  EXPECT_EQ(e.arms()[1].why, "as before");
+  EXPECT_EQ(e.shares(), (std::vector<double>{1, 0}));
+  e.restore(1, ArmState::kWon, "no");
+  EXPECT_EQ(e.state(), "rolled back");
+}
+
 TEST(Experiment, AShadowOnlyCounts) {
   Experiment e(spec_of(ExperimentKind::kShadow, {1, 0}));
   for (std::uint64_t u = 0; u < 500; ++u) {

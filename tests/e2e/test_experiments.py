@@ -2,6 +2,7 @@
 decided survives a restart; replay proves the records; a shadow is never called."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -78,6 +79,11 @@ class Experiments(unittest.TestCase):
             self.assertEqual(gateway.chat(chat_body(f"after {i}")).headers["x-switchyard-model"],
                              "small")
         self.assertEqual(gateway.stop(), 0)
+        decided = []
+        for name in os.listdir(os.path.join(self.directory, "records")):
+            with open(os.path.join(self.directory, "records", name), encoding="utf-8") as file:
+                decided += [json.loads(l) for l in file if '"kind":"experiment"' in l]
+        self.assertIn(("new", "out"), [(d["arm"], d["decision"]) for d in decided])
         again = self.serve(workers=2)
         after = self.trial(again)
         self.assertEqual(after["state"], "rolled back")
