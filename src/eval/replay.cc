@@ -97,9 +97,9 @@ class Again {
   }
 
   ReplayOne routed(bool same_plan) {
-    const route::RuleSet* rules = plan_.find(decision_.string_or("set", ""));
-    if (rules == nullptr)
-      return skip(fmt::format("the plan has no rule set '{}'", decision_.string_or("set", "")));
+    const std::string_view name = rules_to_ask(same_plan);
+    const route::RuleSet* rules = plan_.find(name);
+    if (rules == nullptr) return skip(fmt::format("the plan has no rule set '{}'", name));
     const auto work_id = parse_hex(record_.string_or("work_id", ""));
     const auto seed = record_.find("seed");
     if (!work_id || !seed) return skip("the record has no seed or work_id");
@@ -127,6 +127,20 @@ class Again {
       return judge();
     }
     return compare(now, has_body_);
+  }
+
+  // The rule set that decided; of another plan the one that the client asked for, whichever arm of
+  // an experiment it was given to.
+  std::string_view rules_to_ask(bool same_plan) {
+    const auto work = record_.find("work");
+    if (!same_plan && work && record_.find("experiment")) return work->string_or("model", "");
+    return decision_.string_or("set", "");
+  }
+
+  // The probability with which the recorded choice was made, over the arms of an experiment too.
+  double logged_propensity() {
+    const auto experiment = record_.find("experiment");
+    return experiment ? experiment->number_or("marginal", 0) : decision_.number_or("propensity", 0);
   }
 
   // Scratch from the body when there is one, else from what the record kept. "" or why it cannot
@@ -170,7 +184,7 @@ class Again {
   // The recorded choice under this plan: its odds against those recorded, and what is believed.
   void weigh_choice(const route::Decision& decision, const route::RuleSet& rules) {
     const auto* choice = std::get_if<route::Choice>(&decision);
-    const double logged = decision_.number_or("propensity", 0);
+    const double logged = logged_propensity();
     if (choice == nullptr || !(logged > 0)) return;
     const route::Rule& rule = rules.rules[choice->rule];
     Scored& s = one_.scored;
@@ -334,6 +348,8 @@ Result<ReplayReport> replay(const std::string& directory, std::string_view file_
             const auto record = doc.parse(line);
             if (!record) {
               ++broken;
+            } else if (record->string_or("kind", "") == "experiment") {
+              // what an experiment decided: nothing to decide again
             } else if (record->string_or("kind", "") != "request") {
               ++report.feedback;
               if (const auto score = record->find("score"); score && score->as_number())

@@ -55,7 +55,8 @@ class ReplayTest : public ::testing::Test {
   }
 
   // One record line of this prompt, decided by the plan.
-  static std::string record(const route::Plan& plan, const std::string& prompt, bool body, int n) {
+  static std::string record(const route::Plan& plan, const std::string& prompt, bool body, int n,
+                            std::size_t set = 0) {
     std::string text;
     chat::append_request(text, "auto", prompt, true, 200);
     chat::RequestDoc doc;
@@ -68,7 +69,7 @@ class ReplayTest : public ::testing::Test {
     route::Scratch scratch;
     scratch.begin(work, plan.signals.size());
     const auto decision =
-        route::decide_now(plan, plan.rule_sets[0], {}, base::Rng(42, work.id, 0), scratch);
+        route::decide_now(plan, plan.rule_sets[set], {}, base::Rng(42, work.id, 0), scratch);
     std::string line;
     base::JsonWriter w(line);
     w.begin_object()
@@ -80,7 +81,7 @@ class ReplayTest : public ::testing::Test {
     w.key("work");
     route::write_work(w, plan, scratch.reading, true);
     w.key("decision");
-    route::write_decision(w, plan, plan.rule_sets[0], scratch, decision);
+    route::write_decision(w, plan, plan.rule_sets[set], scratch, decision);
     w.key("outcome")
         .begin_object()
         .field("status", "ok")
@@ -201,6 +202,39 @@ TEST_F(ReplayTest, FeedbackSaysWhatAnotherConfigurationWouldHaveEarned) {
   EXPECT_NEAR(r.value.effective, 200, 40);
   EXPECT_THAT(to_text(r, false), HasSubstr("self-normalised"));
   EXPECT_THAT(to_json(r), HasSubstr(R"("snips":{"value":1)"));
+}
+
+TEST_F(ReplayTest, ArmsOfAnExperimentAreExplorationAndAskedForByTheNameThatTheClientGave) {
+  // Two rule sets that never explore, half of the requests to each: the record is of another set
+  // than the client asked for, and the choice has probability 1 in its own set but 0.5 over both.
+  const auto served =
+      plan(config("{ type: weighted, weights: { small: 1, large: 0 } }") +
+           "  auto-new:\n    - { name: rest, models: [small, large], policy: { type: "
+           "weighted, weights: { small: 0, large: 1 } } }\n");
+  ASSERT_TRUE(served);
+  ASSERT_EQ(served->rule_sets.size(), 2U);
+  std::vector<std::string> lines;
+  for (int i = 0; i < 400; ++i) {
+    const std::size_t arm = i % 2 == 0 ? 0 : 1;
+    std::string line = record(*served, fmt::format("a question number {}", i), true, i, arm);
+    line.insert(line.find(R"(,"outcome":)"),
+                R"(,"experiment":{"name":"t","id":"x","arm":"a","unit":"01","share":0.5,)"
+                R"("propensity":0.5,"marginal":0.5})");
+    lines.push_back(std::move(line));
+    lines.push_back(fmt::format(
+        R"({{"v":1,"kind":"feedback","record":"rec_{:026}","time_us":1,"score":{}}})", i, arm));
+  }
+  write(lines);
+  const ReplayReport same = replayed(*served);
+  EXPECT_EQ(same.proved, 400U) << to_text(same, false);
+  EXPECT_TRUE(same.clean());
+  const auto large = plan(config("{ type: weighted, weights: { small: 0, large: 1 } }"));
+  const ReplayReport r = replayed(*large, true);
+  EXPECT_EQ(r.skipped, 0U) << to_text(r, false);
+  EXPECT_EQ(r.after.at("large"), 400U);
+  EXPECT_EQ(r.value.refused, "");
+  EXPECT_NEAR(r.value.ips.value, 1, 1e-9);
+  EXPECT_NEAR(r.value.effective, 200, 1e-6);
 }
 
 TEST_F(ReplayTest, NoValueIsMadeUpFromRecordsThatWereNotExplored) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/options.h"
+#include "gateway/experiments_config.h"
 #include "gateway/url.h"
 
 namespace swy::gateway {
@@ -22,7 +23,8 @@ using base::OptionBinder;
 struct TopOptions {
   std::int64_t version = 0, workers = 1, seed = 0, busy_poll_us = 0;
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
-            *limits = nullptr, *understanding = nullptr, *learning = nullptr;
+            *limits = nullptr, *understanding = nullptr, *learning = nullptr,
+            *experiments = nullptr, *drift = nullptr;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -36,6 +38,8 @@ struct TopOptions {
     b.node("limits", limits, "bounds");
     b.node("understanding", understanding, "the pool that encodes texts");
     b.node("learning", learning, "what learns while serving");
+    b.node("experiments", experiments, "rule sets tried against each other");
+    b.node("drift", drift, "alarms when what is observed moves away");
   }
 };
 
@@ -73,6 +77,16 @@ struct LearningKeys {
   void bind(OptionBinder& b) {
     b.field("beat_ms", l.beat_ms, {10, 3.6e6}, "how often what was learned is published");
     b.field("keep_mb", l.keep_mb, {1, 1e5}, "memory for requests that wait for feedback");
+  }
+};
+
+struct DriftKeys {
+  DriftOptions d;
+  void bind(OptionBinder& b) {
+    b.field("every", d.every, {100, 1e12}, "observations between two false alarms, on average");
+    b.field("reference", d.reference, {20, 1e6}, "observations that say where the mean is");
+    b.field("tolerance", d.tolerance, {0, 0.5}, "a mean that moved by less is no change");
+    b.field("evidence_below", d.evidence_below, {0, 1e9}, "a choice with less evidence is a guess");
   }
 };
 
@@ -143,10 +157,15 @@ class Reader {
     if (top.limits != nullptr) read_limits(*top.limits);
     if (top.understanding != nullptr) read_understanding(*top.understanding);
     if (top.learning != nullptr) read_learning(*top.learning);
+    if (top.drift != nullptr) read_drift(*top.drift);
     if (top.records != nullptr) read_records(*top.records);
     if (top.upstreams != nullptr) read_upstreams(*top.upstreams);
     out_->plan = route::compile(doc_, directory_, registry_, diag_);
     match_upstreams();
+    if (top.experiments != nullptr && out_->plan != nullptr) {
+      out_->experiments =
+          read_experiments(*top.experiments, doc_, *out_->plan, !out_->records.path.empty(), diag_);
+    }
     if (out_->plan != nullptr && !out_->plan->learners.empty() && out_->records.path.empty()) {
       diag_.warning({},
                     "an estimator learns from feedback, but without records there is none: set "
@@ -214,6 +233,11 @@ class Reader {
   void read_learning(const Doc& node) {
     LearningKeys o;
     if (bind(node, o)) out_->learning = o.l;
+  }
+
+  void read_drift(const Doc& node) {
+    DriftKeys o;
+    if (bind(node, o)) out_->drift = o.d;
   }
 
   void read_records(const Doc& node) {

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/doc.h"
 #include "http/client.h"
+#include "route/experiment.h"
 #include "route/plan.h"
 
 namespace swy::gateway {
@@ -49,6 +51,14 @@ struct LearningOptions {
   std::int64_t keep_mb = 64;    // of requests that wait for feedback, in memory
 };
 
+// When what is observed is said to have moved away from what is believed; see drift.h.
+struct DriftOptions {
+  double every = 10'000;         // observations between two false alarms, at least, on average
+  std::int64_t reference = 200;  // observations that say where the mean is
+  double tolerance = 0.05;
+  double evidence_below = 5;  // a choice with less evidence than this counts as a guess
+};
+
 // The pool that encodes texts for signals. Fixed for the life of the process.
 struct UnderstandingOptions {
   std::int64_t threads = 1;
@@ -72,6 +82,8 @@ struct Config {
   Records records;
   UnderstandingOptions understanding;
   LearningOptions learning;
+  std::vector<route::ExperimentSpec> experiments;  // at most one for a rule set
+  std::optional<DriftOptions> drift;               // nullopt: not looked for
   std::shared_ptr<const route::Plan> plan;
 };
 

@@ -45,6 +45,22 @@ class LiveCall {
   std::size_t expert_ = 0;
 };
 
+// The place of a request in an experiment: the arm that serves it, and what the others would have
+// chosen.
+struct Seat {
+  struct Other {
+    std::size_t arm = 0;
+    ExpertId choice = kNoExpert;                    // kNoExpert: it refuses
+    std::vector<std::pair<ExpertId, double>> odds;  // of each candidate
+  };
+  std::size_t experiment = 0;  // into Config::experiments
+  std::size_t arm = 0;
+  std::uint64_t unit = 0;
+  std::vector<Other> others;
+  double propensity = 0;  // of this arm and this choice together; 0: nothing was chosen
+  double marginal = 0;    // of this choice, whatever the arm
+};
+
 struct Exchange {
   std::shared_ptr<const Snapshot> snapshot;
   record::RecordId id;
@@ -70,7 +86,8 @@ struct Exchange {
   std::unique_ptr<AnswerFilter> filter;  // of the answer; null: it passes as it is
   std::unique_ptr<AnswerCheck> check;    // of the whole answer; null: no such guard
   LiveCall live;
-  std::optional<Lesson> lesson;  // of a choice that estimators may learn from
+  std::optional<Seat> seat;       // of a request of an experiment
+  std::optional<Lesson> lesson;   // of a choice that estimators may learn from
   std::shared_ptr<FlowRun> flow;  // null: one call answers
 
   // how it ended

@@ -72,7 +72,12 @@ struct Gateway::Thread {
 };
 
 Gateway::Gateway(GatewayOptions options, const route::Registry& registry, const Clock& clock)
-    : options_(std::move(options)), registry_(registry), clock_(clock), shared_(clock, metrics_) {
+    : options_(std::move(options)),
+      registry_(registry),
+      clock_(clock),
+      shared_(clock, metrics_),
+      trials_(metrics_),
+      drift_(metrics_) {
   shared_.on_control = [this](std::function<void()> fn) { control_.post(std::move(fn)); };
 }
 
@@ -97,6 +102,7 @@ Status Gateway::start(base::Diagnostics& diag) {
   shared_.lessons = std::make_unique<Lessons>(
       static_cast<std::size_t>(snapshot_->config->learning.keep_mb) << 20U);
   shared_.learn = [this](const std::string& record, double score) { return learn(record, score); };
+  begin_experiments();
   shared_.understanding =
       std::make_unique<Understanding>(snapshot_->config->understanding, metrics_);
   const std::uint64_t salt = record::random_salt();
@@ -194,7 +200,9 @@ void Gateway::reload() {
   shared_.reload_error.clear();
   shared_.reload_ok.add();
   warn_of_fixed_settings(*config);
-  hand_out(make_snapshot(std::move(config), snapshot_.get(), metrics_));
+  snapshot_ = make_snapshot(std::move(config), snapshot_.get(), metrics_);
+  adopt_experiments();
+  hand_out(snapshot_);
   learner_.adopt(snapshot_->config->plan, snapshot_->configured);
   shared_.lessons->clear();  // their facts are those of the configuration that is gone
   base::log_info(fmt::format("configuration reloaded: plan {}, generation {}",
@@ -210,6 +218,57 @@ void Gateway::hand_out(std::shared_ptr<const Snapshot> snapshot) {
   }
 }
 
+// Experiments of an earlier process go on from the records that it left.
+void Gateway::begin_experiments() {
+  shared_.happened = [this](const Happened& h) {
+    if (trials_.take(h)) shares_changed();
+  };
+  shared_.heard = [this](std::string_view record, double score) { heard(record, score); };
+  shared_.tell_experiments = [this] { return tell_experiments(); };
+  trials_.adopt(snapshot_->config->experiments);
+  trials_.catch_up(snapshot_->config->records.path);
+  adopt_experiments();
+}
+
+// Experiments that the reload did not touch go on; their shares are those they decided on.
+void Gateway::adopt_experiments() {
+  trials_.adopt(snapshot_->config->experiments);
+  if (!trials_.empty()) snapshot_ = with_shares(*snapshot_, trials_.shares());
+  drift_.adopt(*snapshot_);
+}
+
+void Gateway::heard(std::string_view record, double score) {
+  base::JsonDoc doc;
+  const auto line = doc.parse(record);
+  if (!line) return;
+  drift_.hear(*line, score);
+  if (trials_.hear(*line, score)) shares_changed();
+}
+
+// New requests are dealt by what was decided; a line in the record log makes it last.
+void Gateway::shares_changed() {
+  hand_out(with_shares(*snapshot_, trials_.shares()));
+  for (std::string& line : trials_.take_lines(clock_.wall_us())) {
+    threads_.front()->loop.post(
+        [weak = std::weak_ptr(threads_.front()->worker), line = std::move(line)] {
+          const auto worker = weak.lock();
+          if (worker == nullptr || worker->log() == nullptr) return;
+          if (const Status written = worker->log()->append(line); !written)
+            base::log_warning(written.error().message);
+        });
+  }
+}
+
+std::string Gateway::tell_experiments() const {
+  std::string out;
+  base::JsonWriter w(out);
+  w.begin_object().field("object", "list");
+  trials_.write(w);
+  drift_.write(w);
+  w.end_object();
+  return out;
+}
+
 bool Gateway::learn(const std::string& record, double score) {
   const auto lesson = shared_.lessons->take(record);
   return lesson && learner_.learn(*lesson, score);
@@ -223,6 +282,7 @@ base::Task<void> Gateway::beat() {
   for (;;) {
     co_await control_.sleep_for(snapshot_->config->learning.beat_ms * net::kMillisecond);
     publish_learned();
+    drift_.beat(*snapshot_);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/drift.h"
 #include "gateway/worker.h"
 
 namespace swy::gateway {
@@ -61,6 +62,12 @@ class Gateway {
   void publish_learned();
   base::Task<void> beat();
   bool learn(const std::string& record, double score);
+  // On the control thread: what experiments and drift are told, and what they tell.
+  void begin_experiments();
+  void adopt_experiments();
+  void shares_changed();
+  void heard(std::string_view record, double score);
+  [[nodiscard]] std::string tell_experiments() const;
   void hand_out(std::shared_ptr<const Snapshot> snapshot);
   void warn_of_fixed_settings(const Config& next) const;
 
@@ -75,6 +82,8 @@ class Gateway {
   std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
   Learner learner_;  // control thread
+  Trials trials_;    // control thread
+  Drift drift_;      // control thread
   FileMark seen_;    // of the configuration file, control thread
 };
 

@@ -30,6 +30,7 @@ void append_record_start(std::string& out, const RecordStart& start, const route
       route::write_live(w, plan, live, all);
     }
     w.key("decision").raw(start.decision);
+    if (!start.experiment.empty()) w.key("experiment").raw(start.experiment);
   }
   if (!start.key.empty()) w.field("key", start.key);
   if (!start.body.empty()) w.field("body", start.body);
@@ -87,7 +88,8 @@ void write_flow(base::JsonWriter& w, const Exchange& x) {
     if (o.failed) w.field("error", o.text);
     w.field("tokens_in", o.tokens_in).field("tokens_out", o.tokens_out);
     if (!std::isnan(o.cost_usd)) w.field("cost_nano", std::int64_t{std::lround(o.cost_usd * 1e9)});
-    if (!std::isnan(o.latency_ms)) w.field("latency_us", std::int64_t{std::lround(o.latency_ms * 1e3)});
+    if (!std::isnan(o.latency_ms))
+      w.field("latency_us", std::int64_t{std::lround(o.latency_ms * 1e3)});
     w.end_object();
   }
   w.end_array().end_object();

@@ -1,5 +1,7 @@
 #include "gateway/snapshot.h"
 
+#include "base/check.h"
+
 namespace swy::gateway {
 namespace {
 
@@ -24,6 +26,38 @@ ModelMetrics metrics_of(const std::string& model, base::Metrics& m) {
                        model_only),
           &m.histogram("switchyard_answer_seconds", "From the request to the end of the answer.",
                        model_only)};
+}
+
+}  // namespace
+
+namespace {
+
+// Who counts the evidence behind choices, and which experiments are on which rule sets.
+void watch(Snapshot& s, base::Metrics& metrics) {
+  for (std::size_t i = 0; i < s.rule_sets.size() && s.config->drift; ++i) {
+    const auto counter = [&](const char* evidence) {
+      return &metrics.counter("switchyard_choice_evidence_total",
+                              "Choices by the evidence behind what was believed of them.",
+                              {{"set", s.plan().rule_sets[i].name}, {"evidence", evidence}});
+    };
+    s.rule_sets[i].low_evidence = counter("low");
+    s.rule_sets[i].enough_evidence = counter("enough");
+  }
+  const auto index_of = [&](std::string_view rules) {
+    return static_cast<std::size_t>(s.plan().find(rules) - s.plan().rule_sets.data());
+  };
+  for (const route::ExperimentSpec& spec : s.config->experiments) {
+    TrialState trial;
+    for (const route::ExperimentArm& arm : spec.arms) {
+      trial.rule_sets.push_back(index_of(arm.rules));
+      trial.shares.push_back(arm.share);
+      trial.requests.push_back(&metrics.counter("switchyard_experiment_requests_total",
+                                                "Requests that an experiment gave to an arm.",
+                                                {{"experiment", spec.name}, {"arm", arm.name}}));
+    }
+    s.rule_sets[index_of(spec.rules)].experiment = s.trials.size();
+    s.trials.push_back(std::move(trial));
+  }
 }
 
 }  // namespace
@@ -61,6 +95,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
     s->models.push_back(metrics_of(card.name, metrics));
     s->names.push_back(card.name);
   }
+  watch(*s, metrics);
   return s;
 }
 
@@ -70,6 +105,15 @@ std::shared_ptr<const Snapshot> with_plan(const Snapshot& previous,
   config->plan = std::move(plan);
   auto s = std::make_shared<Snapshot>(previous);
   s->config = std::move(config);
+  ++s->generation;
+  return s;
+}
+
+std::shared_ptr<const Snapshot> with_shares(const Snapshot& previous,
+                                            const std::vector<std::vector<double>>& shares) {
+  auto s = std::make_shared<Snapshot>(previous);
+  SWY_ASSERT(shares.size() == s->trials.size());
+  for (std::size_t i = 0; i < shares.size(); ++i) s->trials[i].shares = shares[i];
   ++s->generation;
   return s;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/metrics.h"
@@ -30,6 +31,17 @@ struct ModelMetrics {
 struct RuleSetState {
   std::vector<base::Counter*> fired;  // by rule
   bool reads_live = false;
+  std::optional<std::size_t> experiment;  // on this rule set: into Config::experiments
+  // Choices by the evidence behind them; null when drift is not looked for.
+  base::Counter* low_evidence = nullptr;
+  base::Counter* enough_evidence = nullptr;
+};
+
+// How requests of an experiment are dealt at present.
+struct TrialState {
+  std::vector<std::size_t> rule_sets;    // by arm, into Plan::rule_sets
+  std::vector<double> shares;            // by arm
+  std::vector<base::Counter*> requests;  // by arm
 };
 
 struct Snapshot {
@@ -40,6 +52,7 @@ struct Snapshot {
   std::shared_ptr<fleet::LiveTable> live;
   std::vector<ModelMetrics> models;     // by ExpertId
   std::vector<RuleSetState> rule_sets;  // by index in Plan::rule_sets
+  std::vector<TrialState> trials;       // by index in Config::experiments
   std::vector<std::string> names;       // rule sets, then models: what clients may ask for
 
   [[nodiscard]] const route::Plan& plan() const { return *config->plan; }
@@ -57,5 +70,9 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
 // included, is shared.
 std::shared_ptr<const Snapshot> with_plan(const Snapshot& previous,
                                           std::shared_ptr<const route::Plan> plan);
+
+// The next generation with other shares of the experiments' arms; everything else is shared.
+std::shared_ptr<const Snapshot> with_shares(const Snapshot& previous,
+                                            const std::vector<std::vector<double>>& shares);
 
 }  // namespace swy::gateway

@@ -24,6 +24,7 @@ enum class Endpoint : std::uint8_t {
   kRoute,
   kFeedback,
   kRecords,
+  kExperiments,
   kHealth,
   kReady,
   kMetrics
@@ -33,15 +34,16 @@ struct Route {
   bool post;              // otherwise GET and HEAD
   Endpoint endpoint;
 };
-constexpr std::array<Route, 9> kRoutes = {{{"/v1/chat/completions", true, Endpoint::kChat},
-                                           {"/v1/models", false, Endpoint::kModels},
-                                           {"/v1/models/", false, Endpoint::kModels},
-                                           {"/v1/route", true, Endpoint::kRoute},
-                                           {"/v1/feedback", true, Endpoint::kFeedback},
-                                           {"/v1/records/", false, Endpoint::kRecords},
-                                           {"/healthz", false, Endpoint::kHealth},
-                                           {"/readyz", false, Endpoint::kReady},
-                                           {"/metrics", false, Endpoint::kMetrics}}};
+constexpr std::array<Route, 10> kRoutes = {{{"/v1/chat/completions", true, Endpoint::kChat},
+                                            {"/v1/models", false, Endpoint::kModels},
+                                            {"/v1/models/", false, Endpoint::kModels},
+                                            {"/v1/route", true, Endpoint::kRoute},
+                                            {"/v1/feedback", true, Endpoint::kFeedback},
+                                            {"/v1/records/", false, Endpoint::kRecords},
+                                            {"/v1/experiments", false, Endpoint::kExperiments},
+                                            {"/healthz", false, Endpoint::kHealth},
+                                            {"/readyz", false, Endpoint::kReady},
+                                            {"/metrics", false, Endpoint::kMetrics}}};
 
 const Route* find_route(std::string_view path) {
   for (const Route& r : kRoutes) {
@@ -144,6 +146,8 @@ base::Task<void> Worker::handle(http::Request request, http::ServerConnection& c
       return feedback(std::move(request), connection);
     case Endpoint::kRecords:
       return records(std::move(request), connection, std::move(name));
+    case Endpoint::kExperiments:
+      return experiments(std::move(request), connection);
     case Endpoint::kHealth:
       return reply(connection, 200, R"({"status":"ok"})");
     case Endpoint::kReady:
@@ -155,11 +159,13 @@ base::Task<void> Worker::handle(http::Request request, http::ServerConnection& c
 }
 
 base::Task<void> Worker::unknown_path(http::ServerConnection& connection, std::string_view path) {
-  return reply(connection, 404,
-               chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, "
-                                              "/v1/models, /v1/route, /v1/records/ID, /v1/feedback",
-                                              path),
-                                  "invalid_request_error", "", "unknown_url"));
+  return reply(
+      connection, 404,
+      chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, "
+                                     "/v1/models, /v1/route, /v1/records/ID, /v1/feedback, "
+                                     "/v1/experiments",
+                                     path),
+                         "invalid_request_error", "", "unknown_url"));
 }
 
 std::string Worker::error_body(int status, const Error& error) {

@@ -23,6 +23,7 @@
 #include "gateway/relay.h"
 #include "gateway/sessions.h"
 #include "gateway/snapshot.h"
+#include "gateway/trials.h"
 #include "gateway/understanding.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -45,6 +46,11 @@ struct Shared {
   // false when nothing came of it. Both set before the first worker starts.
   std::unique_ptr<Lessons> lessons;
   std::function<bool(const std::string& record, double score)> learn;
+  // Experiments and drift, on the control thread: how a request of one ended, feedback for a record
+  // line, and what GET /v1/experiments tells. Set before the first worker starts.
+  std::function<void(const Happened&)> happened;
+  std::function<void(std::string_view record, double score)> heard;
+  std::function<std::string()> tell_experiments;
   // What /readyz says of the last reload: "" when it was good. Guarded by its own mutex.
   std::mutex reload_mutex;
   std::string reload_error;
@@ -99,6 +105,15 @@ class Worker final : public http::Handler {
                       const Key* key, std::optional<Understood>& understood);
   Prepared choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
                            const route::Work& work, std::optional<Understood>& understood);
+  // experiments (worker_experiment.cc)
+  std::optional<Seat> seat_for(const Snapshot& snapshot, std::size_t rule_set,
+                               const route::Work& work) const;
+  bool ask_others(Exchange& x, const route::Work& work, std::optional<Understood>& understood);
+  void weigh_seat(Exchange& x, const route::Choice& choice);
+  std::string seat_text(const Exchange& x) const;
+  void report_seat(const Exchange& x, std::int64_t now_ns);
+  base::Task<void> experiments(http::Request request, http::ServerConnection& connection);
+
   void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
                     const route::RuleSet* set, const Key* key = nullptr);
   // several calls (worker_flow.cc)
@@ -192,7 +207,8 @@ class Worker final : public http::Handler {
   chat::AnswerDoc answer_doc_;
   base::JsonDoc stream_doc_;
   route::Scratch scratch_;
-  std::vector<fleet::LiveStats> live_;
+  route::Scratch other_scratch_;  // of arms that do not serve
+  std::vector<fleet::LiveStats> live_, other_live_;
   std::vector<route::Header> headers_;
   std::string header_text_;
   std::string decision_text_;

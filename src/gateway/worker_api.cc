@@ -95,6 +95,10 @@ std::optional<std::string> Worker::find_route_answer(const Snapshot& snapshot,
         chat::RequestError{ErrorCode::kNotFound, message, "model", "model_not_found"}));
   }
   const route::Work work = work_of(r, request, key, id, plan);
+  if (const auto seat =
+          seat_for(snapshot, static_cast<std::size_t>(set - plan.rule_sets.data()), work)) {
+    set = &plan.rule_sets[snapshot.trials[seat->experiment].rule_sets[seat->arm]];
+  }
   scratch_.begin(work, plan.signals.size());
   if (understood) understood->provide(scratch_.reading);
   snapshot.live->view(live_);
@@ -198,6 +202,9 @@ base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::
     out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
   } else {
     out = reply(connection, 200, take_feedback(record, score));
+    if (!snapshot_->trials.empty() || snapshot_->config->drift) {
+      shared_.on_control([shared = &shared_, seen = *known, score] { shared->heard(seen, score); });
+    }
   }
   co_await std::move(out);
 }

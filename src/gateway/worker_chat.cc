@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -180,8 +181,12 @@ Worker::Prepared Worker::decide_for(Exchange& x, const chat::Request& request,
   Prepared prepared = Prepared::kReady;
   const route::RuleSet* set = plan.find(request.model);
   if (set != nullptr) {
-    prepared = choose_rule_set(x, *set, static_cast<std::size_t>(set - plan.rule_sets.data()), work,
-                               understood);
+    auto serving = static_cast<std::size_t>(set - plan.rule_sets.data());
+    x.seat = seat_for(*x.snapshot, serving, work);
+    if (x.seat) serving = x.snapshot->trials[x.seat->experiment].rule_sets[x.seat->arm];
+    if (!ask_others(x, work, understood)) return Prepared::kNeeds;
+    set = &plan.rule_sets[serving];
+    prepared = choose_rule_set(x, *set, serving, work, understood);
     if (prepared == Prepared::kNeeds) return prepared;
   } else if (const auto named = plan.catalogue.find(request.model)) {
     x.expert = *named;
@@ -222,6 +227,13 @@ Lesson lesson_of(const route::Rule& rule, const route::Choice& choice, std::uint
   return lesson;
 }
 
+void count_evidence(const Snapshot& snapshot, std::size_t rule_set, double evidence) {
+  const RuleSetState& state = snapshot.rule_sets[rule_set];
+  if (state.low_evidence == nullptr || std::isnan(evidence)) return;
+  const bool low = evidence < snapshot.config->drift->evidence_below;
+  (low ? state.low_evidence : state.enough_evidence)->add();
+}
+
 }  // namespace
 
 Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
@@ -246,6 +258,7 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
   route::write_decision(w, plan, set, scratch_, d);
   if (const auto* choice = std::get_if<route::Choice>(&d)) {
     x.snapshot->rule_sets[index].fired[choice->rule]->add();
+    count_evidence(*x.snapshot, index, scratch_.beliefs[choice->candidate].evidence);
     x.expert = choice->expert;
     const route::Rule& rule = set.rules[choice->rule];
     x.demands = demands_of(plan, rule, scratch_, x.card());
@@ -257,6 +270,7 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
     x.reason = choice->why.view();
     if (log_ != nullptr && !plan.learners.empty())
       x.lesson = lesson_of(rule, *choice, static_cast<std::uint32_t>(index), *x.snapshot, scratch_);
+    if (x.seat) weigh_seat(x, *choice);
     if (rule.strategy != nullptr) begin_flow(x, rule, *choice);
     return Prepared::kReady;
   }
@@ -274,6 +288,8 @@ void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_vie
   start.time_us = x.start_us;
   start.seed = x.snapshot->config->seed;
   start.decision = decision;
+  const std::string experiment = x.seat ? seat_text(x) : std::string();
+  start.experiment = experiment;
   start.body = x.snapshot->config->records.bodies ? std::string_view(raw.body) : std::string_view{};
   if (key != nullptr) start.key = key->name;
   x.record.reserve(2048 + start.body.size());
@@ -299,6 +315,10 @@ void Worker::answer_headers(Exchange& x, const wire::ResponseHead* upstream, wir
   out.add("x-switchyard-model",
           x.expert == kNoExpert ? std::string_view("none") : std::string_view(x.card().name));
   out.add("x-switchyard-decision", x.decision);
+  if (x.seat) {
+    const route::ExperimentSpec& e = x.snapshot->config->experiments[x.seat->experiment];
+    out.add("x-switchyard-experiment", fmt::format("{}/{}", e.name, e.arms[x.seat->arm].name));
+  }
   if (x.flow) {
     out.add_checked("x-switchyard-flow",
                     fmt::format("{}; calls={}; rounds={}", x.flow->rule->strategy_name,
@@ -381,6 +401,7 @@ void Worker::finish(Exchange& x) {
       }
     }
   }
+  if (x.seat) report_seat(x, now);
   if (log_ == nullptr) return;
   append_record_end(x.record, x, now);
   (void)log_->add(x.record);  // a drop is counted and told by write_records()

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/hash.h"
+#include "route/experiment.h"
 #include "route/plan/compile.h"
 
 namespace swy::route {
@@ -37,6 +38,25 @@ void dump(const Doc& d, std::string& out) {
 }
 
 }  // namespace
+
+std::string experiment_id(const Doc& experiment, const Doc& config,
+                          const std::vector<ExperimentArm>& arms) {
+  std::string text;
+  dump(experiment, text);
+  for (const std::string& key : plan_keys()) {
+    const Doc* d = config.find(key);
+    if (d == nullptr) continue;
+    text += key;
+    if (key != "routes") {
+      dump(*d, text);
+      continue;
+    }
+    for (const ExperimentArm& arm : arms) {
+      if (const Doc* rules = d->find(arm.rules)) dump(*rules, text);
+    }
+  }
+  return base::hex64(base::hash64(text));
+}
 
 std::string version_of(const Doc& config, const Plan& plan) {
   std::string text;

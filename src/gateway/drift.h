@@ -1,0 +1,53 @@
+// Drift: says when what is observed has moved away from what it was. For every rule set two
+// streams: scores less what was believed of the chosen model (either way), and whether a choice had
+// little evidence behind it (more of it).
+//
+// When to use: the gateway's control thread owns one (docs/reference/experiments.md). Threading:
+// one thread; the evidence counters of RuleSetState are counted by workers. Ownership: owns its
+// detectors.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/metrics.h"
+#include "gateway/snapshot.h"
+#include "math/change_detector.h"
+
+namespace swy::gateway {
+
+// The score less the quality that was believed of the chosen model; NaN when the record has none.
+double residual_of(const base::Json& record, double score);
+
+class Drift {
+ public:
+  explicit Drift(base::Metrics& metrics) : metrics_(metrics) {}
+  // Begins anew. Without options it never says anything.
+  void adopt(const Snapshot& snapshot);
+  void hear(const base::Json& record, double score);
+  // Reads what workers counted since the last time.
+  void beat(const Snapshot& snapshot);
+  [[nodiscard]] bool on() const { return !sets_.empty(); }
+  // "drift": one object for each rule set. REQUIRES: inside an object.
+  void write(base::JsonWriter& w) const;
+
+ private:
+  struct Stream {
+    math::ChangeDetector detector;
+    base::Counter* alarms;
+  };
+  struct Set {
+    std::string name;
+    Stream quality, evidence;
+    std::int64_t low = 0, enough = 0;  // of the counters, when last read
+  };
+  void feed(const Set& set, Stream& stream, std::string_view what, double x);
+
+  base::Metrics& metrics_;
+  std::vector<Set> sets_;  // by rule set
+};
+
+}  // namespace swy::gateway

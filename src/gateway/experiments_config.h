@@ -1,0 +1,18 @@
+// Reads `experiments:` of a configuration (docs/reference/experiments.md). Pure; part of
+// load_config().
+#pragma once
+
+#include <vector>
+
+#include "base/doc.h"
+#include "route/experiment.h"
+#include "route/plan.h"
+
+namespace swy::gateway {
+
+// node: the value of `experiments`; config: the whole document. What is wrong goes to diag.
+std::vector<route::ExperimentSpec> read_experiments(const base::Doc& node, const base::Doc& config,
+                                                    const route::Plan& plan, bool records,
+                                                    base::Diagnostics& diag);
+
+}  // namespace swy::gateway
