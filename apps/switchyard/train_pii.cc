@@ -98,8 +98,8 @@ int train_cues(const std::string& data, const std::string& out) {
       "cues`.\n";
   for (std::size_t t = 0; t < text::kCueTasks; ++t) {
     const auto task = static_cast<text::CueTask>(t);
-    const auto rows =
-        learn::load_cue_rows(data + "/" + std::string(to_string(task)) + ".tsv", task);
+    const auto rows = learn::load_cue_rows(data + "/" + std::string(to_string(task)) + ".tsv",
+                                           text::cue_classes(task));
     if (!rows) return complain(kEnvironment, rows.error().message);
     std::vector<const learn::CueRow*> even;
     std::vector<const learn::CueRow*> odd;

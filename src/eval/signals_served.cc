@@ -166,14 +166,13 @@ Status measure(const ServedSet& set, std::size_t memory, SignalReport& report) {
 
 // The rows written for this project that the weights were not fitted on: every second one, as
 // `switchyard train cues` divides them.
-Result<ServedSet> own_cases(const std::string& folder, text::CueTask task) {
-  const std::string name(to_string(task));
-  ServedSet set{name, "written for this project", {}, {}, {}, task == text::CueTask::kFeedback};
+Result<ServedSet> own_cases(const std::string& folder, const std::string& name,
+                            std::span<const std::string_view> classes) {
+  ServedSet set{name, "written for this project", {}, {}, {}, name == "feedback"};
   set.yaml = fmt::format("{{ type: {}, prior: 0.5 }}", name);  // as the rows are shared out
-  const auto classes = text::cue_classes(task);
   set.classes.assign(classes.begin(), classes.end());
   SWY_TRY(const auto rows,
-          learn::load_cue_rows((fs::path(folder) / "cues" / (name + ".tsv")).string(), task));
+          learn::load_cue_rows((fs::path(folder) / "cues" / (name + ".tsv")).string(), classes));
   for (std::size_t i = 1; i < rows.size(); i += 2) {
     set.cases.push_back({rows[i].text, rows[i].label});
   }
@@ -515,8 +514,11 @@ Status evaluate_served(const SignalsOptions& options, SignalReport& report) {
   SWY_DO(spans(measure_meaning(options.data, report), "signals by meaning"));
   for (std::size_t t = 0; t < text::kCueTasks; ++t) {
     const auto task = static_cast<text::CueTask>(t);
-    SWY_DO(one(own_cases(options.written, task), to_string(task)));
+    SWY_DO(one(own_cases(options.written, std::string(to_string(task)), text::cue_classes(task)),
+               to_string(task)));
   }
+  constexpr std::array<std::string_view, 2> kFacts = {"none", "facts"};
+  SWY_DO(one(own_cases(options.written, "needs_facts", kFacts), "needs_facts"));
   return {};
 }
 

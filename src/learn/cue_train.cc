@@ -30,9 +30,9 @@ Columns features_of(const std::string& s) {
 
 }  // namespace
 
-Result<std::vector<CueRow>> load_cue_rows(const std::string& path, text::CueTask task) {
+Result<std::vector<CueRow>> load_cue_rows(const std::string& path,
+                                          std::span<const std::string_view> classes) {
   SWY_TRY(auto reader, record::GzipReader::open(path));
-  const auto classes = text::cue_classes(task);
   std::vector<CueRow> rows;
   for (;;) {
     SWY_TRY(const auto line, reader.next());

@@ -12,11 +12,12 @@
 namespace swy::learn {
 
 struct CueRow {
-  std::size_t label = 0;  // index in text::cue_classes
+  std::size_t label = 0;  // index in the classes
   std::string text;
 };
 // Unknown classes are an error that names the line.
-Result<std::vector<CueRow>> load_cue_rows(const std::string& path, text::CueTask task);
+Result<std::vector<CueRow>> load_cue_rows(const std::string& path,
+                                          std::span<const std::string_view> classes);
 
 struct CueFit {
   double l2 = 0.0006;  // per row of text

@@ -19,7 +19,7 @@ TEST(CueTraining, TheHeldOutHalvesAreJudgedAsDocumented) {
         Wanted{text::CueTask::kModality, 0.93, 0.07}}) {
     const auto rows = load_cue_rows(
         std::string(SWY_SOURCE_DIR "/tests/data/cues/") + std::string(to_string(w.task)) + ".tsv",
-        w.task);
+        text::cue_classes(w.task));
     ASSERT_TRUE(rows) << rows.error().message;
     EXPECT_GE(rows->size(), 150U);
     std::size_t right = 0;
@@ -42,8 +42,8 @@ TEST(CueTraining, TheHeldOutHalvesAreJudgedAsDocumented) {
 }
 
 TEST(CueTraining, AnUnknownClassIsAnErrorWithItsLine) {
-  const auto rows =
-      load_cue_rows(SWY_SOURCE_DIR "/tests/data/cues/modality.tsv", text::CueTask::kSafety);
+  const auto rows = load_cue_rows(SWY_SOURCE_DIR "/tests/data/cues/modality.tsv",
+                                  text::cue_classes(text::CueTask::kSafety));
   ASSERT_FALSE(rows);
   EXPECT_NE(rows.error().message.find("modality.tsv:1"), std::string::npos);
 }
