@@ -100,12 +100,15 @@ class KMeans {
 
   Assigned assign(std::vector<std::uint32_t>& group) {
     Assigned all;
-    std::vector<float> product(k_);
+    const std::size_t k = k_;
+    std::vector<float> products(k);
+    float* const product = products.data();
     for (std::size_t i = 0; i < texts_.rows(); ++i) {
-      std::fill(product.begin(), product.end(), 0.0F);
+      std::fill_n(product, k, 0.0F);
       for (const text::Feature& f : texts_.row(i)) {
-        const float* w = of(f.id);
-        for (std::size_t c = 0; c < k_; ++c) product[c] += f.weight * w[c];
+        const float* const w = of(f.id);
+        const float x = f.weight;
+        for (std::size_t c = 0; c < k; ++c) product[c] += x * w[c];
       }
       std::size_t best = 0;
       double least = std::numeric_limits<double>::infinity();
