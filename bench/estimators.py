@@ -4,7 +4,7 @@
   estimators.py [--data ../shared/data] [--rounds N]     (needs the targets swy_fit and swy_estimate_bench of the release preset)
 
 Writes an outcome table of 30,000 rows x 20 models (MMLU-Pro, its rows in turn under new ids until there are enough) and one of
-100,000, runs both sides in turn and keeps the least time of each round. Packages of the other side: tests/reference/requirements.txt, installed
+100,000, runs both sides in turn and keeps the least time of all rounds. Packages of the other side: tests/reference/requirements.txt, installed
 into out/bench/reference. Raw numbers: out/bench/estimators-TIME-COMMIT.jsonl; the table goes to standard output and between its
 markers in docs/guide/benchmarks.md.
 """
@@ -62,6 +62,8 @@ def measure(args, note):
     if setup.returncode != 0:
         raise SystemExit("scikit-learn cannot be installed: nothing to compare with")
     for _ in range(args.rounds):
+        for m in serving(None, ".", "planted") + serving(WORK / "many.jsonl", "knn", "real"):
+            note(m)
         for name in ("x.f32", "y.f32", "words.u32", "words.f32"):
             (WORK / name).unlink(missing_ok=True)
         for line in lines_of([BIN / "swy_fit", WORK / "train.jsonl", WORK]).splitlines():
@@ -72,8 +74,6 @@ def measure(args, note):
                         shape["models"]], OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2")
         for line in out.splitlines():
             note(json.loads(line))
-        for m in serving(None, ".", "planted") + serving(WORK / "many.jsonl", "knn", "real"):
-            note(m)
     return source
 
 
@@ -131,4 +131,5 @@ def main():
     PAGE.write_text(page[:begin + len(MARKERS[0])] + "\n" + text + "\n" + page[end:])
 
 
-main()
+if __name__ == "__main__":
+    main()

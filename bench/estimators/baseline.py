@@ -47,7 +47,7 @@ def main():
     right = (y > 0.5).astype(int)
 
     def network(activation):
-        return MLPRegressor((32,), activation=activation, learning_rate_init=0.01, batch_size=64, max_iter=60, early_stopping=True,
+        return MLPRegressor(hidden_layer_sizes=(32,), activation=activation, learning_rate_init=0.01, batch_size=64, max_iter=60, early_stopping=True,
                             n_iter_no_change=8, random_state=1).fit(x, y)
 
     def ask_knn(model, one):
