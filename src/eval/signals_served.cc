@@ -17,6 +17,7 @@
 #include <fstream>
 #include <limits>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "base/doc.h"

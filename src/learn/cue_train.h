@@ -3,7 +3,9 @@
 // When to use: `switchyard train cues`. Threading: one thread. Ownership: values.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "switchyard/result.h"

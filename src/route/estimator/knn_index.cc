@@ -2,7 +2,8 @@
 //
 // Formula: weights of tf_idf.h; similarity = sum over common features. Right because
 // only postings of the query's own features are touched: the same sums as brute force in another
-// order. Cost: sum of df over the query's features, plus one pass over the rows per selection;
+// order, a block of rows at a time, so that the sums stay in the first cache. Cost: sum of df over
+// the query's features, plus one pass over the rows per selection;
 // dropping features in more than max_share of the rows removes most of the postings and almost
 // nothing of the meaning. Loses to brute force only for rows that nearly all share all words. Float
 // accumulators: errors below 1e-5 for 512 features. Source: request-routing.md 3.1; Manning et al.,
@@ -16,6 +17,18 @@
 #include <numeric>
 
 namespace swy::route {
+namespace {
+
+constexpr std::size_t kBlock = 8192;  // rows whose sums fit in the first cache
+constexpr std::size_t kGlance = 16;   // similarities that are looked at together
+
+bool any_at_least(const float* v, float bar) {
+  int any = 0;
+  for (std::size_t i = 0; i < kGlance; ++i) any |= static_cast<int>(v[i] >= bar);
+  return any != 0;
+}
+
+}  // namespace
 
 void RowIndex::add(std::span<const text::Feature> features) {
   texts_.add(features);
@@ -39,13 +52,27 @@ void RowIndex::finish(double max_share) {
 }
 
 void RowIndex::similarities(std::span<const text::Feature> query, std::span<float> out) const {
-  thread_local std::vector<text::Feature> weighed;  // kept so that a decision does not allocate
+  struct List {
+    const Posting* next;
+    const Posting* end;
+    float weight;
+  };
+  // Kept so that a decision does not allocate.
+  thread_local std::vector<text::Feature> weighed;
+  thread_local std::vector<List> lists;
   texts_.weigh(query, weighed);
-  std::fill(out.begin(), out.end(), 0.0F);
-  for (const text::Feature& f : weighed) {
-    const Posting* end = postings_.data() + start_[f.id + 1];
-    for (const Posting* p = postings_.data() + start_[f.id]; p != end; ++p) {
-      out[p->row] += f.weight * p->weight;
+  lists.clear();
+  for (const text::Feature& f : weighed)
+    lists.push_back(
+        {postings_.data() + start_[f.id], postings_.data() + start_[f.id + 1], f.weight});
+  for (std::size_t first = 0; first < rows_; first += kBlock) {
+    const std::size_t limit = std::min(first + kBlock, rows_);
+    std::fill(out.begin() + static_cast<std::ptrdiff_t>(first),
+              out.begin() + static_cast<std::ptrdiff_t>(limit), 0.0F);
+    for (List& list : lists) {
+      const Posting* p = list.next;
+      for (; p != list.end && p->row < limit; ++p) out[p->row] += list.weight * p->weight;
+      list.next = p;
     }
   }
 }
@@ -59,6 +86,12 @@ void select_nearest(std::span<const float> similarity, std::span<const float> co
   };
   float bar = std::max(least, std::numeric_limits<float>::min());
   for (std::size_t row = 0; row < similarity.size(); ++row) {
+    // Most rows are far away, and so are their neighbours in the table.
+    if (row % kGlance == 0) {
+      while (row + kGlance <= similarity.size() && !any_at_least(similarity.data() + row, bar))
+        row += kGlance;
+      if (row == similarity.size()) break;
+    }
     // A later row of equal similarity never beats one already kept: once full, only a greater one
     // enters.
     if (similarity[row] < bar || std::isnan(column[row])) continue;

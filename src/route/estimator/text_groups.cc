@@ -24,8 +24,41 @@ class KMeans {
     compact_features();
   }
 
-  double run(std::size_t rounds, base::Rng& rng, std::vector<std::uint32_t>& group) {
-    seed(rng);
+  void seed(base::Rng& rng) {
+    clear();
+    const std::size_t n = texts_.rows();
+    std::vector<double> far(n, std::numeric_limits<double>::infinity());
+    std::size_t next = rng.below(n);
+    for (std::size_t c = 0; c < k_; ++c) {
+      place(c, next);
+      double sum = 0;
+      for (std::size_t i = 0; i < n; ++i) {
+        double product = 0;
+        for (const text::Feature& f : texts_.row(i))
+          product += static_cast<double>(f.weight) * static_cast<double>(of(f.id)[c]);
+        const double self = texts_.row(i).empty() ? 0 : 1;
+        far[i] = std::min(far[i], std::max(0.0, self - 2 * product + squares_[c]));
+        sum += far[i];
+      }
+      double at = rng.uniform() * sum;
+      next = n - 1;
+      for (std::size_t i = 0; i < n && sum > 0; ++i) {
+        at -= far[i];
+        if (at < 0) {
+          next = i;
+          break;
+        }
+      }
+    }
+  }
+
+  void seed(std::span<const std::uint32_t> rows) {
+    clear();
+    for (std::size_t c = 0; c < k_; ++c) place(c, rows[c]);
+  }
+
+  // From the centres placed before. Returns the sum of squared distances.
+  double run(std::size_t rounds, std::vector<std::uint32_t>& group) {
     group.assign(texts_.rows(), 0);
     double loss = assign(group).loss;
     for (std::size_t round = 0; round < rounds; ++round) {
@@ -56,47 +89,26 @@ class KMeans {
   }
   float* of(std::uint32_t feature) { return centres_.data() + std::size_t{number_[feature]} * k_; }
 
+  void clear() {
+    std::fill(centres_.begin(), centres_.end(), 0.0F);
+    std::fill(squares_.begin(), squares_.end(), 0.0);
+  }
   void place(std::size_t centre, std::size_t row) {
     for (const text::Feature& f : texts_.row(row)) of(f.id)[centre] = f.weight;
     squares_[centre] = texts_.row(row).empty() ? 0 : 1;
   }
 
-  void seed(base::Rng& rng) {
-    std::fill(centres_.begin(), centres_.end(), 0.0F);
-    const std::size_t n = texts_.rows();
-    std::vector<double> far(n, std::numeric_limits<double>::infinity());
-    std::size_t next = rng.below(n);
-    for (std::size_t c = 0; c < k_; ++c) {
-      place(c, next);
-      double sum = 0;
-      for (std::size_t i = 0; i < n; ++i) {
-        double product = 0;
-        for (const text::Feature& f : texts_.row(i))
-          product += static_cast<double>(f.weight) * static_cast<double>(of(f.id)[c]);
-        const double self = texts_.row(i).empty() ? 0 : 1;
-        far[i] = std::min(far[i], std::max(0.0, self - 2 * product + squares_[c]));
-        sum += far[i];
-      }
-      double at = rng.uniform() * sum;
-      next = n - 1;
-      for (std::size_t i = 0; i < n && sum > 0; ++i) {
-        at -= far[i];
-        if (at < 0) {
-          next = i;
-          break;
-        }
-      }
-    }
-  }
-
   Assigned assign(std::vector<std::uint32_t>& group) {
     Assigned all;
-    std::vector<float> product(k_);
+    const std::size_t k = k_;
+    std::vector<float> products(k);
+    float* const product = products.data();
     for (std::size_t i = 0; i < texts_.rows(); ++i) {
-      std::fill(product.begin(), product.end(), 0.0F);
+      std::fill_n(product, k, 0.0F);
       for (const text::Feature& f : texts_.row(i)) {
-        const float* w = of(f.id);
-        for (std::size_t c = 0; c < k_; ++c) product[c] += f.weight * w[c];
+        const float* const w = of(f.id);
+        const float x = f.weight;
+        for (std::size_t c = 0; c < k; ++c) product[c] += x * w[c];
       }
       std::size_t best = 0;
       double least = std::numeric_limits<double>::infinity();
@@ -115,14 +127,13 @@ class KMeans {
   }
 
   void move_centres(std::span<const std::uint32_t> group) {
-    std::fill(centres_.begin(), centres_.end(), 0.0F);
+    clear();
     std::vector<float> share(k_, 0.0F);
     for (const std::uint32_t g : group) share[g] += 1;
     for (float& s : share) s = s > 0 ? 1 / s : 0;
     for (std::size_t i = 0; i < texts_.rows(); ++i) {
       for (const text::Feature& f : texts_.row(i)) of(f.id)[group[i]] += f.weight * share[group[i]];
     }
-    std::fill(squares_.begin(), squares_.end(), 0.0);
     for (std::size_t f = 1; f <= features_; ++f) {
       for (std::size_t c = 0; c < k_; ++c) {
         const auto w = static_cast<double>(centres_[f * k_ + c]);
@@ -150,7 +161,8 @@ std::vector<std::uint32_t> k_means(const TfIdf& texts, std::size_t k, std::size_
   std::vector<std::uint32_t> group;
   for (std::size_t s = 0; s < starts; ++s) {
     base::Rng rng(seed, s, kStage);
-    const double loss = means.run(rounds, rng, group);
+    means.seed(rng);
+    const double loss = means.run(rounds, group);
     if (loss >= least) continue;
     least = loss;
     best = group;
@@ -161,6 +173,15 @@ std::vector<std::uint32_t> k_means(const TfIdf& texts, std::size_t k, std::size_
   std::exclusive_scan(number.begin(), number.end(), number.begin(), 0U);
   for (std::uint32_t& g : best) g = number[g];
   return best;
+}
+
+std::vector<std::uint32_t> k_means_from(const TfIdf& texts, std::span<const std::uint32_t> seeds,
+                                        std::size_t rounds) {
+  KMeans means(texts, seeds.size());
+  means.seed(seeds);
+  std::vector<std::uint32_t> group;
+  means.run(rounds, group);
+  return group;
 }
 
 Centres::Centres(const TfIdf& texts, std::span<const std::uint32_t> group, std::size_t groups)

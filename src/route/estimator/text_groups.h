@@ -19,6 +19,10 @@ namespace swy::route {
 // group that lost all its rows is dropped. REQUIRES: k > 0.
 std::vector<std::uint32_t> k_means(const TfIdf& texts, std::size_t k, std::size_t starts,
                                    std::size_t rounds, std::uint64_t seed);
+// One run from given first centres, the rows `seeds`. Group g began at seeds[g] and may have lost
+// all its rows. REQUIRES: rows below texts.rows(), no row twice.
+std::vector<std::uint32_t> k_means_from(const TfIdf& texts, std::span<const std::uint32_t> seeds,
+                                        std::size_t rounds);
 
 // Centres of groups of rows (means, not normalised again), by feature.
 class Centres {

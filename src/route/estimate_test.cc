@@ -1,0 +1,70 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/testing/allocations.h"
+#include "route/testing/table_lab.h"
+
+namespace swy::route {
+namespace {
+
+using testing::beliefs_registry;
+using testing::plan_from;
+using testing::Prompt;
+
+class Estimate : public ::testing::TestWithParam<const char*> {
+ protected:
+  Estimate()
+      : folder_(std::filesystem::path(::testing::TempDir()) /
+                (std::string("swy_estimate_test_") + GetParam())) {
+    std::filesystem::create_directories(folder_);
+    std::ofstream out(folder_ / "t.jsonl");
+    for (int i = 0; i < 10; ++i) {
+      out << R"({"id":"p)" << i << R"(","dataset":"d","domain":"x","prompt":"a poem of )" << i
+          << R"( lines","models":{"small":{"correct":1,"tokens_out":9},"large":{"correct":1}}})"
+          << "\n"
+          << R"({"id":"s)" << i << R"(","dataset":"d","domain":"y","prompt":"the sum of 7 and )"
+          << i << R"( is","models":{"small":{"correct":0},"large":{"correct":1,"tokens_out":9}}})"
+          << "\n";
+    }
+  }
+  ~Estimate() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_P(Estimate, DoesNotAllocateAfterWarmUp) {
+  const Registry registry = beliefs_registry();
+  const auto plan = plan_from(
+      std::string("models: [{ name: small, price: { input: 1, output: 2 } }, { name: large }]\n"
+                  "routes: { auto: [{ models: [small, large], estimator: { type: ") +
+          GetParam() + ", table: t.jsonl } }] }\n",
+      registry, folder_.string());
+  ASSERT_NE(plan, nullptr);
+  const Rule& rule = plan->rule_sets[0].rules[0];
+  Prompt poem("a poem of two lines");
+  Prompt sum("the sum of 2 and 3 is");
+  Scratch scratch;
+  std::vector<Belief> beliefs(2);
+  const auto ask = [&](const Prompt& p) {
+    scratch.begin(p.work, 0);
+    scratch.masked_by.assign(2, -1);
+    const Question q{plan->catalogue, scratch.reading, rule.candidates, {}, scratch};
+    believe_now(*plan, *rule.estimator, q, beliefs);
+  };
+  ask(poem);
+  ask(sum);
+  ask(poem);
+  ASSERT_FALSE(std::isnan(beliefs[0].quality));
+  const std::size_t before = base::testing::allocation_count();
+  for (int i = 0; i < 50; ++i) ask(i % 2 == 0 ? sum : poem);
+  EXPECT_EQ(base::testing::allocation_count(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(ThatLearnsFromATable, Estimate,
+                         ::testing::Values("knn", "clusters", "linear", "matrix_factorisation",
+                                           "irt", "mlp", "eagle", "sw_ranking"),
+                         [](const auto& type) { return std::string(type.param); });
+
+}  // namespace
+}  // namespace swy::route
