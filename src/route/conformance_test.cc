@@ -325,6 +325,7 @@ const EstimatorCase kEstimators[] = {
     {"matrix_factorisation",
      "{ type: matrix_factorisation, table: table.jsonl, hidden: 2, epochs: 3 }"},
     {"irt", "{ type: irt, table: table.jsonl, hidden: 2, epochs: 3 }"},
+    {"trees", "{ type: trees, table: table.jsonl, rounds: 3, leaf_rows: 2 }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
     {"knn", "{ type: knn, table: table.jsonl, weights: uniform, shrink: 0, min_similarity: 0.2 }"},
     {"clusters", "{ type: clusters, table: table.jsonl, clusters: 4 }"},
