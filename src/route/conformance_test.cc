@@ -329,6 +329,7 @@ const EstimatorCase kEstimators[] = {
     {"uniroute", "{ type: uniroute, table: table.jsonl, clusters: 4 }"},
     {"carrot", "{ type: carrot, table: table.jsonl }"},
     {"carrot", "{ type: carrot, table: table.jsonl, by: knn }"},
+    {"router_dc", "{ type: router_dc, table: table.jsonl, hidden: 2, epochs: 3 }"},
     {"p2l", "{ type: p2l, table: table.jsonl, epochs: 3 }"},
     {"p2l", "{ type: p2l, table: table.jsonl, epochs: 3, ties: bag }"},
     {"zooter", "{ type: zooter, table: table.jsonl, epochs: 3 }"},
