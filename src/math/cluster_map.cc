@@ -20,7 +20,7 @@ namespace swy::math {
 namespace {
 
 constexpr std::size_t kRounds = 25;
-constexpr double kLeastShare = 1e-3;  // of certainty that a prediction leaves open in the log loss
+constexpr double kLeastShare = 1e-3;  // how far a prediction is kept from 0 and 1 in the log loss
 // The start of theta: a row belongs mostly to its nearest centres, not only to them.
 constexpr float kSharpness = 16;
 

@@ -53,6 +53,7 @@ std::size_t best_of(std::span<const std::vector<float>> quality) {
 }
 
 Columns labels_of(std::span<const std::vector<float>> quality, const std::string& recipe) {
+  if (quality.empty()) return {};
   const std::vector<float>& reference = quality[best_of(quality)];
   Columns labels(quality.begin(), quality.end());
   for (std::vector<float>& column : labels) {

@@ -42,6 +42,7 @@ class Zooter final : public QualityModel {
   explicit Zooter(LinearScores head) : head_(std::move(head)) {}
   void predict(std::span<const float> x, std::span<double> quality) const override {
     thread_local std::vector<float> s;
+    if (quality.empty()) return;
     s.resize(quality.size());
     head_.scores(x, s);
     const float most = *std::max_element(s.begin(), s.end());

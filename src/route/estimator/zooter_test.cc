@@ -37,5 +37,14 @@ TEST_F(Zooter, SaysTheDomainsMeansWithBetaZero) {
   EXPECT_NEAR(k.believe(p.work)[0].quality, 0.5, 0.05);
 }
 
+TEST_F(Zooter, KnowsNothingFromATableOfOtherModels) {
+  std::ofstream(folder_ / "others.jsonl")
+      << R"({"id":"o","prompt":"alone","models":{"somebody":{"correct":1}}})" << '\n';
+  auto k = lab("table: others.jsonl");
+  ASSERT_TRUE(k.made());
+  Prompt p("alone");
+  EXPECT_TRUE(std::isnan(k.believe(p.work)[0].quality));
+}
+
 }  // namespace
 }  // namespace swy::route::testing
