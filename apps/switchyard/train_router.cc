@@ -78,7 +78,9 @@ void add_train_router(CLI::App& train_app, int& exit_code) {
   CLI::App* c = train_app.add_subcommand("router", "Weights of a learned estimator");
   c->add_option("--data", o->data, "outcome tables: files, or directories of them")->required();
   c->add_option("--out", o->out, "the weight file to write")->required();
-  c->add_option("--type", o->type, "linear, mlp, matrix_factorisation or irt")
+  c->add_option("--type", o->type,
+                "linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, "
+                "p2l, zooter or hybrid_llm")
       ->capture_default_str();
   c->add_option("--part", o->part, "rows to learn from: all, train or dev")->capture_default_str();
   c->add_option("--option", o->option, "key=value of the estimator, several times");

@@ -29,11 +29,15 @@ class Learned final : public Estimator {
 
   void estimate(const Question& q, std::span<Belief> out) const override {
     thread_local std::vector<float> x;
-    thread_local std::vector<double> quality;
+    thread_local std::vector<double> quality, tokens, cost;
     x.resize(features_.dims());
-    quality.resize(models_.size());
+    for (std::vector<double>* v : {&quality, &tokens, &cost}) v->resize(models_.size());
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      tokens[m] = static_cast<double>(calls_[4 * m]);
+      cost[m] = static_cast<double>(calls_[4 * m + 1]);
+    }
     const bool read = features_.read(q.reading, x);
-    if (read) model_->predict(x, quality);
+    if (read) model_->predict_all(x, quality, tokens, cost);
     for (std::size_t i = 0; i < out.size(); ++i) {
       const std::size_t m = column_[q.candidates[i]];
       if (m == kNoModel || q.masked(i)) continue;
@@ -44,7 +48,7 @@ class Learned final : public Estimator {
         b.evidence = call(3) / static_cast<double>(features_.dims());
         b.quality_var = b.quality * (1 - b.quality) / (1 + b.evidence);
       }
-      believe_calls(q, i, {call(0), call(1), call(2)}, b);
+      believe_calls(q, i, {tokens[m], cost[m], call(2)}, b);
     }
   }
   [[nodiscard]] std::uint64_t version() const override { return version_; }
@@ -78,10 +82,12 @@ struct Fitted {
 std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
                           PromptFeatures& features, base::Mark mark, BuildContext& ctx) {
   std::vector<std::string> prompts;
+  std::vector<std::string> domains;
   std::vector<std::uint32_t> tools;
   const auto past =
       Observed::load(o.source, type.name, mark, ctx, [&](const record::OutcomeRow& row) {
         prompts.emplace_back(row.prompt);
+        domains.emplace_back(row.domain);
         tools.push_back(row.tools);
       });
   if (!past) return std::nullopt;
@@ -107,7 +113,8 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
     for (const double v : {mean.tokens_out, mean.cost_usd, mean.latency_s, m.quality.count})
       calls.push_back(static_cast<float>(v));
   }
-  f.model = type.fit(*x, past->qualities());
+  f.model = type.fit_rows ? type.fit_rows({*x, past->models(), domains})
+                          : type.fit(*x, past->qualities());
   f.model->write(f.weights);
   f.weights.tensors["calls"] = std::move(calls);
   f.weights.tensors["scales"].assign(features.scales().begin(), features.scales().end());

@@ -29,7 +29,19 @@ class QualityModel {
   virtual ~QualityModel() = default;
   // quality[m] of model m. REQUIRES: as many features and models as it was fitted on.
   virtual void predict(std::span<const float> x, std::span<double> quality) const = 0;
+  // For models that predict answer lengths and costs too: on entry these hold the models' means.
+  virtual void predict_all(std::span<const float> x, std::span<double> quality,
+                           std::span<double> /*tokens_out*/, std::span<double> /*cost_usd*/) const {
+    predict(x, quality);
+  }
   virtual void write(WeightFile& out) const = 0;
+};
+
+// What there is to learn from: a row of features, a label and observations for every question.
+struct LearnedRows {
+  const math::Matrix& x;
+  const std::vector<ObservedModel>& models;
+  std::span<const std::string> domains;
 };
 
 struct LearnedType {
@@ -40,6 +52,8 @@ struct LearnedType {
       fit;
   std::function<Result<std::unique_ptr<QualityModel>>(const WeightFile& weights, std::size_t dims)>
       read;
+  // Instead of `fit`, for types that learn from more than qualities.
+  std::function<std::unique_ptr<QualityModel>(const LearnedRows& rows)> fit_rows = {};
 };
 
 struct LearnedOptions {

@@ -76,6 +76,34 @@ class LearnedLab : public TableLab {
     EXPECT_NEAR(b[1].latency_ms, 3'000, 1e-2);
     EXPECT_GT(b[0].evidence, 0);
   }
+  // A table on which no model ever differs says so of any prompt.
+  void expect_equal_outcomes_stay_equal(double tolerance = 1e-6) {
+    std::ofstream out(folder_ / "equal.jsonl");
+    for (int i = 0; i < 40; ++i) {
+      out << R"({"id":"e)" << i << R"(","prompt":"question number )" << i * i
+          << R"(","models":{"small":{"correct":1},"large":{"correct":1}}})" << '\n';
+    }
+    out.close();
+    auto k = lab("table: equal.jsonl");
+    ASSERT_TRUE(k.made());
+    for (const char* text : {"question number 9", "something else entirely", ""}) {
+      Prompt p(text);
+      const auto b = k.believe(p.work);
+      EXPECT_NEAR(b[0].quality, b[1].quality, tolerance) << text;
+      EXPECT_TRUE(b[0].quality >= 0 && b[0].quality <= 1) << b[0].quality;
+    }
+  }
+  // Nothing to compare and nothing to hold out is no reason to stop.
+  void expect_one_row_of_one_model_is_enough() {
+    std::ofstream(folder_ / "one.jsonl")
+        << R"({"id":"o","prompt":"alone","models":{"small":{"correct":1}}})" << '\n';
+    auto k = lab("table: one.jsonl");
+    ASSERT_TRUE(k.made());
+    Prompt p("alone");
+    const auto b = k.believe(p.work);
+    EXPECT_TRUE(b[0].quality >= 0 && b[0].quality <= 1) << b[0].quality;
+    EXPECT_TRUE(std::isnan(b[1].quality));
+  }
   // Fits, saves, loads, and says the same to the bit.
   void expect_the_same_from_its_file() {
     const Registry registry = beliefs_registry();

@@ -1,0 +1,175 @@
+#include "route/estimator/preference_losses.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "route/estimator/pairwise.h"
+
+namespace swy::route {
+namespace {
+
+constexpr double kLeastChance = 1e-6;
+constexpr double kLeastTheta = 1.000001;
+constexpr std::size_t kMostSlacks = 64;
+constexpr double kSame = 1e-9;  // rounding of differences
+
+double sigmoid(double v) { return 1 / (1 + std::exp(-v)); }
+
+// -log of one result of a against b, and its slopes by a, b and eta.
+struct Bag {
+  double loss, a, b, eta;
+};
+Bag bag(double a, double b, double eta, double y, bool both_bad) {
+  const BagChances c = bag_chances(a, b, eta);
+  const double pa = std::exp(a);
+  const double pb = std::exp(b);
+  const double theta = std::exp(eta) + kLeastTheta;
+  const double w = pa + theta * pb + 1;
+  const double l = pb + theta * pa + 1;
+  const double s = 1 + pa + pb;
+  const double win[3] = {c.win * (1 - c.win), -c.win * theta * pb / w,
+                         -c.win * std::exp(eta) * pb / w};
+  const double lose[3] = {-c.lose * theta * pa / l, c.lose * (1 - c.lose),
+                          -c.lose * std::exp(eta) * pa / l};
+  const double bad[3] = {-pa / (s * s), -pb / (s * s), 0};
+  double p = c.tie;
+  double d[3];
+  for (int k = 0; k < 3; ++k) d[k] = -win[k] - lose[k] - bad[k];
+  if (y == 1) {
+    p = c.win;
+    std::copy_n(win, 3, d);
+  } else if (y == 0) {
+    p = c.lose;
+    std::copy_n(lose, 3, d);
+  } else if (both_bad) {
+    p = c.bad;
+    std::copy_n(bad, 3, d);
+  }
+  p = std::max(p, kLeastChance);
+  return {-std::log(p), -d[0] / p, -d[1] / p, -d[2] / p};
+}
+
+}  // namespace
+
+double bradley_terry_loss(std::span<const float> y, std::span<const float> s,
+                          std::span<float> slope) {
+  double pairs = 0;
+  for (std::size_t a = 0; a < y.size(); ++a)
+    for (std::size_t b = a + 1; b < y.size(); ++b) pairs += std::isnan(y[a] + y[b]) ? 0 : 1;
+  double loss = 0;
+  for (std::size_t a = 0; a < y.size(); ++a) {
+    for (std::size_t b = a + 1; b < y.size(); ++b) {
+      const double result = result_of(y[a], y[b]);
+      if (std::isnan(result)) continue;
+      const double p = sigmoid(static_cast<double>(s[a] - s[b]));
+      loss -= (result * std::log(std::max(p, 1e-300)) +
+               (1 - result) * std::log(std::max(1 - p, 1e-300))) /
+              pairs;
+      const auto d = static_cast<float>((p - result) / pairs);
+      slope[a] += d;
+      slope[b] -= d;
+    }
+  }
+  return loss;
+}
+
+BagChances bag_chances(double a, double b, double eta) {
+  const double pa = std::exp(a);
+  const double pb = std::exp(b);
+  const double theta = std::exp(eta) + kLeastTheta;
+  BagChances c{pa / (pa + theta * pb + 1), pb / (pb + theta * pa + 1), 1 / (1 + pa + pb), 0};
+  c.tie = 1 - c.win - c.lose - c.bad;
+  return c;
+}
+
+double bag_loss(std::span<const float> y, std::span<const float> s, std::span<float> slope) {
+  const std::size_t eta = y.size();
+  double pairs = 0;
+  for (std::size_t a = 0; a < y.size(); ++a)
+    for (std::size_t b = a + 1; b < y.size(); ++b) pairs += std::isnan(y[a] + y[b]) ? 0 : 1;
+  double loss = 0;
+  for (std::size_t a = 0; a < y.size(); ++a) {
+    for (std::size_t b = a + 1; b < y.size(); ++b) {
+      const double result = result_of(y[a], y[b]);
+      if (std::isnan(result)) continue;
+      const Bag g = bag(static_cast<double>(s[a]), static_cast<double>(s[b]),
+                        static_cast<double>(s[eta]), result, y[a] < 0.5F);
+      loss += g.loss / pairs;
+      slope[a] += static_cast<float>(g.a / pairs);
+      slope[b] += static_cast<float>(g.b / pairs);
+      slope[eta] += static_cast<float>(g.eta / pairs);
+    }
+  }
+  return loss;
+}
+
+void distillation_target(std::span<const float> reward, std::span<const float> tag, double beta,
+                         std::span<float> target) {
+  double most = -1e300;
+  const auto blend = [&](std::size_t m) {
+    return beta * static_cast<double>(reward[m]) + (1 - beta) * static_cast<double>(tag[m]);
+  };
+  for (std::size_t m = 0; m < reward.size(); ++m)
+    if (!std::isnan(reward[m])) most = std::max(most, blend(m));
+  double sum = 0;
+  for (std::size_t m = 0; m < reward.size(); ++m)
+    if (!std::isnan(reward[m])) sum += std::exp(blend(m) - most);
+  for (std::size_t m = 0; m < reward.size(); ++m)
+    target[m] = std::isnan(reward[m]) ? 0.0F : static_cast<float>(std::exp(blend(m) - most) / sum);
+}
+
+double distillation_loss(std::span<const float> target, std::span<const float> s,
+                         std::span<float> slope) {
+  double most = -1e300;
+  for (std::size_t m = 0; m < s.size(); ++m)
+    if (target[m] > 0) most = std::max(most, static_cast<double>(s[m]));
+  double sum = 0;
+  for (std::size_t m = 0; m < s.size(); ++m)
+    if (target[m] > 0) sum += std::exp(static_cast<double>(s[m]) - most);
+  double loss = 0;
+  for (std::size_t m = 0; m < s.size(); ++m) {
+    if (!(target[m] > 0)) continue;
+    const auto t = static_cast<double>(target[m]);
+    const double log_p = static_cast<double>(s[m]) - most - std::log(sum);
+    loss += t * (std::log(t) - log_p);
+    slope[m] += static_cast<float>(std::exp(log_p) - t);
+  }
+  return loss;
+}
+
+double chance_at_least(std::span<const double> small, std::span<const double> large, double slack) {
+  double n = 0;
+  for (const double s : small)
+    for (const double l : large) n += s >= l - slack - kSame ? 1 : 0;
+  return n / static_cast<double>(small.size() * large.size());
+}
+
+double mean_difference(std::vector<double> y) {
+  std::sort(y.begin(), y.end());
+  const auto n = static_cast<double>(y.size());
+  double sum = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * (2 * static_cast<double>(i) + 1 - n);
+  return n > 0 ? 2 * sum / (n * n) : 0;
+}
+
+double most_telling_slack(std::span<const double> gaps) {
+  std::vector<double> slacks{0};
+  for (const double g : gaps)
+    if (g < 0) slacks.push_back(-g);
+  std::sort(slacks.begin(), slacks.end());
+  slacks.erase(std::unique(slacks.begin(), slacks.end()), slacks.end());
+  const std::size_t step = 1 + slacks.size() / kMostSlacks;
+  double most = -1;
+  double best = 0;
+  std::vector<double> y(gaps.size());
+  for (std::size_t k = 0; k < slacks.size(); k += step) {
+    for (std::size_t i = 0; i < gaps.size(); ++i) y[i] = gaps[i] >= -slacks[k] - kSame ? 1 : 0;
+    const double difference = mean_difference(y);
+    if (difference <= most + kSame) continue;
+    most = difference;
+    best = slacks[k];
+  }
+  return best;
+}
+
+}  // namespace swy::route

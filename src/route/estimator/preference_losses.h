@@ -1,0 +1,43 @@
+// Losses of scores of models that were compared on the same question, with their slopes.
+//
+// When to use: inside this folder; known answers in preference_losses_test.cc. Threading: pure.
+// Ownership: none. `y`: the models' outcomes, NaN where not observed; slopes are added to.
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace swy::route {
+
+// Bradley-Terry: mean over pairs of -log sigma(s_a - s_b), half of each where they did equally well
+// (3.3, 5.9). 0 with fewer than two observations.
+double bradley_terry_loss(std::span<const float> y, std::span<const float> s,
+                          std::span<float> slope);
+
+// Four results of a against b (P2L's "bag"): strengths e^a and e^b against each other and against
+// an answer that is good enough (1); theta = e^eta + 1.000001.
+struct BagChances {
+  double win, lose, bad, tie;
+};
+BagChances bag_chances(double a, double b, double eta);
+// Mean over pairs of -log of what happened; equal outcomes below 1/2 are `bad`. s and slope have
+// one more number than y: eta.
+double bag_loss(std::span<const float> y, std::span<const float> s, std::span<float> slope);
+
+// Zooter's target: softmax of beta * reward + (1 - beta) * the tag's reward.
+void distillation_target(std::span<const float> reward, std::span<const float> tag, double beta,
+                         std::span<float> target);
+// KL(target || softmax(s)); models with target 0 have no part in it.
+double distillation_loss(std::span<const float> target, std::span<const float> s,
+                         std::span<float> slope);
+
+// HybridLLM: chance that a sample of the small model is at least one of the large model less
+// `slack`, over all pairs.
+double chance_at_least(std::span<const double> small, std::span<const double> large, double slack);
+// Mean |y_i - y_j| over all ordered pairs.
+double mean_difference(std::vector<double> y);
+// The slack at which the labels [gap >= -slack] differ most; of equals the least. gap = small -
+// large.
+double most_telling_slack(std::span<const double> gaps);
+
+}  // namespace swy::route

@@ -1,0 +1,117 @@
+// zooter: how the models' rewards on a prompt are shared among them, distilled into one linear map.
+//
+// Formula: target = softmax(beta * reward + (1 - beta) * mean reward of the row's domain), the
+// second part so that one noisy reward counts less; s_m(x) = w_m . x + b_m fitted by KL(target ||
+// softmax(s)) over the models that the row observed. quality = softmax(s): a share, 1 / models on
+// average; it ranks, it is not a probability of being right. Cost: features x models. When it
+// loses: rewards between 0 and 1 make nearly equal targets, so little is learned beyond the means.
+// Source: variant of Zooter (arXiv 2311.08692); request-routing.md 5.3. Deviations: fixed features
+// and a linear head in place of a trained encoder; recorded outcomes in place of a reward model's;
+// tags are the table's domains. Tests: zooter_test.cc, preference_losses_test.cc (known answer).
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "route/estimator/learned.h"
+#include "route/estimator/linear_scores.h"
+#include "route/estimator/preference_losses.h"
+
+namespace swy::route {
+namespace {
+
+struct Options : LearnedOptions {
+  double beta = 0.3;
+  double rate = 0.01;
+  double decay = 0.0001;
+  std::int64_t epochs = 60;
+  std::int64_t seed = 1;
+
+  void bind(base::OptionBinder& b) {
+    LearnedOptions::bind(b);
+    b.field("beta", beta, {.min = 0, .max = 1}, "share of the row's own reward, not its domain's");
+    b.field("rate", rate, {.min = 0.0001, .max = 1}, "learning rate (Adam)");
+    b.field("decay", decay, {.min = 0, .max = 1}, "penalty on squared weights");
+    b.field("epochs", epochs, {.min = 1, .max = 10'000},
+            "at most; it ends when held-out rows are predicted no better");
+    b.field("seed", seed, {.min = 0, .max = 1e9}, "of the order of the rows");
+  }
+};
+
+class Zooter final : public QualityModel {
+ public:
+  explicit Zooter(LinearScores head) : head_(std::move(head)) {}
+  void predict(std::span<const float> x, std::span<double> quality) const override {
+    thread_local std::vector<float> s;
+    if (quality.empty()) return;
+    s.resize(quality.size());
+    head_.scores(x, s);
+    const float most = *std::max_element(s.begin(), s.end());
+    float sum = 0;
+    for (float& v : s) sum += v = std::exp(v - most);
+    for (std::size_t m = 0; m < s.size(); ++m) quality[m] = static_cast<double>(s[m] / sum);
+  }
+  void write(WeightFile& out) const override { out.tensors["weights"] = head_.weights; }
+
+ private:
+  LinearScores head_;
+};
+
+// By row: the targets of all models.
+math::Matrix targets_of(const LearnedRows& rows, double beta) {
+  const std::size_t n = rows.models.size();
+  struct Sum {
+    double sum = 0;
+    double n = 0;
+  };
+  std::map<std::string, std::vector<Sum>, std::less<>> tags;
+  for (std::size_t i = 0; i < rows.x.rows(); ++i) {
+    auto& tag = tags.try_emplace(rows.domains[i], n).first->second;
+    for (std::size_t m = 0; m < n; ++m) {
+      const float v = rows.models[m].quality.value[i];
+      if (std::isnan(v)) continue;
+      tag[m].sum += static_cast<double>(v);
+      tag[m].n += 1;
+    }
+  }
+  math::Matrix targets(rows.x.rows(), n);
+  std::vector<float> reward(n), mean(n);
+  for (std::size_t i = 0; i < rows.x.rows(); ++i) {
+    const auto& tag = tags.find(rows.domains[i])->second;
+    for (std::size_t m = 0; m < n; ++m) {
+      reward[m] = rows.models[m].quality.value[i];
+      mean[m] = tag[m].n > 0 ? static_cast<float>(tag[m].sum / tag[m].n) : 0.0F;
+    }
+    distillation_target(reward, mean, beta, targets.row(i));
+  }
+  return targets;
+}
+
+}  // namespace
+
+std::unique_ptr<Estimator> make_zooter(const base::Doc& node, BuildContext& ctx) {
+  Options o;
+  if (!ctx.bind(node, o)) return nullptr;
+  const math::DescentOptions descent{.rate = o.rate,
+                                     .decay = o.decay,
+                                     .epochs = static_cast<std::size_t>(o.epochs),
+                                     .seed = static_cast<std::uint64_t>(o.seed)};
+  const LearnedType type{
+      "zooter",
+      {},
+      [](const WeightFile& w, std::size_t dims) -> Result<std::unique_ptr<QualityModel>> {
+        SWY_TRY(auto head, LinearScores::read(w, dims, w.models.size()));
+        return std::make_unique<Zooter>(std::move(head));
+      },
+      [descent, beta = o.beta](const LearnedRows& rows) -> std::unique_ptr<QualityModel> {
+        const math::Matrix targets = targets_of(rows, beta);
+        const ScoreLoss loss = [&targets](std::uint32_t row, std::span<const float> s,
+                                          std::span<float> slope) {
+          return distillation_loss(targets.row(row), s, slope);
+        };
+        return std::make_unique<Zooter>(
+            LinearScores::fit(rows.x, rows.models.size(), loss, descent));
+      }};
+  return make_learned(type, o, node, ctx);
+}
+
+}  // namespace swy::route
