@@ -35,35 +35,42 @@ Understanding::~Understanding() {
   for (std::thread& t : threads_) t.join();
 }
 
-std::shared_ptr<Understanding::Ticket> Understanding::ask(std::shared_ptr<const route::Plan> plan,
-                                                          route::EncodingKey key, std::string text,
-                                                          net::Loop& loop,
-                                                          std::function<void()> done) {
-  auto ticket = std::make_shared<Ticket>();
-  ticket->key = key;
-  ticket->done = std::move(done);
-  if (!add(encodings_, {std::move(plan), std::move(text), {}, &loop, ticket})) {
-    refused_.add();
-    return nullptr;
+std::vector<std::shared_ptr<Understanding::Ticket>> Understanding::ask(
+    const std::shared_ptr<const route::Plan>& plan, std::vector<Text> texts, net::Loop& loop,
+    const std::function<void()>& done) {
+  std::vector<std::shared_ptr<Ticket>> tickets;
+  std::vector<Job> jobs;
+  for (Text& t : texts) {
+    auto& ticket = tickets.emplace_back(std::make_shared<Ticket>());
+    ticket->key = t.key;
+    ticket->done = done;
+    jobs.push_back({plan, std::move(t.text), {}, &loop, ticket});
   }
-  return ticket;
+  const std::size_t fit = add(encodings_, std::move(jobs));
+  refused_.add(static_cast<std::int64_t>(tickets.size() - fit));
+  tickets.resize(fit);
+  return tickets;
 }
 
 std::shared_ptr<Understanding::Ticket> Understanding::run(Work work, net::Loop& loop,
                                                           std::function<void()> done) {
   auto ticket = std::make_shared<Ticket>();
   ticket->done = std::move(done);
-  return add(works_, {nullptr, {}, std::move(work), &loop, ticket}) ? ticket : nullptr;
+  std::vector<Job> job;
+  job.push_back({nullptr, {}, std::move(work), &loop, ticket});
+  return add(works_, std::move(job)) == 1 ? ticket : nullptr;
 }
 
-bool Understanding::add(Lane& lane, Job job) {
+std::size_t Understanding::add(Lane& lane, std::vector<Job> jobs) {
+  std::size_t fit = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (lane.queue.size() >= queue_limit_) return false;
-    lane.queue.push_back(std::move(job));
+    fit = std::min(jobs.size(), queue_limit_ - std::min(queue_limit_, lane.queue.size()));
+    for (std::size_t i = 0; i < fit; ++i) lane.queue.push_back(std::move(jobs[i]));
   }
-  lane.ready.notify_one();
-  return true;
+  if (fit == 1) lane.ready.notify_one();
+  if (fit > 1) lane.ready.notify_all();
+  return fit;
 }
 
 std::vector<Understanding::Job> Understanding::take(Lane& lane) {
@@ -153,17 +160,16 @@ Understood::~Understood() {
 void Understood::ask(const std::shared_ptr<const route::Plan>& plan, const route::Need& need,
                      route::Reading& reading) {
   due_ns_ = start_ns_ + static_cast<std::int64_t>(need.deadline_ms * 1e6);
-  for (const route::EncodingKey key : need.encodings) {
-    auto ticket = pool_.ask(plan, key, std::string(reading.text(key.scope)), loop_, [this] {
-      if (--open_ == 0 && asleep_ != nullptr) asleep_->interrupt();
-    });
-    if (ticket == nullptr) {
-      refused_.push_back(key);
-      continue;
-    }
-    ++open_;
-    tickets_.push_back(std::move(ticket));
-  }
+  std::vector<Understanding::Text> texts;
+  for (const route::EncodingKey key : need.encodings)
+    texts.push_back({key, std::string(reading.text(key.scope))});
+  const auto asked = pool_.ask(plan, std::move(texts), loop_, [this] {
+    if (--open_ == 0 && asleep_ != nullptr) asleep_->interrupt();
+  });
+  open_ += asked.size();
+  tickets_.insert(tickets_.end(), asked.begin(), asked.end());
+  for (std::size_t i = asked.size(); i < need.encodings.size(); ++i)
+    refused_.push_back(need.encodings[i]);
 }
 
 base::Task<void> Understood::wait() {

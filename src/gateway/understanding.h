@@ -43,9 +43,16 @@ class Understanding {
   Understanding(const Understanding&) = delete;
   Understanding& operator=(const Understanding&) = delete;
 
-  // nullptr: the queue is full. `plan` is kept until the text is encoded.
-  std::shared_ptr<Ticket> ask(std::shared_ptr<const route::Plan> plan, route::EncodingKey key,
-                              std::string text, net::Loop& loop, std::function<void()> done);
+  struct Text {
+    route::EncodingKey key;
+    std::string text;
+  };
+  // Tickets of the first texts, as many as the queue has room for. They join it in one step: no
+  // thread takes the first while the others are still being asked for. `plan` is kept until all are
+  // encoded; `done` is told of each.
+  std::vector<std::shared_ptr<Ticket>> ask(const std::shared_ptr<const route::Plan>& plan,
+                                           std::vector<Text> texts, net::Loop& loop,
+                                           const std::function<void()>& done);
   void late() { late_.add(); }  // an asker stopped waiting
   // What is not an encoding has a queue, as long, and a thread of its own: it may take much longer.
   // The argument turns true when the asker went away: give up then.
@@ -67,7 +74,7 @@ class Understanding {
     std::condition_variable ready;
   };
   void serve(Lane& lane);
-  bool add(Lane& lane, Job job);  // false: the queue is full
+  std::size_t add(Lane& lane, std::vector<Job> jobs);  // how many of them, from the first on, fit
   static void tell(const Job& job);
   // The oldest job and, when it encodes, those behind it for the same encoder. Waits; empty when
   // the pool ends.

@@ -133,6 +133,24 @@ TEST(Understanding, RefusesAtOnceWhatTheQueueCannotHold) {
   EXPECT_EQ(second->result()->state, Encoding::State::kReady);
 }
 
+TEST(Understanding, TakesTheTextsOfARequestInOneStep) {
+  Bench b(1);
+  b.encoder->open();  // the pool is idle and would encode the first at once
+  Bench::Asking a("one");
+  a.understood.emplace(b.pool, b.loop);
+  route::Need need;
+  for (const auto scope : {chat::Scope::kLastUser, chat::Scope::kUser, chat::Scope::kAll})
+    need.encodings.push_back({0, scope});
+  need.deadline_ms = 5000;
+  a.understood->ask(b.plan, need, a.reading);
+  b.loop.spawn(Bench::wait_for(a));
+  for (int i = 0; i < 500 && !a.over; ++i) b.loop.run_for(10 * net::kMillisecond);
+  a.understood->provide(a.reading);
+  EXPECT_EQ(a.reading.encoding({0, chat::Scope::kLastUser})->state, Encoding::State::kReady);
+  EXPECT_EQ(a.reading.encoding({0, chat::Scope::kUser})->state, Encoding::State::kBusy);
+  EXPECT_EQ(a.reading.encoding({0, chat::Scope::kAll})->state, Encoding::State::kBusy);
+}
+
 TEST(Understanding, EncodesWaitingTextsTogetherAndSkipsThoseNobodyWaitsFor) {
   Bench b;
   const auto first = b.ask("first", 5000);
