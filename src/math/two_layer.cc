@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
+#include "math/adam.h"
 #include "math/kernels.h"
 
 namespace swy::math {
@@ -107,10 +108,7 @@ class Adam {
 
   // One step along -grad / n; grad is zero afterwards.
   void step(TwoLayer& grad, float n) {
-    ++steps_;
-    const auto t = static_cast<double>(steps_);
-    const auto rate = static_cast<float>(options_.rate * std::sqrt(1 - std::pow(kBeta2, t)) /
-                                         (1 - std::pow(kBeta1, t)));
+    const float rate = adam_rate(options_.rate, ++steps_);
     const auto all = parameters(net_);
     const auto gs = parameters(grad);
     const auto ms = parameters(first_);
@@ -118,28 +116,11 @@ class Adam {
     for (std::size_t k = 0; k < all.size(); ++k) {
       const bool bias = all[k] == &net_.in_bias || all[k] == &net_.out_bias;
       const float decay = bias ? 0.0F : static_cast<float>(options_.decay);
-      update(*all[k], *gs[k], *ms[k], *vs[k], {rate, decay, 1 / n});
+      adam_update(*all[k], *gs[k], *ms[k], *vs[k], {rate, decay, 1 / n});
     }
   }
 
  private:
-  static constexpr double kBeta1 = 0.9;
-  static constexpr double kBeta2 = 0.999;
-  struct Scale {
-    float rate, decay, one_over_n;
-  };
-  static void update(std::vector<float>& w, std::vector<float>& g, std::vector<float>& m,
-                     std::vector<float>& v, Scale s) {
-    constexpr auto kB1 = static_cast<float>(kBeta1);
-    constexpr auto kB2 = static_cast<float>(kBeta2);
-    for (std::size_t i = 0; i < w.size(); ++i) {
-      const float d = g[i] * s.one_over_n + s.decay * w[i];
-      m[i] = kB1 * m[i] + (1 - kB1) * d;
-      v[i] = kB2 * v[i] + (1 - kB2) * d * d;
-      w[i] -= s.rate * m[i] / (std::sqrt(v[i]) + 1e-8F);
-      g[i] = 0;
-    }
-  }
   TwoLayer& net_;
   TwoLayer first_, second_;
   const TwoLayerOptions& options_;

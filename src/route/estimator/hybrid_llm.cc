@@ -54,7 +54,8 @@ std::size_t best_of(std::span<const std::vector<float>> quality) {
 
 Columns labels_of(std::span<const std::vector<float>> quality, const std::string& recipe) {
   if (quality.empty()) return {};
-  const std::vector<float>& reference = quality[best_of(quality)];
+  const std::size_t best = best_of(quality);
+  const std::vector<float>& reference = quality[best];
   Columns labels(quality.begin(), quality.end());
   for (std::vector<float>& column : labels) {
     std::vector<double> gaps;
@@ -76,8 +77,7 @@ Columns labels_of(std::span<const std::vector<float>> quality, const std::string
       }
     }
   }
-  std::vector<float>& own = labels[best_of(quality)];
-  for (float& v : own) v = std::isnan(v) ? v : 1.0F;
+  for (float& v : labels[best]) v = std::isnan(v) ? v : 1.0F;
   return labels;
 }
 

@@ -48,12 +48,7 @@ TEST_F(HybridLlm, SaysWhatIsWrongWithItsOptions) {
 }
 
 TEST_F(HybridLlm, KnowsNothingFromATableOfOtherModels) {
-  std::ofstream(folder_ / "others.jsonl")
-      << R"({"id":"o","prompt":"alone","models":{"somebody":{"correct":1}}})" << '\n';
-  auto k = lab("table: others.jsonl");
-  ASSERT_TRUE(k.made());
-  Prompt p("alone");
-  EXPECT_TRUE(std::isnan(k.believe(p.work)[0].quality));
+  expect_unknown_from_a_table_of_other_models();
 }
 
 }  // namespace

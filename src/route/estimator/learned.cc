@@ -220,26 +220,38 @@ Result<std::unique_ptr<QualityModel>> read_network(const WeightFile& w, std::siz
 
 }  // namespace
 
-void NetworkOptions::bind(base::OptionBinder& b, std::string_view hidden_means) {
-  learned.bind(b);
-  b.field("hidden", hidden, {.min = 1, .max = 4096}, std::string(hidden_means).c_str());
+void TrainingOptions::bind(base::OptionBinder& b, std::string_view seed_means) {
   b.field("rate", rate, {.min = 0.0001, .max = 1}, "learning rate (Adam)");
   b.field("decay", decay, {.min = 0, .max = 1}, "penalty on squared weights");
   b.field("epochs", epochs, {.min = 1, .max = 10'000},
           "at most; it ends when held-out rows are predicted no better");
-  b.field("seed", seed, {.min = 0, .max = 1e9}, "of starting weights and order");
+  b.field("seed", seed, {.min = 0, .max = 1e9}, std::string(seed_means).c_str());
+}
+
+math::DescentOptions TrainingOptions::descent() const {
+  return {.rate = rate,
+          .decay = decay,
+          .epochs = static_cast<std::size_t>(epochs),
+          .seed = static_cast<std::uint64_t>(seed)};
+}
+
+void NetworkOptions::bind(base::OptionBinder& b, std::string_view hidden_means) {
+  learned.bind(b);
+  b.field("hidden", hidden, {.min = 1, .max = 4096}, std::string(hidden_means).c_str());
+  training.bind(b, "of starting weights and order");
 }
 
 LearnedType network_type(std::string_view name, const NetworkOptions& o, math::HiddenUnit unit,
                          bool shared) {
+  const math::DescentOptions descent = o.training.descent();
   const math::TwoLayerOptions options{.hidden = static_cast<std::size_t>(o.hidden),
                                       .unit = unit,
                                       .shared = shared,
-                                      .rate = o.rate,
-                                      .decay = o.decay,
-                                      .epochs = static_cast<std::size_t>(o.epochs),
-                                      .patience = 8,
-                                      .seed = static_cast<std::uint64_t>(o.seed)};
+                                      .rate = descent.rate,
+                                      .decay = descent.decay,
+                                      .epochs = descent.epochs,
+                                      .patience = descent.patience,
+                                      .seed = descent.seed};
   return {name,
           [options](const math::Matrix& x, std::span<const std::vector<float>> quality) {
             return std::make_unique<Network>(math::fit_two_layer(x, quality, options));

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "math/descend.h"
 #include "math/matrix.h"
 #include "math/two_layer.h"
 #include "route/estimator/observed.h"
@@ -66,14 +67,21 @@ struct LearnedOptions {
 std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOptions& options,
                                         const base::Doc& node, BuildContext& ctx);
 
-// Options and fitting of the types that are a two-layer network.
-struct NetworkOptions {
-  LearnedOptions learned;
-  std::int64_t hidden = 32;
+// Options of the types that are trained by gradient descent.
+struct TrainingOptions {
   double rate = 0.01;
   double decay = 0.0001;
   std::int64_t epochs = 60;
   std::int64_t seed = 1;
+  void bind(base::OptionBinder& binder, std::string_view seed_means);
+  [[nodiscard]] math::DescentOptions descent() const;
+};
+
+// Options and fitting of the types that are a two-layer network.
+struct NetworkOptions {
+  LearnedOptions learned;
+  std::int64_t hidden = 32;
+  TrainingOptions training;
   void bind(base::OptionBinder& binder, std::string_view hidden_means);
 };
 LearnedType network_type(std::string_view name, const NetworkOptions& options,

@@ -25,19 +25,12 @@ namespace {
 
 struct Options : LearnedOptions {
   std::string ties = "half";
-  double rate = 0.01;
-  double decay = 0.0001;
-  std::int64_t epochs = 60;
-  std::int64_t seed = 1;
+  TrainingOptions training;
 
   void bind(base::OptionBinder& b) {
     LearnedOptions::bind(b);
     b.field("ties", ties, "half: half a win for both; bag: equally good and equally bad differ");
-    b.field("rate", rate, {.min = 0.0001, .max = 1}, "learning rate (Adam)");
-    b.field("decay", decay, {.min = 0, .max = 1}, "penalty on squared weights");
-    b.field("epochs", epochs, {.min = 1, .max = 10'000},
-            "at most; it ends when held-out rows are predicted no better");
-    b.field("seed", seed, {.min = 0, .max = 1e9}, "of the order of the rows");
+    training.bind(b, "of the order of the rows");
   }
 };
 
@@ -104,10 +97,7 @@ std::unique_ptr<Estimator> make_p2l(const base::Doc& node, BuildContext& ctx) {
     return nullptr;
   }
   const bool bag = o.ties == "bag";
-  const math::DescentOptions descent{.rate = o.rate,
-                                     .decay = o.decay,
-                                     .epochs = static_cast<std::size_t>(o.epochs),
-                                     .seed = static_cast<std::uint64_t>(o.seed)};
+  const math::DescentOptions descent = o.training.descent();
   const LearnedType type{
       "p2l",
       [bag, descent](const math::Matrix& x, std::span<const std::vector<float>> quality) {

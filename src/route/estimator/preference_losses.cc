@@ -49,27 +49,33 @@ Bag bag(double a, double b, double eta, double y, bool both_bad) {
   return {-std::log(p), -d[0] / p, -d[1] / p, -d[2] / p};
 }
 
+// fn(a, b, result of a against b, number of pairs) for every pair that was observed.
+template <typename Fn>
+void each_comparison(std::span<const float> y, Fn&& fn) {
+  const auto n = static_cast<double>(
+      std::count_if(y.begin(), y.end(), [](float v) { return !std::isnan(v); }));
+  for (std::size_t a = 0; a < y.size(); ++a) {
+    for (std::size_t b = a + 1; b < y.size(); ++b) {
+      const double result = result_of(y[a], y[b]);
+      if (!std::isnan(result)) fn(a, b, result, n * (n - 1) / 2);
+    }
+  }
+}
+
 }  // namespace
 
 double bradley_terry_loss(std::span<const float> y, std::span<const float> s,
                           std::span<float> slope) {
-  double pairs = 0;
-  for (std::size_t a = 0; a < y.size(); ++a)
-    for (std::size_t b = a + 1; b < y.size(); ++b) pairs += std::isnan(y[a] + y[b]) ? 0 : 1;
   double loss = 0;
-  for (std::size_t a = 0; a < y.size(); ++a) {
-    for (std::size_t b = a + 1; b < y.size(); ++b) {
-      const double result = result_of(y[a], y[b]);
-      if (std::isnan(result)) continue;
-      const double p = sigmoid(static_cast<double>(s[a] - s[b]));
-      loss -= (result * std::log(std::max(p, 1e-300)) +
-               (1 - result) * std::log(std::max(1 - p, 1e-300))) /
-              pairs;
-      const auto d = static_cast<float>((p - result) / pairs);
-      slope[a] += d;
-      slope[b] -= d;
-    }
-  }
+  each_comparison(y, [&](std::size_t a, std::size_t b, double result, double pairs) {
+    const double p = sigmoid(static_cast<double>(s[a] - s[b]));
+    loss -= (result * std::log(std::max(p, 1e-300)) +
+             (1 - result) * std::log(std::max(1 - p, 1e-300))) /
+            pairs;
+    const auto d = static_cast<float>((p - result) / pairs);
+    slope[a] += d;
+    slope[b] -= d;
+  });
   return loss;
 }
 
@@ -84,22 +90,15 @@ BagChances bag_chances(double a, double b, double eta) {
 
 double bag_loss(std::span<const float> y, std::span<const float> s, std::span<float> slope) {
   const std::size_t eta = y.size();
-  double pairs = 0;
-  for (std::size_t a = 0; a < y.size(); ++a)
-    for (std::size_t b = a + 1; b < y.size(); ++b) pairs += std::isnan(y[a] + y[b]) ? 0 : 1;
   double loss = 0;
-  for (std::size_t a = 0; a < y.size(); ++a) {
-    for (std::size_t b = a + 1; b < y.size(); ++b) {
-      const double result = result_of(y[a], y[b]);
-      if (std::isnan(result)) continue;
-      const Bag g = bag(static_cast<double>(s[a]), static_cast<double>(s[b]),
-                        static_cast<double>(s[eta]), result, y[a] < 0.5F);
-      loss += g.loss / pairs;
-      slope[a] += static_cast<float>(g.a / pairs);
-      slope[b] += static_cast<float>(g.b / pairs);
-      slope[eta] += static_cast<float>(g.eta / pairs);
-    }
-  }
+  each_comparison(y, [&](std::size_t a, std::size_t b, double result, double pairs) {
+    const Bag g = bag(static_cast<double>(s[a]), static_cast<double>(s[b]),
+                      static_cast<double>(s[eta]), result, y[a] < 0.5F);
+    loss += g.loss / pairs;
+    slope[a] += static_cast<float>(g.a / pairs);
+    slope[b] += static_cast<float>(g.b / pairs);
+    slope[eta] += static_cast<float>(g.eta / pairs);
+  });
   return loss;
 }
 

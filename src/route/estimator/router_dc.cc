@@ -39,12 +39,9 @@ class RouterDc final : public QualityModel {
 std::unique_ptr<Estimator> make_router_dc(const base::Doc& node, BuildContext& ctx) {
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
-  const math::DualContrastiveOptions fit{.hidden = static_cast<std::size_t>(o.hidden),
-                                         .seed = static_cast<std::uint64_t>(o.seed),
-                                         .descent = {.rate = o.rate,
-                                                     .decay = o.decay,
-                                                     .epochs = static_cast<std::size_t>(o.epochs),
-                                                     .seed = static_cast<std::uint64_t>(o.seed)}};
+  const math::DescentOptions descent = o.training.descent();
+  const math::DualContrastiveOptions fit{
+      .hidden = static_cast<std::size_t>(o.hidden), .seed = descent.seed, .descent = descent};
   const LearnedType type{
       "router_dc",
       [fit](const math::Matrix& x, std::span<const std::vector<float>> quality) {

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <map>
 
+#include "math/kernels.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/linear_scores.h"
 #include "route/estimator/preference_losses.h"
@@ -21,19 +22,12 @@ namespace {
 
 struct Options : LearnedOptions {
   double beta = 0.3;
-  double rate = 0.01;
-  double decay = 0.0001;
-  std::int64_t epochs = 60;
-  std::int64_t seed = 1;
+  TrainingOptions training;
 
   void bind(base::OptionBinder& b) {
     LearnedOptions::bind(b);
     b.field("beta", beta, {.min = 0, .max = 1}, "share of the row's own reward, not its domain's");
-    b.field("rate", rate, {.min = 0.0001, .max = 1}, "learning rate (Adam)");
-    b.field("decay", decay, {.min = 0, .max = 1}, "penalty on squared weights");
-    b.field("epochs", epochs, {.min = 1, .max = 10'000},
-            "at most; it ends when held-out rows are predicted no better");
-    b.field("seed", seed, {.min = 0, .max = 1e9}, "of the order of the rows");
+    training.bind(b, "of the order of the rows");
   }
 };
 
@@ -45,10 +39,8 @@ class Zooter final : public QualityModel {
     if (quality.empty()) return;
     s.resize(quality.size());
     head_.scores(x, s);
-    const float most = *std::max_element(s.begin(), s.end());
-    float sum = 0;
-    for (float& v : s) sum += v = std::exp(v - most);
-    for (std::size_t m = 0; m < s.size(); ++m) quality[m] = static_cast<double>(s[m] / sum);
+    math::best_kernels().softmax(s.data(), s.size());
+    std::copy(s.begin(), s.end(), quality.begin());
   }
   void write(WeightFile& out) const override { out.tensors["weights"] = head_.weights; }
 
@@ -91,10 +83,7 @@ math::Matrix targets_of(const LearnedRows& rows, double beta) {
 std::unique_ptr<Estimator> make_zooter(const base::Doc& node, BuildContext& ctx) {
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
-  const math::DescentOptions descent{.rate = o.rate,
-                                     .decay = o.decay,
-                                     .epochs = static_cast<std::size_t>(o.epochs),
-                                     .seed = static_cast<std::uint64_t>(o.seed)};
+  const math::DescentOptions descent = o.training.descent();
   const LearnedType type{
       "zooter",
       {},

@@ -104,6 +104,28 @@ class LearnedLab : public TableLab {
     EXPECT_TRUE(b[0].quality >= 0 && b[0].quality <= 1) << b[0].quality;
     EXPECT_TRUE(std::isnan(b[1].quality));
   }
+  // Which of two models is better, not how good it is.
+  void expect_ranks(const std::string& options) {
+    auto k = lab(options);
+    ASSERT_TRUE(k.made());
+    base::Rng rng(6, 0, 0);
+    for (int i = 0; i < 20; ++i) {
+      const bool sum = i % 2 == 0;
+      Prompt p(prompt(sum, rng));
+      const auto b = k.believe(p.work);
+      EXPECT_GT(b[sum ? 1 : 0].quality, b[sum ? 0 : 1].quality) << i;
+      EXPECT_TRUE(std::isnan(b[2].quality));
+    }
+  }
+  // No rows of the configured models is no reason to stop.
+  void expect_unknown_from_a_table_of_other_models() {
+    std::ofstream(folder_ / "others.jsonl")
+        << R"({"id":"o","prompt":"alone","models":{"somebody":{"correct":1}}})" << '\n';
+    auto k = lab("table: others.jsonl");
+    ASSERT_TRUE(k.made());
+    Prompt p("alone");
+    EXPECT_TRUE(std::isnan(k.believe(p.work)[0].quality));
+  }
   // Fits, saves, loads, and says the same to the bit.
   void expect_the_same_from_its_file() {
     const Registry registry = beliefs_registry();
