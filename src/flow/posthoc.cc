@@ -166,14 +166,14 @@ PostHoc::OutOfFold PostHoc::fit(const Past& past, std::span<const std::uint32_t>
                     x.begin() + static_cast<std::ptrdiff_t>((q + 1) * d));
       some_y.push_back(out.quality[q]);
     }
-    const Logistic model = fit_logistic(some_x, d, some_y);
+    const math::Logistic model = math::fit_logistic(some_x, d, some_y);
     for (std::size_t q = 0; q < n; ++q) {
       if (past.fold[q] == fold) out.score[q] = model.probability({x.data() + q * d, d});
     }
   }
   std::vector<std::uint32_t> key(candidates.begin(), candidates.end());
   std::sort(key.begin(), key.end());
-  fitted_[key] = fit_logistic(x, d, out.quality);
+  fitted_[key] = math::fit_logistic(x, d, out.quality);
   return out;
 }
 

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "flow/logistic.h"
 #include "flow/past.h"
+#include "math/logistic.h"
 
 namespace swy::flow {
 
@@ -72,8 +72,8 @@ class PostHoc {
   [[nodiscard]] Beliefs weighed(Beliefs beliefs) const {
     return accuracy_.empty() ? beliefs : Beliefs(accuracy_);
   }
-  std::vector<double> accuracy_;                           // by candidate
-  std::map<std::vector<std::uint32_t>, Logistic> fitted_;  // by candidates, ascending
+  std::vector<double> accuracy_;                                 // by candidate
+  std::map<std::vector<std::uint32_t>, math::Logistic> fitted_;  // by candidates, ascending
 };
 
 }  // namespace swy::flow

@@ -12,9 +12,9 @@
 
 #include "base/json.h"
 #include "flow/expected_max.h"
-#include "flow/logistic.h"
 #include "learn/calibrate.h"
 #include "learn/logistic.h"
+#include "math/logistic.h"
 #include "math/online_ridge.h"
 #include "math/ridge.h"
 #include "math/two_layer.h"
@@ -152,7 +152,7 @@ void logistic(const Json& in, JsonWriter& out) {
 // x, y, ridge -> weights, bias.
 void newton(const Json& in, JsonWriter& out) {
   const auto x = rows<double>(in, "x");
-  const auto model = flow::fit_logistic(flat<double>(in, "x"), x[0].size(),
+  const auto model = math::fit_logistic(flat<double>(in, "x"), x[0].size(),
                                         numbers<double>(in, "y"), in.number_or("ridge", 1));
   write(out, "weights", model.weights);
   out.field("bias", model.bias);

@@ -82,7 +82,7 @@ class CascadeRouting final : public route::Strategy {
   PostHoc posthoc;
   BudgetPrice price;
   std::vector<double> mean_cost;  // by candidate, of the past; empty: untrained
-  std::map<std::pair<std::uint32_t, std::uint32_t>, Logistic> learned;  // asked, set
+  std::map<std::pair<std::uint32_t, std::uint32_t>, math::Logistic> learned;  // asked, set
 
   [[nodiscard]] Step next(const Episode& e) const override {
     View v = view_of(e);
@@ -191,7 +191,7 @@ class Learner {
       const std::size_t columns = features(asked, x);
       for (std::uint32_t set = asked == 0 ? 1 : asked; set <= all; ++set) {
         if ((set & asked) != asked) continue;
-        made.learned[{asked, set}] = fit_logistic(x, columns, best_[set - 1]);
+        made.learned[{asked, set}] = math::fit_logistic(x, columns, best_[set - 1]);
       }
     }
   }

@@ -1,14 +1,14 @@
 // A small logistic regression: few columns, thousands of rows, labels between 0 and 1.
 //
-// When to use: scores of answers (posthoc.h). Larger ones: learn/logistic.h, one floor up.
-// Threading: pure. Ownership: value.
+// When to use: few numbers per row (scores of answers, signs of a foreign prompt). Larger ones:
+// learn/logistic.h. Threading: pure. Ownership: value.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <vector>
 
-namespace swy::flow {
+namespace swy::math {
 
 struct Logistic {
   std::vector<double> weights;  // of the columns as they are
@@ -24,4 +24,4 @@ struct Logistic {
 Logistic fit_logistic(std::span<const double> x, std::size_t columns, std::span<const double> y,
                       double ridge = 1);
 
-}  // namespace swy::flow
+}  // namespace swy::math

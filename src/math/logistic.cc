@@ -2,7 +2,7 @@
 // Hessian, at most 50 of them, halved while the loss rises. The bias is free. Cost: iterations x
 // (rows x columns^2 + columns^3). Exact for what it is; loses when there are hundreds of columns.
 // Tests: logistic_test.cc.
-#include "flow/logistic.h"
+#include "math/logistic.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,7 +10,7 @@
 
 #include "math/ridge.h"
 
-namespace swy::flow {
+namespace swy::math {
 namespace {
 
 double sigmoid(double z) {
@@ -134,4 +134,4 @@ Logistic fit_logistic(std::span<const double> x, std::size_t columns, std::span<
   return out;
 }
 
-}  // namespace swy::flow
+}  // namespace swy::math

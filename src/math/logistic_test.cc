@@ -1,10 +1,10 @@
-#include "flow/logistic.h"
+#include "math/logistic.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-namespace swy::flow {
+namespace swy::math {
 namespace {
 
 TEST(Logistic, FindsTheOddsOfEachGroup) {
@@ -35,4 +35,4 @@ TEST(Logistic, StaysFiniteOnSeparableRowsAndNone) {
 }
 
 }  // namespace
-}  // namespace swy::flow
+}  // namespace swy::math
