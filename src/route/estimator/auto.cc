@@ -117,8 +117,8 @@ std::vector<std::vector<float>> deviations(const Observed& past) {
 
 // What is computed of one prompt before the models are looked at. Kept per thread and reused.
 struct Sides {
-  std::vector<float> share;    // by group
-  std::vector<float> similar;  // by row
+  std::vector<float> share;  // by group
+  RowIndex::View near;
   std::vector<Hit> hits;
   std::vector<double> predicted;  // by model, of the regression
   std::vector<double> mlp, irt;   // by model, of the networks
@@ -201,16 +201,14 @@ class Auto final : public Estimator {
       take(mlp_.held_out, s.mlp);
       take(irt_.held_out, s.irt);
     }
-    s.similar.resize(index_.rows());
-    index_.similarities(sketch, s.similar);
-    if (excluded != kNoRow) s.similar[excluded] = 0;
+    index_.look(sketch, excluded, s.near);
     const bool grouped = table_.groups() > 1;
     for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
       bool selected = false;
       for (std::size_t m = 0; m < models.size(); ++m) {
         const Column& quality = models[m].quality;
         if (patterns_.of[m] != pattern || quality.count == 0) continue;
-        if (!selected) select_nearest(s.similar, quality.value, kNeighbours, 0, s.hits);
+        if (!selected) index_.nearest(s.near, quality.value, kNeighbours, 0, s.hits);
         selected = true;
         const double mean = quality.mean_without(excluded);
         const double near =

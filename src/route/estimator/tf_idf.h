@@ -32,6 +32,7 @@ class TfIdf {
   // A text that is not of the collection, as a vector of norm 1 or 0. A feature that no row has
   // counts in the norm, so that a text of strange words is far from everything.
   void weigh(std::span<const text::Feature> features, std::vector<text::Feature>& out) const;
+  [[nodiscard]] float idf(std::uint32_t feature) const { return idf_[feature]; }  // 0: dropped
   void forget_rows();  // what weigh() needs stays
 
  private:
