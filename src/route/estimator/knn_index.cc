@@ -22,6 +22,8 @@
 // list, because with long texts hardly a list can be left out. Test: knn_index_test.cc.
 #include "route/estimator/knn_index.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -139,6 +141,61 @@ void RowIndex::make_postings() {
   each([&](std::size_t i, std::uint32_t feature, std::size_t /*columns*/, float left) {
     if (left > 0) postings_[next[feature]++] = {static_cast<std::uint32_t>(i), left};
   });
+}
+
+void RowIndex::write(WeightFile& out) const {
+  out.words["index.rows"] = {static_cast<std::uint32_t>(rows_)};
+  out.tensors["index.idf"].assign(texts_.idfs().begin(), texts_.idfs().end());
+  out.tensors["index.unit"] = unit_;
+  out.words["index.start"] = start_;
+  out.words["index.first_column"] = first_column_;
+  std::vector<std::uint32_t>& row = out.words["index.posting_rows"];
+  std::vector<float>& weight = out.tensors["index.posting_weights"];
+  row.clear();
+  weight.clear();
+  for (const Posting& p : postings_) {
+    row.push_back(p.row);
+    weight.push_back(p.weight);
+  }
+  std::vector<std::uint32_t>& bits = out.words["index.bits"];
+  bits.clear();
+  for (const std::uint64_t word : bits_) {
+    bits.push_back(static_cast<std::uint32_t>(word));
+    bits.push_back(static_cast<std::uint32_t>(word >> 32U));
+  }
+}
+
+Result<RowIndex> RowIndex::read(const WeightFile& in) {
+  RowIndex index;
+  SWY_TRY(const auto rows, in.integers("index.rows", 1));
+  index.rows_ = rows[0];
+  index.words_ = (index.rows_ + kWord - 1) / kWord;
+  SWY_TRY(auto idf, in.tensor("index.idf", text::kSketchBuckets));
+  SWY_TRY(index.unit_, in.tensor("index.unit", index.words_ * kWord));
+  SWY_TRY(index.start_, in.integers("index.start", text::kSketchBuckets + 1));
+  SWY_TRY(index.first_column_, in.integers("index.first_column", text::kSketchBuckets + 1));
+  SWY_TRY(const auto row, in.integers("index.posting_rows", index.start_.back()));
+  SWY_TRY(const auto weight, in.tensor("index.posting_weights", row.size()));
+  SWY_TRY(const auto bits,
+          in.integers("index.bits", 2 * index.words_ * index.first_column_.back()));
+  bool sound = index.start_[0] == 0 && index.first_column_[0] == 0;
+  const auto least = [](std::span<const float> v) {
+    return v.empty() ? 0.0F : *std::min_element(v.begin(), v.end());
+  };
+  // A bound that is not one would miss neighbours; a weight of 0 cannot be divided by.
+  sound = sound && least(idf) >= 0 && least(index.unit_) >= 0 && least(weight) >= 0;
+  for (std::size_t f = 0; f < text::kSketchBuckets; ++f) {
+    sound = sound && index.start_[f] <= index.start_[f + 1] &&
+            index.first_column_[f] <= index.first_column_[f + 1] &&
+            index.first_column_[f + 1] - index.first_column_[f] <= kSteps.size();
+  }
+  for (const std::uint32_t r : row) sound = sound && r < index.rows_;
+  if (!sound) return fail(ErrorCode::kParse, fmt::format("weights of {}: bad index", in.type));
+  for (std::size_t i = 0; i < row.size(); ++i) index.postings_.push_back({row[i], weight[i]});
+  for (std::size_t i = 0; i < bits.size(); i += 2)
+    index.bits_.push_back(bits[i] | std::uint64_t{bits[i + 1]} << 32U);
+  index.texts_.set_idfs(std::move(idf));
+  return index;
 }
 
 void RowIndex::look(std::span<const text::Feature> query, std::size_t excluded, View& out) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "route/estimator/tf_idf.h"
+#include "route/estimator/weight_file.h"
 
 namespace swy::route {
 
@@ -32,6 +33,9 @@ class RowIndex {
   // (0 < max_share <= 1).
   void finish(double max_share);
   [[nodiscard]] std::size_t rows() const { return rows_; }
+  void write(WeightFile& out) const;  // REQUIRES: finished, as read() gives it
+  // kParse for what would be read outside itself.
+  static Result<RowIndex> read(const WeightFile& in);
 
   // What one text has to do with all rows: memory that its owner reuses, filled by look().
   class View;
