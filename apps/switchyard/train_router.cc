@@ -79,7 +79,7 @@ void add_train_router(CLI::App& train_app, int& exit_code) {
   c->add_option("--data", o->data, "outcome tables: files, or directories of them")->required();
   c->add_option("--out", o->out, "the weight file to write")->required();
   c->add_option("--type", o->type,
-                "linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, "
+                "auto, linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, "
                 "p2l, zooter or hybrid_llm")
       ->capture_default_str();
   c->add_option("--part", o->part, "rows to learn from: all, train or dev")->capture_default_str();
@@ -88,7 +88,7 @@ void add_train_router(CLI::App& train_app, int& exit_code) {
       "\nWhat is fitted and its options: docs/reference/estimators.md. A rule serves the file "
       "with\n"
       "estimator: { type: TYPE, weights: FILE }.\n"
-      "\nExample: switchyard train router --type irt --data outcomes/ --out router.swy");
+      "\nExample: switchyard train router --type auto --data outcomes/ --out router.swy");
   c->callback([o, &exit_code] {
     const Status ok = train(*o);
     if (ok) {

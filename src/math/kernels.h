@@ -79,6 +79,25 @@ struct Attention {
 };
 std::size_t attention_scratch(std::size_t tokens, std::size_t dim);
 
+// One feature of many rows: who has it, and its weight.
+struct BitColumn {
+  const std::uint64_t* bits = nullptr;  // 64 rows a word, the lowest bit first
+  std::uint8_t weight = 0;
+};
+
+// out[i] = in[i] + unit * scale[i] * (sum of the weights of the columns with bit i), and the
+// largest of every 64. REQUIRES: the weights sum to at most 255, so that a byte holds every sum.
+struct BitSums {
+  const BitColumn* columns = nullptr;
+  std::size_t n = 0;  // columns
+  float unit = 0;
+  const float* scale = nullptr;  // 64 * words, as in and out; out may be in
+  const float* in = nullptr;
+  float* out = nullptr;
+  float* most = nullptr;  // words
+  std::size_t words = 0;
+};
+
 struct Kernels {
   std::string_view name;
   void (*gemm_f32)(const GemmF32&);
@@ -104,6 +123,7 @@ struct Kernels {
   void (*axpy)(float w, const float* x, std::size_t n, float* y);           // y += w * x
   void (*axpy_i8)(float w, const std::int8_t* x, std::size_t n, float* y);  // y += w * x
   void (*max_into)(const float* x, std::size_t n, float* y);                // y = max(x, y)
+  void (*bit_sums)(const BitSums&);
 };
 
 // Fastest first; "scalar" is always the last.

@@ -388,6 +388,36 @@ TEST(Kernels, are_listed_fastest_first_and_found_by_name) {
   EXPECT_EQ(find_kernels(""), nullptr);
 }
 
+TEST_P(EveryVersion, weights_of_set_bits_are_added_up_for_every_row) {
+  base::Rng rng(5, 0, 0);
+  for (const std::size_t words : {1U, 2U, 3U, 4U, 9U}) {
+    for (const std::size_t n : {0U, 1U, 7U, 64U}) {
+      const std::size_t rows = words * 64;
+      const auto in = numbers(rows, 1);
+      const auto scale = numbers(rows, 2);
+      std::vector<std::uint64_t> bits(n * words);
+      for (std::uint64_t& b : bits) b = rng.below(2) == 0 ? ~std::uint64_t{0} : rng.next();
+      std::vector<BitColumn> columns;
+      std::vector<double> expected(rows);
+      for (std::size_t c = 0; c < n; ++c)
+        columns.push_back(
+            {bits.data() + c * words, static_cast<std::uint8_t>(n == 1 ? 255 : rng.below(4))});
+      for (std::size_t i = 0; i < rows; ++i) {
+        double sum = 0;
+        for (const BitColumn& c : columns) sum += (c.bits[i / 64] >> (i % 64) & 1) != 0 ? c.weight : 0;
+        expected[i] = static_cast<double>(in[i]) + 0.01 * static_cast<double>(scale[i]) * sum;
+      }
+      std::vector<float> out = in;  // in place
+      std::vector<float> most(words);
+      k_.bit_sums(
+          {columns.data(), n, 0.01F, scale.data(), out.data(), out.data(), most.data(), words});
+      for (std::size_t i = 0; i < rows; ++i) ASSERT_NEAR(out[i], expected[i], 1e-6) << i;
+      for (std::size_t w = 0; w < words; ++w)
+        EXPECT_EQ(most[w], *std::max_element(&out[w * 64], &out[w * 64] + 64));
+    }
+  }
+}
+
 TEST_P(EveryVersion, a_row_does_not_depend_on_its_neighbours) {
   const auto x = numbers(33 * 100, 1);
   const auto w = numbers(60 * 100, 2);

@@ -301,10 +301,56 @@ void axpy_i8(float w, const std::int8_t* x, std::size_t n, float* y) {
   for (; i < n; ++i) y[i] += w * static_cast<float>(x[i]);
 }
 
+// The sums of W words (64 W rows) stay in 2 W registers while the columns pass by. A bit becomes a
+// byte of ones where it is set: its byte is copied eight times and one bit of each looked at.
+template <std::size_t W>
+void bit_sums_of(const BitSums& t, std::size_t w) {
+  const __m256i copies = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201ULL));
+  __m256i sum[2 * W];
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 2 * W; ++j) sum[j] = _mm256_setzero_si256();
+  for (std::size_t c = 0; c < t.n; ++c) {
+    const __m256i weight = _mm256_set1_epi8(static_cast<char>(t.columns[c].weight));
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < 2 * W; ++j) {
+      const std::uint64_t word = t.columns[c].bits[w + j / 2];
+      const auto half = static_cast<int>(word >> (j % 2 * 32));
+      const __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32(half), copies);
+      const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit), bit);
+      sum[j] = _mm256_add_epi8(sum[j], _mm256_and_si256(set, weight));
+    }
+  }
+  const __m256 unit = _mm256_set1_ps(t.unit);
+  for (std::size_t j = 0; j < W; ++j) {
+    alignas(32) std::uint8_t bytes[64];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(bytes), sum[2 * j]);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(bytes + 32), sum[2 * j + 1]);
+    __m256 most = _mm256_set1_ps(-INFINITY);
+    for (std::size_t k = 0; k < 64; k += 8) {
+      const std::size_t i = (w + j) * 64 + k;
+      const __m128i some = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + k));
+      const __m256 x = _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(some)), unit);
+      const __m256 y = _mm256_fmadd_ps(x, _mm256_loadu_ps(t.scale + i), _mm256_loadu_ps(t.in + i));
+      _mm256_storeu_ps(t.out + i, y);
+      most = _mm256_max_ps(most, y);
+    }
+    t.most[w + j] = F8::top(most);
+  }
+}
+
+void bit_sums(const BitSums& t) {
+  std::size_t w = 0;
+  for (; w + 2 <= t.words; w += 2) bit_sums_of<2>(t, w);
+  for (; w < t.words; ++w) bit_sums_of<1>(t, w);
+}
+
 }  // namespace
 
-const Kernels kAvx2Kernels{"avx2",        gemm<TileF32>, gemm<TileI8>, attention,  attention,
-                           quantize_rows, E::layer_norm, E::rms_norm,  E::softmax, E::activate,
-                           E::gate,       E::dot,        E::axpy,      axpy_i8,    E::max_into};
+const Kernels kAvx2Kernels{"avx2",     gemm<TileF32>, gemm<TileI8>,  attention,
+                           attention,  quantize_rows, E::layer_norm, E::rms_norm,
+                           E::softmax, E::activate,   E::gate,       E::dot,
+                           E::axpy,    axpy_i8,       E::max_into,   bit_sums};
 
 }  // namespace swy::math::detail

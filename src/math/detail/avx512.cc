@@ -55,11 +55,48 @@ void axpy_i8(float w, const std::int8_t* x, std::size_t n, float* y) {
   }
 }
 
+// The sums of W words (64 W rows) stay in W registers while the columns pass by.
+template <std::size_t W>
+void bit_sums_of(const BitSums& t, std::size_t w) {
+  __m512i sum[W];
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < W; ++j) sum[j] = _mm512_setzero_si512();
+  for (std::size_t c = 0; c < t.n; ++c) {
+    const __m512i weight = _mm512_set1_epi8(static_cast<char>(t.columns[c].weight));
+    const std::uint64_t* bits = t.columns[c].bits + w;
+#pragma GCC unroll 4
+    for (std::size_t j = 0; j < W; ++j)
+      sum[j] = _mm512_mask_add_epi8(sum[j], bits[j], sum[j], weight);
+  }
+  const __m512 unit = _mm512_set1_ps(t.unit);
+  for (std::size_t j = 0; j < W; ++j) {
+    alignas(64) std::uint8_t bytes[64];
+    _mm512_store_si512(bytes, sum[j]);
+    __m512 most = _mm512_set1_ps(-INFINITY);
+    for (std::size_t k = 0; k < 64; k += 16) {
+      const std::size_t i = (w + j) * 64 + k;
+      const __m128i some = _mm_load_si128(reinterpret_cast<const __m128i*>(bytes + k));
+      const __m512 x = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(some)), unit);
+      const __m512 y = _mm512_fmadd_ps(x, _mm512_loadu_ps(t.scale + i), _mm512_loadu_ps(t.in + i));
+      _mm512_storeu_ps(t.out + i, y);
+      most = _mm512_max_ps(most, y);
+    }
+    t.most[w + j] = _mm512_reduce_max_ps(most);
+  }
+}
+
+void bit_sums(const BitSums& t) {
+  std::size_t w = 0;
+  for (; w + 4 <= t.words; w += 4) bit_sums_of<4>(t, w);
+  for (; w < t.words; ++w) bit_sums_of<1>(t, w);
+}
+
 }  // namespace
 
 const Kernels kAvx512Kernels{
     "avx512",      gemm<TileF32>, gemm<TileI8>, attention_avx512, attention_i8_avx512,
     quantize_rows, E::layer_norm, E::rms_norm,  E::softmax,       E::activate,
-    E::gate,       E::dot,        E::axpy,      axpy_i8,          E::max_into};
+    E::gate,       E::dot,        E::axpy,      axpy_i8,          E::max_into,
+    bit_sums};
 
 }  // namespace swy::math::detail

@@ -182,11 +182,24 @@ void max_into(const float* x, std::size_t n, float* y) {
   for (std::size_t i = 0; i < n; ++i) y[i] = std::max(y[i], x[i]);
 }
 
+void bit_sums(const BitSums& t) {
+  for (std::size_t w = 0; w < t.words; ++w) {
+    t.most[w] = -std::numeric_limits<float>::infinity();
+    for (std::size_t i = w * 64; i < w * 64 + 64; ++i) {
+      std::uint32_t sum = 0;
+      for (std::size_t c = 0; c < t.n; ++c)
+        sum += (t.columns[c].bits[w] >> (i % 64) & 1) != 0 ? t.columns[c].weight : 0U;
+      t.out[i] = t.in[i] + t.unit * t.scale[i] * static_cast<float>(sum);
+      t.most[w] = std::max(t.most[w], t.out[i]);
+    }
+  }
+}
+
 }  // namespace
 
 // attention_i8 is attention here: the truth has no quantisation of its own.
-const Kernels kScalarKernels{"scalar",      gemm_f32,   gemm_i8,  attention, attention,
-                             quantize_rows, layer_norm, rms_norm, softmax,   activate,
-                             gate,          dot,        axpy,     axpy_i8,   max_into};
+const Kernels kScalarKernels{"scalar",   gemm_f32, gemm_i8,  attention, attention, quantize_rows,
+                             layer_norm, rms_norm, softmax,  activate,  gate,      dot,
+                             axpy,       axpy_i8,  max_into, bit_sums};
 
 }  // namespace swy::math::detail

@@ -14,7 +14,8 @@
 // evidence = familiarity * rows: little of it says that the table does not speak of such prompts.
 // quality_var = q (1 - q) / (1 + familiarity * rows of the prompt's groups). Cost, latency and
 // answer length are the groups' (group_table.h). The row that the work names in exclude_row is left
-// out of the groups' sums and the neighbours, and predicted by the fits that did not see it.
+// out of the groups' sums and the neighbours, and predicted by the fits that did not see it; a
+// weight file keeps no ids, so nothing is left out there.
 //
 // Cost: the encoder, two triangular products of the features' width, the networks, groups x models
 // and the postings of the prompt's words. When it loses: what decides is not in the prompt; with
@@ -24,6 +25,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -32,6 +36,7 @@
 #include "route/estimator/familiarity.h"
 #include "route/estimator/gaussian_groups.h"
 #include "route/estimator/group_table.h"
+#include "route/estimator/learned.h"
 #include "route/estimator/observed.h"
 #include "route/estimator/prompt_features.h"
 #include "switchyard/registry.h"
@@ -44,19 +49,18 @@ constexpr double kPseudoNeighbours = 2;
 constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
 constexpr int kHalvings = 3;
+// A NaN is not a number that a weight file may hold; nothing it stands for is negative.
+constexpr float kUnknownInFile = -1;
 
 math::TwoLayerOptions network(math::HiddenUnit unit) {
   return {.hidden = 32, .unit = unit, .shared = unit == math::HiddenUnit::kSoftplus};
 }
 
-struct Options {
-  TableOptions source;
-  std::string encoder = "static_embedding";
+struct Options : LearnedOptions {
   double shrink = 40;
 
   void bind(base::OptionBinder& b) {
-    source.bind(b);
-    b.field("encoder", encoder, "encoder of the regressions' features, by configured or type name");
+    LearnedOptions::bind(b);
     b.field("shrink", shrink, {.min = 0, .max = 1e6},
             "pseudo-observations of every domain at the model's mean over the whole table");
   }
@@ -117,32 +121,65 @@ std::vector<std::vector<float>> deviations(const Observed& past) {
 
 // What is computed of one prompt before the models are looked at. Kept per thread and reused.
 struct Sides {
-  std::vector<float> share;    // by group
-  std::vector<float> similar;  // by row
+  std::vector<float> share;  // by group
+  RowIndex::View near;
   std::vector<Hit> hits;
   std::vector<double> predicted;  // by model, of the regression
   std::vector<double> mlp, irt;   // by model, of the networks
   std::vector<double> deviation;  // by model: the mean of the three sides
 };
 
+// What was learned.
+struct Parts {
+  Observed past;
+  PromptFeatures features;
+  RowIndex index;
+  GaussianGroups gaussians;
+  GroupTable table;
+  double shrink = 0;
+  math::RidgeModel ridge = {};
+  math::HeldOutTwoLayer mlp = {}, irt = {};
+  Wording wording = {};
+  Deviation wording_deviation = {}, meaning_deviation = {};
+  double scale = 0;
+};
+
 class Auto final : public Estimator {
  public:
-  Auto(Observed past, PromptFeatures features, const math::Matrix& x, Rows& rows, Labels labels,
-       double shrink)
-      : past_(std::move(past)),
-        features_(std::move(features)),
-        index_(std::move(rows.index)),
+  Auto(Parts parts, std::vector<std::string> models)
+      : past_(std::move(parts.past)),
+        features_(std::move(parts.features)),
+        index_(std::move(parts.index)),
         patterns_(past_.patterns()),
-        gaussians_(x, labels.of, labels.count),
-        table_(past_, std::move(labels.of), labels.count, shrink),
-        ridge_(math::fit_ridge(x, deviations(past_))),
-        mlp_(math::fit_two_layer_held_out(x, past_.qualities(), network(math::HiddenUnit::kRelu))),
-        irt_(math::fit_two_layer_held_out(x, past_.qualities(),
-                                          network(math::HiddenUnit::kSoftplus))),
-        wording_(std::move(rows.wording)) {
-    index_.finish(kStopWordShare);
-    wording_.finish();
-    tune(x, rows);
+        gaussians_(std::move(parts.gaussians)),
+        table_(std::move(parts.table)),
+        shrink_(parts.shrink),
+        ridge_(std::move(parts.ridge)),
+        mlp_(std::move(parts.mlp)),
+        irt_(std::move(parts.irt)),
+        wording_(std::move(parts.wording)),
+        wording_deviation_(parts.wording_deviation),
+        meaning_deviation_(parts.meaning_deviation),
+        scale_(parts.scale),
+        models_(std::move(models)) {}
+
+  static std::unique_ptr<Auto> fit(Observed past, PromptFeatures features, const math::Matrix& x,
+                                   Rows& rows, double shrink, std::vector<std::string> models) {
+    Labels labels = groups_of(rows);
+    GaussianGroups gaussians(x, labels.of, labels.count);
+    GroupTable table(past, std::move(labels.of), labels.count, shrink);
+    rows.index.finish(kStopWordShare);
+    rows.wording.finish();
+    Parts p{std::move(past),      std::move(features), std::move(rows.index),
+            std::move(gaussians), std::move(table),    shrink};
+    p.ridge = math::fit_ridge(x, deviations(p.past));
+    const auto qualities = p.past.qualities();
+    p.mlp = math::fit_two_layer_held_out(x, qualities, network(math::HiddenUnit::kRelu));
+    p.irt = math::fit_two_layer_held_out(x, qualities, network(math::HiddenUnit::kSoftplus));
+    p.wording = std::move(rows.wording);
+    auto made = std::make_unique<Auto>(std::move(p), std::move(models));
+    made->tune(x, rows);
+    return made;
   }
 
   void estimate(const Question& q, std::span<Belief> out) const override {
@@ -179,8 +216,88 @@ class Auto final : public Estimator {
     }
   }
   [[nodiscard]] std::uint64_t version() const override { return past_.version(); }
+  [[nodiscard]] Status export_weights(const std::string& path) const override {
+    WeightFile file{"auto", features_.identity(), models_, {}, {}};
+    write_past(file);
+    file.tensors["scales"].assign(features_.scales().begin(), features_.scales().end());
+    index_.write(file);
+    gaussians_.write(file);
+    file.tensors["ridge.weights"] = ridge_.weights;
+    file.tensors["ridge.bias"] = ridge_.bias;
+    write_network(mlp_.model, "mlp.", file);
+    write_network(irt_.model, "irt.", file);
+    wording_.write(file);
+    file.put_doubles(
+        "tuned",
+        std::array{shrink_, scale_, wording_deviation_.median(), wording_deviation_.deviation(),
+                   meaning_deviation_.median(), meaning_deviation_.deviation()});
+    return file.save(path);
+  }
+  // column[id]: the model of card `id`, or kNoModel.
+  static Result<std::unique_ptr<Auto>> read(const WeightFile& file, PromptFeatures features,
+                                            std::vector<std::size_t> column) {
+    SWY_TRY(const auto tuned, file.doubles("tuned", 6));
+    SWY_TRY(auto past, read_past(file, std::move(column)));
+    SWY_TRY(auto index, RowIndex::read(file));
+    SWY_TRY(auto gaussians, GaussianGroups::read(file, features.dims()));
+    SWY_TRY(auto group, file.integers("groups.of", past.rows()));
+    if (past.rows() == 0 || index.rows() != past.rows() || tuned[0] < 0 ||
+        *std::max_element(group.begin(), group.end()) >= gaussians.groups())
+      return fail(ErrorCode::kParse, "weights of auto: the parts are not of one table");
+    const std::size_t groups = gaussians.groups();
+    GroupTable table(past, std::move(group), groups, tuned[0]);
+    Parts p{std::move(past),      std::move(features), std::move(index),
+            std::move(gaussians), std::move(table),    tuned[0]};
+    p.ridge.dims = p.features.dims();
+    p.ridge.outputs = file.models.size();
+    SWY_TRY(p.ridge.weights, file.tensor("ridge.weights", p.ridge.dims * p.ridge.outputs));
+    SWY_TRY(p.ridge.bias, file.tensor("ridge.bias", p.ridge.outputs));
+    SWY_TRY(p.mlp.model, read_network(file, "mlp.", p.ridge.dims, math::HiddenUnit::kRelu, false));
+    SWY_TRY(p.irt.model,
+            read_network(file, "irt.", p.ridge.dims, math::HiddenUnit::kSoftplus, true));
+    SWY_TRY(p.wording, Wording::read(file));
+    p.scale = tuned[1];
+    p.wording_deviation = Deviation(tuned[2], tuned[3]);
+    p.meaning_deviation = Deviation(tuned[4], tuned[5]);
+    return std::make_unique<Auto>(std::move(p), file.models);
+  }
 
  private:
+  static std::array<std::pair<const char*, Column ObservedModel::*>, 4> observed() {
+    return {{{"past.quality", &ObservedModel::quality},
+             {"past.tokens_out", &ObservedModel::tokens_out},
+             {"past.cost_usd", &ObservedModel::cost_usd},
+             {"past.latency_s", &ObservedModel::latency_s}}};
+  }
+  void write_past(WeightFile& file) const {
+    for (const auto& [name, column] : observed()) {
+      std::vector<float>& all = file.tensors[name];
+      for (const ObservedModel& m : past_.models())
+        for (const float v : (m.*column).value) all.push_back(std::isnan(v) ? kUnknownInFile : v);
+    }
+    const std::uint64_t v = past_.version();
+    file.words["past.version"] = {static_cast<std::uint32_t>(v),
+                                  static_cast<std::uint32_t>(v >> 32U)};
+    std::vector<std::uint32_t>& group = file.words["groups.of"];
+    for (std::size_t row = 0; row < past_.rows(); ++row) group.push_back(table_.group_of(row));
+  }
+  static Result<Observed> read_past(const WeightFile& file, std::vector<std::size_t> column) {
+    SWY_TRY(const auto version, file.integers("past.version", 2));
+    SWY_TRY(const auto group, file.integers("groups.of", WeightFile::kAny));
+    std::vector<ObservedModel> models(file.models.size());
+    for (const auto& [name, of] : observed()) {
+      SWY_TRY(const auto all, file.tensor(name, models.size() * group.size()));
+      for (std::size_t m = 0; m < models.size(); ++m) {
+        for (std::size_t row = 0; row < group.size(); ++row) {
+          const float v = all[m * group.size() + row];
+          (models[m].*of).push(v < 0 ? std::numeric_limits<float>::quiet_NaN() : v);
+        }
+      }
+    }
+    return Observed(std::move(models), std::move(column), group.size(),
+                    version[0] | std::uint64_t{version[1]} << 32U);
+  }
+
   // Fills `deviation`. REQUIRES: sides.share is of x.
   void look(std::span<const float> x, std::span<const text::Feature> sketch, std::uint32_t excluded,
             Sides& s) const {
@@ -201,16 +318,14 @@ class Auto final : public Estimator {
       take(mlp_.held_out, s.mlp);
       take(irt_.held_out, s.irt);
     }
-    s.similar.resize(index_.rows());
-    index_.similarities(sketch, s.similar);
-    if (excluded != kNoRow) s.similar[excluded] = 0;
+    index_.look(sketch, excluded, s.near);
     const bool grouped = table_.groups() > 1;
     for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
       bool selected = false;
       for (std::size_t m = 0; m < models.size(); ++m) {
         const Column& quality = models[m].quality;
         if (patterns_.of[m] != pattern || quality.count == 0) continue;
-        if (!selected) select_nearest(s.similar, quality.value, kNeighbours, 0, s.hits);
+        if (!selected) index_.nearest(s.near, quality.value, kNeighbours, 0, s.hits);
         selected = true;
         const double mean = quality.mean_without(excluded);
         const double near =
@@ -303,21 +418,38 @@ class Auto final : public Estimator {
   Observed::Patterns patterns_;
   GaussianGroups gaussians_;
   GroupTable table_;
+  double shrink_;
   math::RidgeModel ridge_;
   math::HeldOutTwoLayer mlp_, irt_;
   Wording wording_;
   Deviation wording_deviation_, meaning_deviation_;
   double scale_ = 0;
+  std::vector<std::string> models_;  // their names in a weight file
 };
+
+Result<std::unique_ptr<Auto>> load(const Options& o, PromptFeatures features, base::Mark mark,
+                                   BuildContext& ctx) {
+  const auto path = std::filesystem::path(ctx.directory()) / o.weights;
+  SWY_TRY(const auto file, load_weights("auto", path.string(), features));
+  auto column = match_cards(file.models, o.source.names, mark, ctx);
+  auto made = Auto::read(file, std::move(features), std::move(column));
+  if (!made) return fail_in(path.string(), made.error());
+  return made;
+}
 
 }  // namespace
 
 std::unique_ptr<Estimator> make_auto(const base::Doc& node, BuildContext& ctx) {
   Options o;
-  if (!ctx.bind(node, o)) return nullptr;
+  if (!ctx.bind(node, o) || !one_source("auto", o, node.mark(), ctx)) return nullptr;
   const std::size_t before = ctx.diag().errors();
   auto features = PromptFeatures::make(o.encoder, node.mark(), ctx);
   if (!features) return nullptr;
+  if (!o.weights.empty()) {
+    auto loaded = load(o, std::move(*features), node.mark(), ctx);
+    if (!loaded) ctx.diag().error(node.mark(), loaded.error().message);
+    return ctx.diag().errors() == before ? std::move(*loaded) : nullptr;
+  }
   Rows rows;
   auto past = Observed::load(o.source, "auto", node.mark(), ctx,
                              [&](const record::OutcomeRow& row) { rows.add(row); });
@@ -328,8 +460,8 @@ std::unique_ptr<Estimator> make_auto(const base::Doc& node, BuildContext& ctx) {
     ctx.diag().error(node.mark(), fmt::format("auto: {}", x.error().message));
     return nullptr;
   }
-  return std::make_unique<Auto>(std::move(*past), std::move(*features), *x, rows, groups_of(rows),
-                                o.shrink);
+  auto models = past->names(ctx.catalogue());
+  return Auto::fit(std::move(*past), std::move(*features), *x, rows, o.shrink, std::move(models));
 }
 
 }  // namespace swy::route

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/rng.h"
+#include "route/estimator/weight_file.h"
 #include "route/testing/table_lab.h"
 
 namespace swy::route::testing {
@@ -33,6 +34,13 @@ class Auto : public TableLab {
           << R"(,"tokens_out":20},"large":{"correct":)" << !small
           << R"(,"cost":0.02,"latency":3}}})" << "\n";
     }
+  }
+  std::string found(const std::string& options) {
+    return findings(
+        "models: [{ name: small }, { name: large }]\nroutes: { auto: [{ models: [small, large], "
+        "estimator: { type: auto, " +
+            options + " } }] }\n",
+        beliefs_registry(), folder_.string());
   }
   static std::string prompt(bool sum, base::Rng& rng) {
     std::string text = sum ? kSums[rng.below(kSums.size())] : kPoems[rng.below(kPoems.size())];
@@ -103,6 +111,75 @@ TEST_F(Auto, NamesAnEncoderThatIsNotThere) {
       "table: two.jsonl, encoder: static_embeding } }] }\n";
   const std::string found = findings(yaml, beliefs_registry(), folder_.string());
   EXPECT_NE(found.find("static_embedding"), std::string::npos) << found;
+}
+
+TEST_F(Auto, SaysTheSameFromItsWeightFileToTheLastBit) {
+  auto fitted = lab("table: two.jsonl");
+  ASSERT_TRUE(fitted.made());
+  const std::string path = (folder_ / "w.swy").string();
+  ASSERT_TRUE(fitted.rule().estimator->export_weights(path));
+  auto loaded = lab("weights: w.swy");
+  ASSERT_TRUE(loaded.made());
+  EXPECT_EQ(loaded.rule().estimator->version(), fitted.rule().estimator->version());
+  base::Rng rng(8, 0, 0);
+  for (int i = 0; i < 40; ++i) {
+    Prompt p(i % 8 == 7 ? "SELECT 1 FROM strange" : prompt(i % 2 == 0, rng));
+    const auto a = fitted.believe(p.work, {.tokens = 100});
+    const auto b = loaded.believe(p.work, {.tokens = 100});
+    for (std::size_t m = 0; m < 2; ++m) {
+      EXPECT_EQ(a[m].quality, b[m].quality) << i;
+      EXPECT_EQ(a[m].evidence, b[m].evidence);
+      EXPECT_EQ(a[m].quality_var, b[m].quality_var);
+      EXPECT_EQ(a[m].cost_micro, b[m].cost_micro);
+      EXPECT_TRUE(a[m].latency_ms == b[m].latency_ms ||
+                  (std::isnan(a[m].latency_ms) && std::isnan(b[m].latency_ms)));
+    }
+    EXPECT_TRUE(std::isnan(b[2].quality));
+  }
+  ASSERT_TRUE(loaded.rule().estimator->export_weights((folder_ / "again.swy").string()));
+  const auto bytes = [&](const char* name) {
+    std::ifstream in(folder_ / name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_EQ(bytes("w.swy"), bytes("again.swy"));
+}
+
+// Whoever writes a file can write its hash: parts that do not fit are refused, not read.
+TEST_F(Auto, RefusesWeightsWhosePartsDoNotFit) {
+  ASSERT_TRUE(
+      lab("table: two.jsonl").rule().estimator->export_weights((folder_ / "w.swy").string()));
+  const auto w = WeightFile::load((folder_ / "w.swy").string());
+  ASSERT_TRUE(w);
+  const auto refused = [&](const auto& damage) {
+    WeightFile bad = *w;
+    damage(bad);
+    EXPECT_TRUE(bad.save((folder_ / "bad.swy").string()));
+    return found("weights: bad.swy").find("error") != std::string::npos;
+  };
+  EXPECT_FALSE(refused([](WeightFile&) {}));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["index.posting_rows"][0] = 200; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["index.start"][7] = 0xFFFFFFFF; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["index.first_column"].back() += 1; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["index.rows"][0] = 0xFFFFFFFF; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["groups.of"][3] = 2; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["groups.of"].pop_back(); }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["wording.windows"][0] = 1U << 30U; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["tuned"].back() = 0x7FF00000; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words.erase("tuned"); }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.tensors["groups.log_size"].clear(); }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.tensors["mlp.in"].pop_back(); }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.features = "others"; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.type = "linear"; }));
+}
+
+TEST_F(Auto, RefusesADamagedWeightFile) {
+  ASSERT_TRUE(
+      lab("table: two.jsonl").rule().estimator->export_weights((folder_ / "w.swy").string()));
+  std::fstream file(folder_ / "w.swy", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-100, std::ios::end);
+  file.put('\x55');
+  file.close();
+  EXPECT_NE(found("weights: w.swy").find("damaged"), std::string::npos);
 }
 
 }  // namespace

@@ -53,14 +53,12 @@ class Eagle final : public Estimator {
 
   void estimate(const Question& q, std::span<Belief> out) const override {
     // Working memory of one call, kept per thread so that a decision does not allocate.
-    thread_local std::vector<float> similarity;
+    thread_local RowIndex::View view;
     thread_local std::vector<Hit> hits;
     thread_local std::vector<double> local;
-    similarity.resize(index_.rows());
-    index_.similarities(q.reading.sketch().features(), similarity);
     const std::uint32_t excluded = past_.find(q.work().exclude_row);
-    if (excluded != kNoRow) similarity[excluded] = 0;
-    select_nearest(similarity, every_row_, neighbours_, 0, hits);
+    index_.look(q.reading.sketch().features(), excluded, view);
+    index_.nearest(view, every_row_, neighbours_, 0, hits);
     local.assign(global_.size(), kStart);
     for (std::size_t i = hits.size(); i-- > 0;) battle(hits[i].row, local);
     for (std::size_t i = 0; i < out.size(); ++i) {

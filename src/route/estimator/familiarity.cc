@@ -1,5 +1,7 @@
 #include "route/estimator/familiarity.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -52,6 +54,30 @@ double Wording::score(std::string_view text, bool own) const {
     ++n;
   });
   return n == 0 ? static_cast<double>(log_[0]) : sum / static_cast<double>(n);
+}
+
+void Wording::write(WeightFile& out) const {
+  out.words["wording.rows"] = {rows_};
+  std::vector<std::uint32_t>& seen = out.words["wording.windows"];  // window, rows; of those seen
+  seen.clear();
+  for (std::uint32_t w = 0; w < count_.size(); ++w) {
+    if (count_[w] > 0) seen.insert(seen.end(), {w, count_[w]});
+  }
+}
+
+Result<Wording> Wording::read(const WeightFile& in) {
+  Wording w;
+  SWY_TRY(const auto rows, in.integers("wording.rows", 1));
+  SWY_TRY(const auto seen, in.integers("wording.windows", WeightFile::kAny));
+  w.rows_ = rows[0];
+  const std::uint32_t most = std::min<std::uint32_t>(w.rows_, 0xFFFF);
+  for (std::size_t i = 0; i + 1 < seen.size(); i += 2) {
+    if (seen[i] >= w.count_.size() || seen[i + 1] > most)
+      return fail(ErrorCode::kParse, fmt::format("weights of {}: no such window", in.type));
+    w.count_[seen[i]] = static_cast<std::uint16_t>(seen[i + 1]);
+  }
+  w.finish();
+  return w;
 }
 
 Deviation::Deviation(std::vector<double> of_rows) {

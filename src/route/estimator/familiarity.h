@@ -18,6 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "route/estimator/weight_file.h"
+
 namespace swy::route {
 
 // How many rows have which windows of five bytes.
@@ -28,6 +30,8 @@ class Wording {
   void finish();                    // nothing is added afterwards
   // Mean log share; `own`: the text is one of the rows and is not counted.
   [[nodiscard]] double score(std::string_view text, bool own) const;
+  void write(WeightFile& out) const;  // REQUIRES: finished, as read() gives it
+  static Result<Wording> read(const WeightFile& in);
 
  private:
   static constexpr unsigned kBits = 20;
@@ -43,6 +47,9 @@ class Deviation {
   Deviation() = default;
   // Higher is more familiar. REQUIRES: not empty.
   explicit Deviation(std::vector<double> of_rows);
+  Deviation(double median, double deviation) : median_(median), deviation_(deviation) {}
+  [[nodiscard]] double median() const { return median_; }
+  [[nodiscard]] double deviation() const { return deviation_; }
   [[nodiscard]] double of(double score) const;  // at most 1
 
  private:

@@ -1,5 +1,7 @@
 #include "route/estimator/gaussian_groups.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -93,6 +95,28 @@ GaussianGroups::GaussianGroups(const math::Matrix& x, std::span<const std::uint3
     within_.apply(centres.row(g), std::span(centres_).subspan(g * dims_, dims_));
   mean_.resize(dims_);
   whole_.apply(mean, mean_);
+}
+
+void GaussianGroups::write(WeightFile& out) const {
+  out.tensors["groups.within"] = within_.inverse;
+  out.tensors["groups.whole"] = whole_.inverse;
+  out.tensors["groups.centres"] = centres_;
+  out.tensors["groups.mean"] = mean_;
+  out.tensors["groups.log_size"] = log_size_;
+}
+
+Result<GaussianGroups> GaussianGroups::read(const WeightFile& in, std::size_t dims) {
+  GaussianGroups g;
+  g.dims_ = dims;
+  const auto sizes = in.tensors.find("groups.log_size");
+  const std::size_t n = sizes == in.tensors.end() ? 0 : sizes->second.size();
+  if (n == 0) return fail(ErrorCode::kParse, fmt::format("weights of {}: no groups", in.type));
+  SWY_TRY(g.log_size_, in.tensor("groups.log_size", n));
+  SWY_TRY(g.within_.inverse, in.tensor("groups.within", dims * dims));
+  SWY_TRY(g.whole_.inverse, in.tensor("groups.whole", dims * dims));
+  SWY_TRY(g.centres_, in.tensor("groups.centres", n * dims));
+  SWY_TRY(g.mean_, in.tensor("groups.mean", dims));
+  return g;
 }
 
 double GaussianGroups::belong(std::span<const float> x, std::span<float> share) const {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "math/matrix.h"
+#include "route/estimator/weight_file.h"
 
 namespace swy::route {
 
@@ -23,12 +24,15 @@ class GaussianGroups {
  public:
   // REQUIRES: group.size() == x.rows() > 0, every group[i] < groups.
   GaussianGroups(const math::Matrix& x, std::span<const std::uint32_t> group, std::size_t groups);
+  void write(WeightFile& out) const;
+  static Result<GaussianGroups> read(const WeightFile& in, std::size_t dims);
   [[nodiscard]] std::size_t groups() const { return log_size_.size(); }
   // share[g] sums to one; returns the strangeness. REQUIRES: x.size() == dims, share.size() ==
   // groups().
   double belong(std::span<const float> x, std::span<float> share) const;
 
  private:
+  GaussianGroups() = default;
   // x' W x by a triangular factor: whitened rows of length dims.
   struct Whitening {
     std::vector<float> inverse;  // dims x dims, lower triangle of L^-1

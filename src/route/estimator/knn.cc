@@ -11,18 +11,18 @@
 // the card when it is priced (raw tokens, today's price), else the pooled cost of the table. Right
 // because a missing observation is skipped, not 0, and kNN with enough neighbours is consistent
 // whatever the truth (request-routing.md 3.1; "tuned kNN matches learned routers", arXiv
-// 2505.12601). Cost: postings of the query's features plus one pass over the rows per group of
-// models with the same rows; see docs/reference/estimators.md for measured times. Memory: about 8
-// bytes per word of the table. Loses when wording says nothing about difficulty (the usual case
-// within one domain), on paraphrases, and on prompts unlike the table: then it says the global
-// mean, with evidence near 0 under min_similarity. Unknown: a card without outcomes, and everything
-// while there is no table. The row that the work names in exclude_row is never learned from,
-// neither as neighbour nor in the mean. Deviations from 3.1: no softmax weights; variance counts
-// the pseudo-neighbours instead of adding a constant. Tests: knn_index_test.cc (brute force, T4),
-// knn_test.cc.
+// 2505.12601). Cost: knn_index.cc; one search per group of models with the same rows; see
+// docs/reference/estimators.md for measured times. Memory: about 8 bytes per word of the table.
+// Loses when wording says nothing about difficulty (the usual case within one domain), on
+// paraphrases, and on prompts unlike the table: then it says the global mean, with evidence near 0
+// under min_similarity. Unknown: a card without outcomes, and everything while there is no table.
+// The row that the work names in exclude_row is never learned from, neither as neighbour nor in the
+// mean. Deviations from 3.1: no softmax weights; variance counts the pseudo-neighbours instead of
+// adding a constant. Tests: knn_index_test.cc (brute force, T4), knn_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "route/estimator/knn_index.h"
@@ -59,56 +59,80 @@ class Knn final : public Estimator {
         neighbours_(static_cast<std::size_t>(o.neighbours)),
         weights_(o.weights == "cosine" ? Weights::kCosine : Weights::kUniform),
         shrink_(o.shrink),
-        least_(static_cast<float>(o.min_similarity)) {}
+        least_(static_cast<float>(o.min_similarity)) {
+    cells_.reserve(past_.rows() * kColumns * past_.models().size());
+    for (std::size_t row = 0; row < past_.rows(); ++row) {
+      for (const ObservedModel& m : past_.models())
+        for (const Column* c : columns_of(m)) cells_.push_back(c->value[row]);
+    }
+  }
 
   void estimate(const Question& q, std::span<Belief> out) const override {
     // Working memory of one call, kept per thread so that a decision does not allocate; nothing is
     // remembered in it.
-    thread_local std::vector<float> similarity;
+    thread_local RowIndex::View view;
     thread_local std::vector<Hit> hits;
-    similarity.resize(index_.rows());
-    index_.similarities(q.reading.sketch().features(), similarity);
+    thread_local std::vector<PoolSums> sums;
     const std::uint32_t excluded = past_.find(q.work().exclude_row);
-    if (excluded != kNoRow) similarity[excluded] = 0;
+    index_.look(q.reading.sketch().features(), excluded, view);
     for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
       bool selected = false;
       for (std::size_t i = 0; i < out.size(); ++i) {
         const ObservedModel* model = past_.of(q.candidates[i]);
         if (model == nullptr || patterns_.of[past_.index_of(*model)] != pattern || q.masked(i))
           continue;
-        if (!selected) select_nearest(similarity, model->quality.value, neighbours_, least_, hits);
+        if (!selected) {
+          index_.nearest(view, model->quality.value, neighbours_, least_, hits);
+          add_up(hits, pattern, sums);
+        }
         selected = true;
-        out[i] = believe(q, i, *model, hits, excluded);
+        out[i] = believe(q, i, *model, sums, excluded);
       }
     }
   }
   [[nodiscard]] std::uint64_t version() const override { return past_.version(); }
 
  private:
-  [[nodiscard]] Pooled pooled(const Column& column, std::span<const Hit> hits,
-                              std::uint32_t excluded) const {
-    if (column.count == 0) return {kUnknownNumber, 0};
-    return pool(hits, column.value, weights_, shrink_, column.mean_without(excluded));
+  static constexpr std::size_t kColumns = 4;
+  static std::array<const Column*, kColumns> columns_of(const ObservedModel& m) {
+    return {&m.quality, &m.tokens_out, &m.cost_usd, &m.latency_s};
+  }
+  // Of the models of a pattern.
+  void add_up(std::span<const Hit> hits, std::size_t pattern, std::vector<PoolSums>& sums) const {
+    const std::size_t models = past_.models().size();
+    sums.assign(kColumns * models, {});
+    for (std::size_t h = 0; h < hits.size(); ++h) {
+      const float* y = cells_.data() + hits[h].row * kColumns * models;
+      const double w = weight_of(hits[h], weights_);
+      for (std::size_t m = 0; m < models; ++m) {
+        if (patterns_.of[m] != pattern) continue;
+        for (std::size_t c = kColumns * m; c < kColumns * (m + 1); ++c) sums[c].add(y[c], w);
+      }
+    }
   }
 
   [[nodiscard]] Belief believe(const Question& q, std::size_t i, const ObservedModel& model,
-                               std::span<const Hit> hits, std::uint32_t excluded) const {
+                               std::span<const PoolSums> sums, std::uint32_t excluded) const {
+    std::array<Pooled, kColumns> pooled{};
+    const auto columns = columns_of(model);
+    for (std::size_t c = 0; c < kColumns; ++c) {
+      const PoolSums& of = sums[kColumns * past_.index_of(model) + c];
+      pooled[c] = columns[c]->count == 0 ? Pooled{kUnknownNumber, 0}
+                                         : of.pooled(shrink_, columns[c]->mean_without(excluded));
+    }
     Belief b;
-    const Pooled quality = pooled(model.quality, hits, excluded);
-    b.quality = quality.mean;
-    b.evidence = quality.evidence;
-    b.quality_var = b.quality * (1 - b.quality) / (quality.evidence + shrink_ + 1);
-    believe_calls(
-        q, i,
-        {pooled(model.tokens_out, hits, excluded).mean, pooled(model.cost_usd, hits, excluded).mean,
-         pooled(model.latency_s, hits, excluded).mean},
-        b);
+    b.quality = pooled[0].mean;
+    b.evidence = pooled[0].evidence;
+    b.quality_var = b.quality * (1 - b.quality) / (pooled[0].evidence + shrink_ + 1);
+    believe_calls(q, i, {pooled[1].mean, pooled[2].mean, pooled[3].mean}, b);
     return b;
   }
 
   Observed past_;
   RowIndex index_;
   Observed::Patterns patterns_;
+  // By row, then model, then column: the numbers of a neighbour are beside each other.
+  std::vector<float> cells_;
   std::size_t neighbours_;
   Weights weights_;
   double shrink_;

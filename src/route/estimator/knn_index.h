@@ -2,16 +2,19 @@
 // to all rows, the k nearest of them, and the pooled mean over neighbours.
 //
 // When to use: inside this folder. Threading: RowIndex is filled by one thread, then finish()ed and
-// immutable; the rest are pure functions. Ownership: RowIndex owns its postings; spans are borrowed
-// for the call. Nothing allocates after finish() except `out` vectors that grow to k.
+// immutable; a View belongs to one thread; the rest are pure functions. Ownership: RowIndex owns
+// its rows; a View refers to the index that filled it; spans are borrowed for the call. Nothing
+// allocates after finish() except views and `out` vectors until they are large enough.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "route/estimator/tf_idf.h"
+#include "route/estimator/weight_file.h"
 
 namespace swy::route {
 
@@ -21,29 +24,74 @@ struct Hit {
   friend bool operator==(const Hit&, const Hit&) = default;
 };
 
-// TF-IDF rows in an inverted index: for every feature the rows that have it, with their unit-length
-// weights.
+// TF-IDF rows, searchable by similarity.
 class RowIndex {
  public:
   // Appends row number rows(). Before finish() only.
   void add(std::span<const text::Feature> features);
-  // Computes idf and postings. Features in more than max_share of the rows are dropped everywhere
+  // Computes idf and the index. Features in more than max_share of the rows are dropped everywhere
   // (0 < max_share <= 1).
   void finish(double max_share);
   [[nodiscard]] std::size_t rows() const { return rows_; }
-  // out[row] = cosine of the query and the row, 0..1. REQUIRES: finished, out.size() == rows().
+  void write(WeightFile& out) const;  // REQUIRES: finished, as read() gives it
+  // kParse for what would be read outside itself.
+  static Result<RowIndex> read(const WeightFile& in);
+
+  // What one text has to do with all rows: memory that its owner reuses, filled by look().
+  class View;
+  // Row `excluded` is as if it were not there (rows() or more: none). REQUIRES: finished.
+  void look(std::span<const text::Feature> query, std::size_t excluded, View& out) const;
+  // The k rows of highest similarity among those with a value in `column` (not NaN), at least
+  // `least` and above 0; best first, ties to the lower row: select_nearest over similarities(),
+  // without knowing all of them. REQUIRES: column.size() == rows().
+  void nearest(const View& view, std::span<const float> column, std::size_t k, float least,
+               std::vector<Hit>& out) const;
+  // out[row] = cosine of the text and the row, 0..1, for every row. REQUIRES: out.size() == rows().
   void similarities(std::span<const text::Feature> query, std::span<float> out) const;
-  [[nodiscard]] std::size_t postings() const { return postings_.size(); }
 
  private:
   struct Posting {
     std::uint32_t row;
     float weight;
   };
+  struct Row;
+  void make_columns();
+  void make_postings();
+  void add_postings(View& view) const;
+  void bound(View& view) const;
+
   TfIdf texts_;  // without rows after finish()
   std::size_t rows_ = 0;
+  std::size_t words_ = 0;             // of 64 rows
   std::vector<std::uint32_t> start_;  // by feature, into postings_
   std::vector<Posting> postings_;
+  std::vector<std::uint32_t> first_column_;  // by feature; the next one's is where they end
+  std::vector<std::uint64_t> bits_;          // words_ a column
+  std::vector<float> unit_;  // by row: what a word that occurs once weighs, over idf
+};
+
+class RowIndex::View {
+ private:
+  friend class RowIndex;
+  struct List {
+    const Posting* next;
+    const Posting* end;
+    float weight;
+  };
+  struct Column {
+    const std::uint64_t* bits;
+    float weight;
+    bool operator<(const Column& o) const { return weight > o.weight; }
+  };
+  [[nodiscard]] float exact(const RowIndex& index, std::size_t row) const;
+
+  std::vector<text::Feature> weighed_;
+  std::vector<List> lists_;
+  std::vector<Column> columns_;       // heaviest first
+  std::vector<float> from_lists_;     // by row
+  std::vector<float> at_most_;        // by row
+  std::vector<float> block_at_most_;  // by 64 rows
+  std::size_t excluded_ = 0;
 };
 
 // The k rows of highest similarity among those with a value in `column` (not NaN), at least `least`
@@ -57,6 +105,22 @@ struct Pooled {
   double mean;      // NaN without neighbours and prior
   double evidence;  // n_eff = (sum w)^2 / sum w^2 of the neighbours; 0 without
 };
+
+// Weighted sums of one column over hits.
+struct PoolSums {
+  double sum = 0, weight = 0, squares = 0;
+  void add(float y, double w) {
+    if (std::isnan(y)) return;
+    sum += w * static_cast<double>(y);
+    weight += w;
+    squares += w * w;
+  }
+  // As of pool() below.
+  [[nodiscard]] Pooled pooled(double shrink, double prior_mean) const;
+};
+inline double weight_of(const Hit& hit, Weights weights) {
+  return weights == Weights::kCosine ? static_cast<double>(hit.similarity) : 1.0;
+}
 
 // Mean of column over hits (NaN skipped), with `shrink` pseudo-neighbours at prior_mean (NaN:
 // none): (n_eff * sum(w y)/sum(w) + shrink * prior_mean) / (n_eff + shrink).

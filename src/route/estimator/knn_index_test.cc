@@ -147,6 +147,55 @@ TEST_P(KnnIndex, EqualsBruteForce) {
 }
 INSTANTIATE_TEST_SUITE_P(Shares, KnnIndex, ::testing::Values(1.0, 0.3, 0.05));
 
+// What a search has to find: all similarities, and the nearest of them.
+void expect_nearest_of_all(const RowIndex& index, std::span<const text::Feature> query,
+                           const std::vector<float>& column, std::size_t k, float least,
+                           std::size_t excluded) {
+  std::vector<float> similarity(index.rows());
+  index.similarities(query, similarity);
+  if (excluded < similarity.size()) similarity[excluded] = 0;
+  std::vector<Hit> all, found;
+  select_nearest(similarity, column, k, least, all);
+  RowIndex::View view;
+  index.look(query, excluded, view);
+  index.nearest(view, column, k, least, found);
+  ASSERT_EQ(found.size(), all.size());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    ASSERT_EQ(found[i], all[i]) << i << ": row " << found[i].row << " not " << all[i].row;
+}
+
+// Words of very different frequency, several times in a row, rows that are there twice (ties), and
+// texts with hundreds of features (several groups of columns).
+TEST(KnnSearch, FindsTheNeighboursOfTheFullScan) {
+  base::Rng rng(17, 3, 0);
+  const auto text = [&](std::size_t words) {
+    std::string t;
+    for (std::size_t w = 0; w < words; ++w)
+      t += "w" + std::string(1 + rng.below(2), static_cast<char>('a' + rng.below(26))) +
+           std::string(1, static_cast<char>('a' + rng.below(1 + rng.below(26)))) + " ";
+    return t;
+  };
+  for (const std::size_t rows : {1U, 63U, 64U, 500U, 3000U}) {
+    RowIndex index;
+    std::vector<float> column;
+    for (std::size_t i = 0; i < rows; ++i) {
+      const std::string t = text(rng.below(rng.below(8) == 0 ? 400 : 40));
+      for (int copies = rng.below(10) == 0 ? 2 : 1; copies > 0; --copies) {
+        index.add(text::make_sketch(t).features());
+        column.push_back(rng.below(5) == 0 ? kNan : 1.0F);
+      }
+    }
+    index.finish(rng.below(2) == 0 ? 1.0 : 0.3);
+    for (std::size_t i = 0; i < 40; ++i) {
+      const auto query = text::make_sketch(text(i % 4 == 0 ? 600 : i));
+      const float least = i % 3 == 0 ? 0.15F : 0;
+      const std::size_t excluded = i % 2 == 0 ? rng.below(index.rows()) : 0xFFFFFFFF;
+      for (const std::size_t k : {std::size_t{1}, std::size_t{40}, index.rows() + 1})
+        expect_nearest_of_all(index, query.features(), column, k, least, excluded);
+    }
+  }
+}
+
 TEST(KnnIndexEdges, SurviveNoRowsEmptyTextsAndStrangers) {
   RowIndex none;
   none.finish(0.2);

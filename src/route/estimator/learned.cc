@@ -53,7 +53,7 @@ class Learned final : public Estimator {
   }
   [[nodiscard]] std::uint64_t version() const override { return version_; }
   [[nodiscard]] Status export_weights(const std::string& path) const override {
-    WeightFile file{type_, features_.identity(), models_, {}};
+    WeightFile file{type_, features_.identity(), models_, {}, {}};
     model_->write(file);
     file.tensors["scales"].assign(features_.scales().begin(), features_.scales().end());
     std::vector<float>& calls = file.tensors["calls"] = calls_;
@@ -99,13 +99,10 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
   Fitted f;
   f.weights.type = type.name;
   f.weights.features = features.identity();
-  f.weights.models.resize(past->models().size());
+  f.weights.models = past->names(ctx.catalogue());
   for (std::size_t c = 0; c < ctx.catalogue().size(); ++c) {
-    const auto id = static_cast<ExpertId>(c);
-    const ObservedModel* m = past->of(id);
+    const ObservedModel* m = past->of(static_cast<ExpertId>(c));
     f.column.push_back(m == nullptr ? kNoModel : past->index_of(*m));
-    if (m != nullptr && f.weights.models[f.column.back()].empty())
-      f.weights.models[f.column.back()] = ctx.catalogue()[id].name;
   }
   std::vector<float> calls;
   for (const ObservedModel& m : past->models()) {
@@ -124,18 +121,8 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
 Result<Fitted> load(const LearnedType& type, const std::string& path, PromptFeatures& features,
                     const LearnedOptions& o, base::Mark mark, BuildContext& ctx) {
   Fitted f;
-  SWY_TRY(f.weights, WeightFile::load(path));
-  if (f.weights.type != type.name)
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: weights of {}, not of {}", path, f.weights.type, type.name));
-  if (f.weights.features != features.identity())
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{}: fitted on the features {}, here they are {}; train it again or "
-                            "name the encoder that it was fitted with",
-                            path, f.weights.features, features.identity()));
+  SWY_TRY(f.weights, load_weights(type.name, path, features));
   SWY_TRY(f.model, type.read(f.weights, features.dims()));
-  SWY_TRY(auto scales, f.weights.tensor("scales", 2 * PromptFeatures::kCounts));
-  features.set_scales(std::move(scales));
   SWY_TRY(auto calls, f.weights.tensor("calls", 4 * f.weights.models.size()));
   for (float& v : calls)
     if (v < 0) v = std::numeric_limits<float>::quiet_NaN();
@@ -152,13 +139,60 @@ void LearnedOptions::bind(base::OptionBinder& b) {
   b.field("encoder", encoder, "encoder of the features, by configured or type name");
 }
 
+Result<WeightFile> load_weights(std::string_view type, const std::string& path,
+                                PromptFeatures& features) {
+  SWY_TRY(auto weights, WeightFile::load(path));
+  if (weights.type != type)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: weights of {}, not of {}", path, weights.type, type));
+  if (weights.features != features.identity())
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: fitted on the features {}, here they are {}; train it again or "
+                            "name the encoder that it was fitted with",
+                            path, weights.features, features.identity()));
+  SWY_TRY(auto scales, weights.tensor("scales", 2 * PromptFeatures::kCounts));
+  features.set_scales(std::move(scales));
+  return weights;
+}
+
+bool one_source(std::string_view type, const LearnedOptions& o, base::Mark mark,
+                BuildContext& ctx) {
+  if (o.weights.empty() || o.source.table.empty()) return true;
+  ctx.diag().error(mark, fmt::format("{}: table or weights, not both", type));
+  return false;
+}
+
+void write_network(const math::TwoLayer& net, const std::string& prefix, WeightFile& out) {
+  out.tensors[prefix + "in"] = net.in;
+  out.tensors[prefix + "in_bias"] = net.in_bias;
+  out.tensors[prefix + "out"] = net.out;
+  out.tensors[prefix + "out_bias"] = net.out_bias;
+  if (net.has_shared) out.tensors[prefix + "shared"] = net.shared;
+}
+
+Result<math::TwoLayer> read_network(const WeightFile& w, const std::string& prefix,
+                                    std::size_t dims, math::HiddenUnit unit, bool shared) {
+  math::TwoLayer net;
+  net.dims = dims;
+  net.outputs = w.models.size();
+  net.unit = unit;
+  net.has_shared = shared;
+  const auto bias = w.tensors.find(prefix + "in_bias");
+  net.hidden = bias == w.tensors.end() ? 0 : bias->second.size();
+  SWY_TRY(net.in_bias, w.tensor(prefix + "in_bias", net.hidden));
+  SWY_TRY(net.in, w.tensor(prefix + "in", net.hidden * dims));
+  SWY_TRY(net.out, w.tensor(prefix + "out", net.outputs * net.hidden));
+  SWY_TRY(net.out_bias, w.tensor(prefix + "out_bias", net.outputs));
+  if (shared) {
+    SWY_TRY(net.shared, w.tensor(prefix + "shared", dims + 1));
+  }
+  return net;
+}
+
 std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOptions& o,
                                         const base::Doc& node, BuildContext& ctx) {
   const std::size_t before = ctx.diag().errors();
-  if (!o.weights.empty() && !o.source.table.empty()) {
-    ctx.diag().error(node.mark(), fmt::format("{}: table or weights, not both", type.name));
-    return nullptr;
-  }
+  if (!one_source(type.name, o, node.mark(), ctx)) return nullptr;
   auto features = PromptFeatures::make(o.encoder, node.mark(), ctx);
   if (!features) return nullptr;
   std::optional<Fitted> fitted;
@@ -187,36 +221,11 @@ class Network final : public QualityModel {
   void predict(std::span<const float> x, std::span<double> quality) const override {
     net_.predict(x, quality);
   }
-  void write(WeightFile& out) const override {
-    out.tensors["in"] = net_.in;
-    out.tensors["in_bias"] = net_.in_bias;
-    out.tensors["out"] = net_.out;
-    out.tensors["out_bias"] = net_.out_bias;
-    if (net_.has_shared) out.tensors["shared"] = net_.shared;
-  }
+  void write(WeightFile& out) const override { write_network(net_, "", out); }
 
  private:
   math::TwoLayer net_;
 };
-
-Result<std::unique_ptr<QualityModel>> read_network(const WeightFile& w, std::size_t dims,
-                                                   math::HiddenUnit unit, bool shared) {
-  math::TwoLayer net;
-  net.dims = dims;
-  net.outputs = w.models.size();
-  net.unit = unit;
-  net.has_shared = shared;
-  const auto bias = w.tensors.find("in_bias");
-  net.hidden = bias == w.tensors.end() ? 0 : bias->second.size();
-  SWY_TRY(net.in_bias, w.tensor("in_bias", net.hidden));
-  SWY_TRY(net.in, w.tensor("in", net.hidden * dims));
-  SWY_TRY(net.out, w.tensor("out", net.outputs * net.hidden));
-  SWY_TRY(net.out_bias, w.tensor("out_bias", net.outputs));
-  if (shared) {
-    SWY_TRY(net.shared, w.tensor("shared", dims + 1));
-  }
-  return std::make_unique<Network>(std::move(net));
-}
 
 }  // namespace
 
@@ -256,8 +265,10 @@ LearnedType network_type(std::string_view name, const NetworkOptions& o, math::H
           [options](const math::Matrix& x, std::span<const std::vector<float>> quality) {
             return std::make_unique<Network>(math::fit_two_layer(x, quality, options));
           },
-          [unit, shared](const WeightFile& w, std::size_t dims) {
-            return read_network(w, dims, unit, shared);
+          [unit, shared](const WeightFile& w,
+                         std::size_t dims) -> Result<std::unique_ptr<QualityModel>> {
+            SWY_TRY(auto net, read_network(w, "", dims, unit, shared));
+            return std::make_unique<Network>(std::move(net));
           }};
 }
 

@@ -20,6 +20,7 @@
 #include "math/matrix.h"
 #include "math/two_layer.h"
 #include "route/estimator/observed.h"
+#include "route/estimator/prompt_features.h"
 #include "route/estimator/weight_file.h"
 #include "switchyard/registry.h"
 
@@ -63,6 +64,19 @@ struct LearnedOptions {
   std::string encoder = "static_embedding";
   void bind(base::OptionBinder& binder);
 };
+
+// A weight file of this type and these features, whose scales it sets; else both hashes or types
+// are named.
+Result<WeightFile> load_weights(std::string_view type, const std::string& path,
+                                PromptFeatures& features);
+// Both a table and weights: reported, false.
+bool one_source(std::string_view type, const LearnedOptions& options, base::Mark mark,
+                BuildContext& ctx);
+
+// A network under names that begin with `prefix`.
+void write_network(const math::TwoLayer& net, const std::string& prefix, WeightFile& out);
+Result<math::TwoLayer> read_network(const WeightFile& weights, const std::string& prefix,
+                                    std::size_t dims, math::HiddenUnit unit, bool shared);
 
 std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOptions& options,
                                         const base::Doc& node, BuildContext& ctx);

@@ -116,6 +116,7 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
       models_[c].latency_s.push(cell.latency_s);
     }
   }
+  rows_ = row_of_.size();
   std::sort(row_of_.begin(), row_of_.end());
   for (const ObservedModel& m : models_) {
     for (const Column* c : {&m.quality, &m.tokens_out, &m.cost_usd, &m.latency_s}) {
@@ -128,6 +129,15 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
 std::vector<std::vector<float>> Observed::qualities() const {
   std::vector<std::vector<float>> out;
   for (const ObservedModel& m : models_) out.push_back(m.quality.value);
+  return out;
+}
+
+std::vector<std::string> Observed::names(const Catalogue& catalogue) const {
+  std::vector<std::string> out(models_.size());
+  for (std::size_t c = 0; c < column_.size(); ++c) {
+    if (column_[c] != kNone && out[column_[c]].empty())
+      out[column_[c]] = catalogue[static_cast<ExpertId>(c)].name;
+  }
   return out;
 }
 

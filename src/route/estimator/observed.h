@@ -75,7 +75,13 @@ class Observed {
                                       base::Mark mark, BuildContext& ctx,
                                       const std::function<void(const record::OutcomeRow&)>& on_row);
 
-  [[nodiscard]] std::size_t rows() const { return row_of_.size(); }
+  // What a weight file kept of a table: nothing is found by id. column[id]: the model of card `id`,
+  // or kNoModel. REQUIRES: columns of `rows` values.
+  Observed(std::vector<ObservedModel> models, std::vector<std::size_t> column, std::size_t rows,
+           std::uint64_t version)
+      : rows_(rows), column_(std::move(column)), models_(std::move(models)), version_(version) {}
+
+  [[nodiscard]] std::size_t rows() const { return rows_; }
   [[nodiscard]] const std::vector<ObservedModel>& models() const { return models_; }
   // nullptr: the table says nothing of this card.
   [[nodiscard]] const ObservedModel* of(ExpertId id) const {
@@ -94,15 +100,19 @@ class Observed {
   [[nodiscard]] Patterns patterns() const;
   // The row of this id; kNoRow for "" and for ids that are not there.
   [[nodiscard]] std::uint32_t find(std::string_view id) const;
+  // For every model the name of the first card that it is of.
+  [[nodiscard]] std::vector<std::string> names(const Catalogue& catalogue) const;
   // Rows, prompts and every observation of them, as one number.
   [[nodiscard]] std::uint64_t version() const { return version_; }
 
  private:
+  Observed() = default;
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   void read(const record::OutcomeTable& table, const std::string& part,
             const std::vector<std::size_t>& match,
             const std::function<void(const record::OutcomeRow&)>& on_row);
 
+  std::size_t rows_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> row_of_;  // hash of the id, sorted
   std::vector<std::size_t> column_;  // by ExpertId, into models_, or kNone
   std::vector<ObservedModel> models_;

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "text/ngram.h"
@@ -32,6 +33,10 @@ class TfIdf {
   // A text that is not of the collection, as a vector of norm 1 or 0. A feature that no row has
   // counts in the norm, so that a text of strange words is far from everything.
   void weigh(std::span<const text::Feature> features, std::vector<text::Feature>& out) const;
+  [[nodiscard]] float idf(std::uint32_t feature) const { return idf_[feature]; }  // 0: dropped
+  [[nodiscard]] std::span<const float> idfs() const { return idf_; }
+  // As after forget_rows(). REQUIRES: one for every feature.
+  void set_idfs(std::vector<float> idf) { idf_ = std::move(idf); }
   void forget_rows();  // what weigh() needs stays
 
  private:

@@ -1,5 +1,5 @@
-// WeightFile: what a learned estimator keeps in a file: named tensors of floats, and what they are
-// of.
+// WeightFile: what a learned estimator keeps in a file: named tensors of floats and of 32-bit
+// words, and what they are of.
 //
 // When to use: inside this folder. Threading: a value. Ownership: owns its numbers. Format:
 // safetensors (embed/safetensors.h) with the metadata format = switchyard-router, version, type,
@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,7 @@ struct WeightFile {
   std::string features;             // PromptFeatures::identity()
   std::vector<std::string> models;  // in the order of the outputs
   std::map<std::string, std::vector<float>, std::less<>> tensors;
+  std::map<std::string, std::vector<std::uint32_t>, std::less<>> words;  // what is not a float
 
   [[nodiscard]] std::uint64_t hash() const;
   // The old file is replaced at once or not at all.
@@ -32,6 +34,13 @@ struct WeightFile {
 
   // A tensor of exactly `size` numbers; kParse names the file's type and the tensor.
   [[nodiscard]] Result<std::vector<float>> tensor(std::string_view name, std::size_t size) const;
+  // The same of words; size kAny: as many as there are.
+  static constexpr std::size_t kAny = static_cast<std::size_t>(-1);
+  [[nodiscard]] Result<std::vector<std::uint32_t>> integers(std::string_view name,
+                                                            std::size_t size) const;
+  // Doubles as two words each, to the last bit. The ones read are finite.
+  void put_doubles(const std::string& name, std::span<const double> values);
+  [[nodiscard]] Result<std::vector<double>> doubles(std::string_view name, std::size_t size) const;
 };
 
 }  // namespace swy::route
