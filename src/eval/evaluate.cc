@@ -411,12 +411,11 @@ Result<Report> evaluate(const Pool& pool, const EvalOptions& options,
   report.notes = pool.notes;
   const Layout layout = lay_out(lines, options.bootstrap);
   const Reporter reporter(pool, lines, layout, report.best_single);
-  const bool foreign = options.pool.leaves_out() || !options.pool.train.empty();
   report.validation = pool.validation.size();
   report.tests = reporter.tests();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     report.lines.push_back(reporter.line(i));
-    describe_choices(pool, lines[i], foreign, report.lines.back());
+    describe_choices(pool, lines[i], report.lines.back());
     report.notes.insert(report.notes.end(), lines[i].notes.begin(), lines[i].notes.end());
     if (lines[i].kind == Line::Kind::kRandom && pool.priced)
       report.lines.push_back(reporter.mixture());

@@ -68,6 +68,7 @@ struct Line {
   // By question and model, of routers that were asked; validation: by what learned from the rest.
   std::vector<route::Belief> beliefs{};
   std::vector<route::Belief> validation_beliefs{};
+  std::vector<route::Belief> foreign_beliefs{};  // by the same, of as many test questions at most
   Noise noise{};
 };
 

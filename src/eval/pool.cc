@@ -369,6 +369,7 @@ Result<Pool> load_two(const PoolOptions& options) {
   std::vector<std::string> paths = options.train;
   paths.insert(paths.end(), options.data.begin(), options.data.end());
   Pool pool;
+  pool.foreign = true;
   SWY_TRY(const auto all, load_table(paths, options, &pool));
   SWY_TRY(const auto rows, cut(all, options, pool));
   std::size_t both = 0;
@@ -399,6 +400,7 @@ Result<Pool> make_pool(const record::OutcomeTable& all, const PoolOptions& optio
   Pool pool;
   pool.notes = std::move(notes);
   SWY_TRY(const auto rows, cut(all, options, pool));
+  pool.foreign = options.leaves_out();
   if (!options.leaves_out()) {
     SWY_DO(split_rows(pool, rows, options));
   } else {
@@ -467,6 +469,7 @@ Result<Pool> without_model(const Pool& pool, std::size_t model) {
   out.test = pool.test;
   out.validation = pool.validation;
   out.priced = pool.priced;
+  out.foreign = pool.foreign;
   out.prices = pool.prices;
   return out;
 }

@@ -44,10 +44,11 @@ struct Pool {
   record::OutcomeTable table;      // the models under test only; every row has a quality for each
   std::vector<std::size_t> train;  // rows of the table
   std::vector<std::size_t> test;
-  std::vector<double> quality;     // row * models + model
-  std::vector<double> cost;        // the same in USD; NaN everywhere when not priced
-  bool priced = false;             // every model has costs
-  std::vector<std::string> data;   // the files it came from, for answers beside them
+  std::vector<double> quality;    // row * models + model
+  std::vector<double> cost;       // the same in USD; NaN everywhere when not priced
+  bool priced = false;            // every model has costs
+  bool foreign = false;           // the test questions are from elsewhere than what is learned from
+  std::vector<std::string> data;  // the files it came from, for answers beside them
   std::vector<std::string> notes;  // what was left out or filled in, and why
   // Rows of `train` on which knobs are chosen, by routers that learned from the others only.
   std::vector<std::size_t> validation;

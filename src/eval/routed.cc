@@ -312,6 +312,14 @@ struct Learned {
   }
 };
 
+// `count` test questions, evenly spaced, or all that there are.
+std::vector<std::size_t> some_of_test(const Pool& pool, std::size_t count) {
+  const std::size_t n = std::min(count, pool.test.size());
+  std::vector<std::size_t> rows;
+  for (std::size_t i = 0; i < n; ++i) rows.push_back(pool.test[i * pool.test.size() / n]);
+  return rows;
+}
+
 // Chooses knobs on the validation rows, with a router that learned from the rest of the train part.
 // The knob that a person would serve with: the dearer one of the pick for equal quality (without
 // costs: for quality); none when there is nothing to choose.
@@ -328,6 +336,8 @@ Result<std::vector<Knob>> validate(const Pool& pool, const RouterSpec& spec,
   SWY_TRY(const Learned learned, Learned::from(pool, spec, registry, rest));
   const Answers answers = learned.ask(pool, pool.validation);
   line.validation_beliefs = answers.beliefs;
+  if (pool.foreign)
+    line.foreign_beliefs = learned.ask(pool, some_of_test(pool, pool.validation.size())).beliefs;
   if (!sweeps(spec)) return std::vector<Knob>{};
   const std::vector<Knob> knobs = knobs_of(pool, spec, answers.beliefs, points);
   SWY_TRY(const auto settings,
@@ -349,12 +359,11 @@ std::size_t likeliest(std::span<const double> probability) {
 Result<Noise> ask_perturbed(const Pool& pool, const RouterSpec& spec,
                             const route::Registry& registry, const Learned& learned,
                             const std::vector<Knob>& knobs, std::size_t count) {
-  std::vector<std::size_t> rows;
+  const std::vector<std::size_t> rows = some_of_test(pool, count);
+  const std::size_t n = rows.size();
   std::vector<std::string> texts;
-  const std::size_t n = std::min(count, pool.test.size());
-  for (std::size_t i = 0; i < n; ++i) {
-    rows.push_back(pool.test[i * pool.test.size() / n]);
-    const record::OutcomeRow r = pool.table.row(rows.back());
+  for (const std::size_t row : rows) {
+    const record::OutcomeRow r = pool.table.row(row);
     texts.push_back(perturbed(r.prompt, r.id, 0));
   }
   const std::array<Answers, 2> answers{learned.ask(pool, rows), learned.ask(pool, rows, texts)};

@@ -21,15 +21,15 @@ const LineReport& line_of(const Report& report, LineReport::Kind kind) {
 
 }  // namespace
 
-void describe_choices(const Pool& pool, const Line& line, bool foreign, LineReport& out) {
+void describe_choices(const Pool& pool, const Line& line, LineReport& out) {
   out.noise = line.noise;
   const std::vector<double> us(line.us.begin(), line.us.end());
   out.us_p50 = percentile(us, 50);
   out.us_p90 = percentile(us, 90);
   out.us_p99 = percentile(us, 99);
   if (!line.picked.empty()) out.choices = choice_report(pool, line.picked[0].decided, line.beliefs);
-  if (foreign && !line.beliefs.empty())
-    out.familiarity = familiarity(line.validation_beliefs, line.beliefs, pool.models());
+  if (!line.foreign_beliefs.empty())
+    out.familiarity = familiarity(line.validation_beliefs, line.foreign_beliefs, pool.models());
 }
 
 void add_published(Report& report) {

@@ -9,9 +9,7 @@
 
 namespace swy::eval {
 
-// foreign: the test questions are from elsewhere than what was learned from, so that the router's
-// confidence should tell the two apart.
-void describe_choices(const Pool& pool, const Line& line, bool foreign, LineReport& out);
+void describe_choices(const Pool& pool, const Line& line, LineReport& out);
 
 // REQUIRES: report.lines are complete.
 void add_published(Report& report);

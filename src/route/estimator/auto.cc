@@ -49,6 +49,7 @@ constexpr double kPseudoNeighbours = 2;
 constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
 constexpr int kHalvings = 3;
+constexpr std::size_t kForeignGroups = 64;  // the largest
 // A NaN is not a number that a weight file may hold; nothing it stands for is negative.
 constexpr float kUnknownInFile = -1;
 
@@ -140,7 +141,7 @@ struct Parts {
   math::RidgeModel ridge = {};
   math::HeldOutTwoLayer mlp = {}, irt = {};
   Wording wording = {};
-  Deviation wording_deviation = {}, meaning_deviation = {};
+  Familiarity familiarity = {};
   double scale = 0;
 };
 
@@ -158,8 +159,8 @@ class Auto final : public Estimator {
         mlp_(std::move(parts.mlp)),
         irt_(std::move(parts.irt)),
         wording_(std::move(parts.wording)),
-        wording_deviation_(parts.wording_deviation),
-        meaning_deviation_(parts.meaning_deviation),
+        familiarity_(parts.familiarity),
+        any_row_(past_.rows(), 0.0F),
         scale_(parts.scale),
         models_(std::move(models)) {}
 
@@ -193,10 +194,10 @@ class Auto final : public Estimator {
     sides.share.assign(table_.groups(), 0.0F);
     if (read) {
       const double strangeness = gaussians_.belong(x, sides.share);
-      known = familiarity(wording_deviation_.of(wording_.score(
-                              q.reading.text(chat::Scope::kLastUser), excluded != kNoRow)),
-                          meaning_deviation_.of(-strangeness));
       look(x, q.reading.sketch().features(), excluded, sides);
+      const auto wording =
+          wording_.score(q.reading.text(chat::Scope::kLastUser), excluded != kNoRow);
+      known = familiarity_.of(signs_of(wording, strangeness, any_row_, sides));
     } else {
       for (std::size_t g = 0; g < table_.groups(); ++g)
         sides.share[g] = static_cast<float>(table_.size(g) / static_cast<double>(past_.rows()));
@@ -227,16 +228,14 @@ class Auto final : public Estimator {
     write_network(mlp_.model, "mlp.", file);
     write_network(irt_.model, "irt.", file);
     wording_.write(file);
-    file.put_doubles(
-        "tuned",
-        std::array{shrink_, scale_, wording_deviation_.median(), wording_deviation_.deviation(),
-                   meaning_deviation_.median(), meaning_deviation_.deviation()});
+    file.put_doubles("tuned", std::array{shrink_, scale_});
+    file.put_doubles("familiarity", familiarity_.numbers());
     return file.save(path);
   }
   // column[id]: the model of card `id`, or kNoModel.
   static Result<std::unique_ptr<Auto>> read(const WeightFile& file, PromptFeatures features,
                                             std::vector<std::size_t> column) {
-    SWY_TRY(const auto tuned, file.doubles("tuned", 6));
+    SWY_TRY(const auto tuned, file.doubles("tuned", 2));
     SWY_TRY(auto past, read_past(file, std::move(column)));
     SWY_TRY(auto index, RowIndex::read(file));
     SWY_TRY(auto gaussians, GaussianGroups::read(file, features.dims()));
@@ -257,8 +256,8 @@ class Auto final : public Estimator {
             read_network(file, "irt.", p.ridge.dims, math::HiddenUnit::kSoftplus, true));
     SWY_TRY(p.wording, Wording::read(file));
     p.scale = tuned[1];
-    p.wording_deviation = Deviation(tuned[2], tuned[3]);
-    p.meaning_deviation = Deviation(tuned[4], tuned[5]);
+    SWY_TRY(const auto numbers, file.doubles("familiarity", Familiarity::kNumbers));
+    p.familiarity = Familiarity(std::span(numbers).first<Familiarity::kNumbers>());
     return std::make_unique<Auto>(std::move(p), file.models);
   }
 
@@ -344,21 +343,57 @@ class Auto final : public Estimator {
 
   void tune(const math::Matrix& x, const Rows& rows) {
     Tuned t;
-    std::vector<double> wording, meaning;
+    std::vector<Signs> inside;
     Sides s;
     s.share.resize(table_.groups());
     const std::size_t step = 1 + x.rows() / kTuningRows;
     for (std::size_t i = 0; i < x.rows(); i += step) {
-      meaning.push_back(-gaussians_.belong(x.row(i), s.share));
-      wording.push_back(wording_.score(rows.prompts[i], true));
+      const double strangeness = gaussians_.belong(x.row(i), s.share);
       look(x.row(i), rows.sketches[i], static_cast<std::uint32_t>(i), s);
+      inside.push_back(signs_of(wording_.score(rows.prompts[i], true), strangeness, any_row_, s));
       t.row.push_back(i);
       t.deviation.push_back(s.deviation);
     }
-    wording_deviation_ = Deviation(std::move(wording));
-    meaning_deviation_ = Deviation(std::move(meaning));
+    familiarity_ = Familiarity::fit(inside, as_foreign(x, rows));
     scale_ = slope(t);
     for (int h = 0; h < kHalvings && !pays(t, scale_); ++h) scale_ /= 2;
+  }
+
+  // REQUIRES: s.near is of the prompt. Rows with NaN in `column` are no neighbours.
+  Signs signs_of(Wording::Score wording, double strangeness, std::span<const float> column,
+                 Sides& s) const {
+    index_.nearest(s.near, column, kNearRows, 0, s.hits);
+    return {wording.wording, wording.unseen, -strangeness, nearness(s.hits)};
+  }
+
+  // Rows of every group, of the large ones no more than of the small, as if it were not there.
+  [[nodiscard]] std::vector<Signs> as_foreign(const math::Matrix& x, const Rows& rows) const {
+    std::vector<Signs> out;
+    std::vector<std::vector<std::uint32_t>> of(table_.groups());
+    for (std::uint32_t i = 0; i < x.rows(); ++i) of[table_.group_of(i)].push_back(i);
+    std::sort(of.begin(), of.end(),
+              [](const auto& a, const auto& b) { return a.size() > b.size(); });
+    of.resize(std::min(of.size(), kForeignGroups));
+    if (of.size() < 2) return out;
+    Sides s;
+    s.share.resize(table_.groups());
+    for (const std::vector<std::uint32_t>& group : of) {
+      Wording own;
+      std::vector<float> column = any_row_;
+      for (const std::uint32_t i : group) {
+        own.add(rows.prompts[i]);
+        column[i] = std::numeric_limits<float>::quiet_NaN();
+      }
+      const std::size_t step = 1 + group.size() * of.size() / kTuningRows;
+      for (std::size_t k = 0; k < group.size(); k += step) {
+        const std::uint32_t i = group[k];
+        index_.look(rows.sketches[i], i, s.near);
+        out.push_back(signs_of(wording_.score(rows.prompts[i], false, &own),
+                               gaussians_.belong(x.row(i), s.share, table_.group_of(i)), column,
+                               s));
+      }
+    }
+    return out;
   }
 
   // Of what was observed on what is predicted, both less their mean over the models of the row.
@@ -422,7 +457,8 @@ class Auto final : public Estimator {
   math::RidgeModel ridge_;
   math::HeldOutTwoLayer mlp_, irt_;
   Wording wording_;
-  Deviation wording_deviation_, meaning_deviation_;
+  Familiarity familiarity_;
+  std::vector<float> any_row_;  // for the nearest rows, whatever was observed on them
   double scale_ = 0;
   std::vector<std::string> models_;  // their names in a weight file
 };

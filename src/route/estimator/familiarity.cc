@@ -12,6 +12,10 @@ namespace {
 constexpr std::size_t kWindow = 5;
 constexpr std::size_t kRead = 2000;
 constexpr double kUnseen = 0.3;
+constexpr double kLeastSimilarity = 1e-3;
+constexpr double kUsual = 3;  // log odds of the median row where nothing can be left out
+
+std::array<double, 4> columns(const Signs& s) { return {s.wording, s.unseen, s.meaning, s.near}; }
 
 template <typename F>
 void each_window(std::string_view text, unsigned bits, const F& f) {
@@ -45,15 +49,22 @@ void Wording::finish() {
         std::log((static_cast<double>(c) + kUnseen) / std::max(1.0, static_cast<double>(rows_))));
 }
 
-double Wording::score(std::string_view text, bool own) const {
+Wording::Score Wording::score(std::string_view text, bool own, const Wording* without) const {
   double sum = 0;
-  std::size_t n = 0;
+  double n = 0;
+  double unseen = 0;
   each_window(text, kBits, [&](std::uint32_t w) {
-    const std::size_t c = count_[w];
-    sum += static_cast<double>(log_[own && c > 0 ? c - 1 : c]);
-    ++n;
+    std::size_t c = count_[w];
+    const std::size_t less = without != nullptr ? without->count_[w] : own ? 1 : 0;
+    c -= std::min(c, less);
+    sum += static_cast<double>(log_[c]);
+    unseen += c == 0 ? 1 : 0;
+    n += 1;
   });
-  return n == 0 ? static_cast<double>(log_[0]) : sum / static_cast<double>(n);
+  if (n == 0) return {static_cast<double>(log_[0]), 1};
+  const double all = std::max(1.0, static_cast<double>(rows_));
+  const double left = std::max(1.0, all - (without != nullptr ? without->rows_ : 0));
+  return {sum / n + std::log(all / left), unseen / n};
 }
 
 void Wording::write(WeightFile& out) const {
@@ -80,16 +91,53 @@ Result<Wording> Wording::read(const WeightFile& in) {
   return w;
 }
 
-Deviation::Deviation(std::vector<double> of_rows) {
-  std::sort(of_rows.begin(), of_rows.end());
-  median_ = of_rows[of_rows.size() / 2];
-  deviation_ = std::max(1e-6, median_ - of_rows[of_rows.size() * 16 / 100]);
+double nearness(std::span<const Hit> hits) {
+  double sum = 0;
+  for (const Hit& h : hits.first(std::min(hits.size(), kNearRows)))
+    sum += static_cast<double>(h.similarity);
+  return std::log(std::max(sum / static_cast<double>(kNearRows), kLeastSimilarity));
 }
 
-double Deviation::of(double score) const { return std::min(1.0, (score - median_) / deviation_); }
+Familiarity::Familiarity(std::span<const double, kNumbers> numbers) {
+  std::copy_n(numbers.begin(), 4, model_.weights.begin());
+  model_.bias = numbers[4];
+}
 
-double familiarity(double wording_deviation, double meaning_deviation) {
-  return 1 / (1 + std::exp(-(3 + wording_deviation + meaning_deviation)));
+std::array<double, Familiarity::kNumbers> Familiarity::numbers() const {
+  const std::vector<double>& w = model_.weights;
+  return {w[0], w[1], w[2], w[3], model_.bias};
+}
+
+double Familiarity::of(const Signs& signs) const { return model_.probability(columns(signs)); }
+
+Familiarity Familiarity::fit(std::span<const Signs> inside, std::span<const Signs> outside) {
+  Familiarity out;
+  if (outside.empty()) {
+    out.model_.bias = kUsual;
+    for (const auto& [column, sign] : {std::pair{0U, &Signs::wording}, {2U, &Signs::meaning}}) {
+      std::vector<double> v;
+      for (const Signs& s : inside) v.push_back(s.*sign);
+      std::sort(v.begin(), v.end());
+      const double median = v[v.size() / 2];
+      out.model_.weights[column] = 1 / std::max(1e-6, median - v[v.size() * 16 / 100]);
+      out.model_.bias -= median * out.model_.weights[column];
+    }
+  } else {
+    std::vector<double> x, y;
+    const auto add = [&](std::span<const Signs> rows, double label) {
+      for (const Signs& s : rows) {
+        const auto row = columns(s);
+        x.insert(x.end(), row.begin(), row.end());
+        y.push_back(label);
+      }
+    };
+    add(inside, 1);
+    add(outside, 0);
+    out.model_ = math::fit_logistic(x, 4, y);
+    out.model_.bias -=
+        std::log(static_cast<double>(inside.size()) / static_cast<double>(outside.size()));
+  }
+  return out;
 }
 
 }  // namespace swy::route

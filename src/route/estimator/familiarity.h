@@ -1,23 +1,28 @@
 // Familiarity: how much a prompt is like those that were learned from, 0 to 1. What a learned
 // estimator says of a prompt unlike its table is a guess; this is what tells.
 //
-// Formula: wording = mean over the text's windows of five bytes (first 2,000 bytes) of
-// ln((rows that have it + 0.3) / rows); strangeness as in gaussian_groups.h. Each is counted in its
-// own deviations from the median of the table's rows (wording of a row without the row itself), cut
-// at one deviation above it: w and m. familiarity = 1 / (1 + exp(-(3 + w + m))): 0.95 for the
-// median row, about 0.4 where one row in twenty is. Cost: one table access per byte. When it loses:
-// a new subject in formulations of the table (MMLU beside MMLU-Pro) is not told apart; short
-// prompts have few windows. Source: the windows are ours (document frequency as in TF-IDF); the
-// distance is that of Ren et al. 2021 (arXiv 2106.09022). Measured: docs/reference/estimators.md,
-// auto. When to use: inside this folder. Threading: fitted by one thread, then immutable.
-// Ownership: owns its table.
+// Formula: a logistic regression on four signs: wording = mean over the text's windows of five
+// bytes (first 2,000 bytes) of ln((rows that have it + 0.3) / rows); unseen = share of windows that
+// no row has; meaning = minus the strangeness of gaussian_groups.h; near = ln of the mean cosine to
+// the five nearest rows. It tells rows as they are (without the row itself) from the same rows as
+// they would look if all rows of their group were not there: that is what a foreign prompt is.
+// Before anything is read both are as likely. With one group there is nothing to leave out: 1 / (1
+// + exp(-(3 + w + m))), wording and meaning in deviations of the table's rows from their median.
+// Cost: one table access per byte. When it loses: a new subject in formulations of the table is not
+// told apart (MMLU beside MMLU-Pro); few groups say little of what others would look like. Source:
+// the windows and the regression are ours (document frequency as in TF-IDF); the distance is that
+// of Ren et al. 2021 (arXiv 2106.09022). Measured: docs/reference/estimators.md, auto. When to use:
+// inside this folder. Threading: fitted by one thread, then immutable. Ownership: owns its table.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "math/logistic.h"
+#include "route/estimator/knn_index.h"
 #include "route/estimator/weight_file.h"
 
 namespace swy::route {
@@ -28,8 +33,14 @@ class Wording {
   Wording();
   void add(std::string_view text);  // one row
   void finish();                    // nothing is added afterwards
-  // Mean log share; `own`: the text is one of the rows and is not counted.
-  [[nodiscard]] double score(std::string_view text, bool own) const;
+  struct Score {
+    double wording = 0;  // mean log share
+    double unseen = 1;   // share of windows that no row has
+  };
+  // `own`: the text is one of the rows and is not counted. `without`: rows that all are among
+  // these, and are not counted either.
+  [[nodiscard]] Score score(std::string_view text, bool own,
+                            const Wording* without = nullptr) const;
   void write(WeightFile& out) const;  // REQUIRES: finished, as read() gives it
   static Result<Wording> read(const WeightFile& in);
 
@@ -41,22 +52,27 @@ class Wording {
   std::vector<float> log_;                // by count
 };
 
-// A score against the rows of the table.
-class Deviation {
- public:
-  Deviation() = default;
-  // Higher is more familiar. REQUIRES: not empty.
-  explicit Deviation(std::vector<double> of_rows);
-  Deviation(double median, double deviation) : median_(median), deviation_(deviation) {}
-  [[nodiscard]] double median() const { return median_; }
-  [[nodiscard]] double deviation() const { return deviation_; }
-  [[nodiscard]] double of(double score) const;  // at most 1
-
- private:
-  double median_ = 0;
-  double deviation_ = 1;  // median minus the 16th percentile
+struct Signs {
+  double wording = 0, unseen = 0, meaning = 0, near = 0;
 };
 
-double familiarity(double wording_deviation, double meaning_deviation);
+// The sign `near`; best first, as many as there are.
+double nearness(std::span<const Hit> hits);
+inline constexpr std::size_t kNearRows = 5;
+
+class Familiarity {
+ public:
+  static constexpr std::size_t kNumbers = 5;
+  Familiarity() = default;
+  explicit Familiarity(std::span<const double, kNumbers> numbers);  // of numbers()
+  // `outside`: the rows of `inside`, or some of them, without their group. May be empty. REQUIRES:
+  // inside is not.
+  static Familiarity fit(std::span<const Signs> inside, std::span<const Signs> outside);
+  [[nodiscard]] double of(const Signs& signs) const;
+  [[nodiscard]] std::array<double, kNumbers> numbers() const;
+
+ private:
+  math::Logistic model_ = {{0, 0, 0, 0}, 0};
+};
 
 }  // namespace swy::route

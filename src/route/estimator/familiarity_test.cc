@@ -4,6 +4,9 @@
 
 #include <cmath>
 #include <string>
+#include <vector>
+
+#include "base/rng.h"
 
 namespace swy::route {
 namespace {
@@ -16,11 +19,11 @@ TEST(Wording, IsTheMeanLogShareOfRowsWithTheSameWindows) {
   w.add("abcdefg");
   w.finish();
   const auto share = [](double rows) { return std::log((rows + 0.3) / 2); };
-  EXPECT_NEAR(w.score("abcde", false), share(2), 1e-6);
-  EXPECT_NEAR(w.score("abcdefg", false), (share(2) + 2 * share(1)) / 3, 1e-6);
-  EXPECT_NEAR(w.score("zzzzz", false), share(0), 1e-6);
-  EXPECT_NEAR(w.score("", false), share(0), 1e-6) << "nothing to read is not familiar";
-  EXPECT_NEAR(w.score("abcdefg", true), (share(1) + 2 * share(0)) / 3, 1e-6)
+  EXPECT_NEAR(w.score("abcde", false).wording, share(2), 1e-6);
+  EXPECT_NEAR(w.score("abcdefg", false).wording, (share(2) + 2 * share(1)) / 3, 1e-6);
+  EXPECT_NEAR(w.score("zzzzz", false).wording, share(0), 1e-6);
+  EXPECT_NEAR(w.score("", false).wording, share(0), 1e-6) << "nothing to read is not familiar";
+  EXPECT_NEAR(w.score("abcdefg", true).wording, (share(1) + 2 * share(0)) / 3, 1e-6)
       << "a row does not make itself familiar";
 }
 
@@ -29,24 +32,62 @@ TEST(Wording, CountsARowOnceHoweverOftenItRepeatsItself) {
   w.add(std::string(500, 'x'));
   w.add("something else");
   w.finish();
-  EXPECT_NEAR(w.score("xxxxx", false), std::log(1.3 / 2), 1e-6);
+  EXPECT_NEAR(w.score("xxxxx", false).wording, std::log(1.3 / 2), 1e-6);
 }
 
-TEST(Deviation, CountsFromTheMedianAndIsCutAboveIt) {
-  std::vector<double> rows;
-  for (int i = 0; i <= 100; ++i) rows.push_back(i);
-  const Deviation d(rows);
-  EXPECT_NEAR(d.of(50), 0, 1e-12);
-  EXPECT_NEAR(d.of(16), -1, 1e-12);
-  EXPECT_NEAR(d.of(-52), -3, 1e-12);
-  EXPECT_EQ(d.of(1000), 1);
+TEST(Wording, LeavesOutRowsAsIfTheyWereNotThere) {
+  Wording all, some, rest;
+  for (const char* text : {"abcdefgh", "abcdexyz"}) all.add(text), some.add(text);
+  for (const char* text : {"abcdefgh", "something else"}) all.add(text), rest.add(text);
+  all.finish();
+  rest.finish();
+  for (const char* text : {"abcdefgh", "abcdexyz", "something", "nowhere"}) {
+    const auto a = all.score(text, false, &some);
+    const auto b = rest.score(text, false);
+    EXPECT_NEAR(a.wording, b.wording, 1e-6) << text;
+    EXPECT_EQ(a.unseen, b.unseen) << text;
+  }
+  EXPECT_EQ(all.score("abcdexyz", false, &some).unseen, 0.75);
 }
 
-TEST(Familiarity, IsNearOneForTheUsualAndNearNothingForTheStrange) {
-  EXPECT_NEAR(familiarity(0, 0), 0.952574, 1e-6);
-  EXPECT_LT(familiarity(-6, -6), 0.001);
-  EXPECT_GT(familiarity(0, 0), familiarity(-1, 0));
-  EXPECT_GT(familiarity(0, 0), familiarity(0, -1));
+TEST(Nearness, IsTheLogarithmOfTheMeanOfFive) {
+  const std::vector<Hit> hits{{1, 0.9F}, {2, 0.8F}, {3, 0.3F}};
+  EXPECT_NEAR(nearness(hits), std::log(2.0 / 5), 1e-6);
+  EXPECT_NEAR(nearness({}), std::log(1e-3), 1e-12);
+}
+
+std::vector<Signs> some_signs(double shift) {
+  std::vector<Signs> out;
+  base::Rng rng(3, 0, 0);
+  for (int i = 0; i < 400; ++i)
+    out.push_back({-3 + rng.uniform() - shift, 0.1 + 0.1 * rng.uniform(), 5 * rng.uniform(),
+                   -1 + 0.5 * rng.uniform()});
+  return out;
+}
+
+TEST(Familiarity, WithOneGroupCountsFromTheMedianOfItsRows) {
+  const std::vector<Signs> rows = some_signs(0);
+  const Familiarity f = Familiarity::fit(rows, {});
+  EXPECT_NEAR(f.of({-2.5, 0, 2.5, 0}), 0.952, 0.01) << "the usual: 1 / (1 + e^-3)";
+  EXPECT_LT(f.of({-6, 0, 2.5, 0}), 0.01);
+  EXPECT_LT(f.of({-2.5, 0, -20, 0}), 0.01);
+}
+
+TEST(Familiarity, LearnsWhichSignTellsAGroupThatIsNotThere) {
+  const std::vector<Signs> inside = some_signs(0);
+  const std::vector<Signs> outside = some_signs(2);
+  const Familiarity f = Familiarity::fit(inside, std::span(outside).first(100));
+  EXPECT_GT(f.of({-2.5, 0.15, 2, -0.8}), 0.95);
+  EXPECT_LT(f.of({-4.5, 0.15, 2, -0.8}), 0.5);
+  EXPECT_NEAR(f.of({-2.5, 0.15, 2, -0.8}), f.of({-2.5, 0.15, 3, -0.7}), 0.05)
+      << "what says nothing counts for nothing";
+}
+
+TEST(Familiarity, IsTheSameOfItsNumbers) {
+  const Familiarity f = Familiarity::fit(some_signs(0), some_signs(1));
+  const auto numbers = f.numbers();
+  const Familiarity g(numbers);
+  for (const Signs& s : some_signs(0.5)) EXPECT_EQ(f.of(s), g.of(s));
 }
 
 }  // namespace

@@ -119,7 +119,8 @@ Result<GaussianGroups> GaussianGroups::read(const WeightFile& in, std::size_t di
   return g;
 }
 
-double GaussianGroups::belong(std::span<const float> x, std::span<float> share) const {
+double GaussianGroups::belong(std::span<const float> x, std::span<float> share,
+                              std::size_t without) const {
   thread_local std::vector<float> white;
   white.resize(dims_);
   within_.apply(x, white);
@@ -127,7 +128,7 @@ double GaussianGroups::belong(std::span<const float> x, std::span<float> share) 
   float best = -std::numeric_limits<float>::infinity();
   for (std::size_t g = 0; g < groups(); ++g) {
     const float distance = squared_distance(white, centres_.data() + g * dims_);
-    least = std::min(least, distance);
+    if (g != without) least = std::min(least, distance);
     share[g] = 0.5F * log_size_[g] - 0.25F * distance;
     best = std::max(best, share[g]);
   }

@@ -27,9 +27,11 @@ class GaussianGroups {
   void write(WeightFile& out) const;
   static Result<GaussianGroups> read(const WeightFile& in, std::size_t dims);
   [[nodiscard]] std::size_t groups() const { return log_size_.size(); }
-  // share[g] sums to one; returns the strangeness. REQUIRES: x.size() == dims, share.size() ==
-  // groups().
-  double belong(std::span<const float> x, std::span<float> share) const;
+  static constexpr std::size_t kNoGroup = static_cast<std::size_t>(-1);
+  // share[g] sums to one; returns the strangeness, with no look at group `without`. REQUIRES:
+  // x.size() == dims, share.size() == groups().
+  double belong(std::span<const float> x, std::span<float> share,
+                std::size_t without = kNoGroup) const;
 
  private:
   GaussianGroups() = default;
