@@ -50,6 +50,7 @@ class Explainer {
                        decision.string_or("rule", "(none)"), decision.string_or("policy", "-"),
                        decision.string_or("estimator", "-"), record_.string_or("plan", "?")));
     }
+    tried();
     facts(decision);
     candidates(decision);
     chosen(decision);
@@ -75,6 +76,25 @@ class Explainer {
  private:
   void line(std::string_view head, std::string_view text) {
     out_ += fmt::format("{} {}\n", styled(fmt::format("{:>11}", head), "dim", color_), text);
+  }
+
+  // The arm of an experiment that decided.
+  void tried() {
+    const auto e = record_.find("experiment");
+    if (!e) return;
+    std::string text = fmt::format("{}, arm {} with share {:g}, which unit {} keeps",
+                                   e->string_or("name", "?"), e->string_or("arm", "?"),
+                                   e->number_or("share", kUnknown), e->string_or("unit", "?"));
+    if (const auto p = e->find("marginal"))
+      text += fmt::format("; {:g} is the probability of this model over all arms",
+                          p->as_number().value_or(kUnknown));
+    if (const auto others = e->find("others")) {
+      others->each([&](const Json& other) {
+        text += fmt::format("; arm {} would choose {}", other.string_or("arm", "?"),
+                            other.string_or("choice", "nobody"));
+      });
+    }
+    line("experiment", text);
   }
 
   // The calls of a rule that makes several.

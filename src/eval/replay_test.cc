@@ -319,7 +319,23 @@ TEST_F(ReplayTest, ExplainTellsAPersonWhatHappened) {
   }
   EXPECT_EQ(text->find('\x1b'), std::string::npos);
   EXPECT_NE(explain(line, {}, true)->find('\x1b'), std::string::npos);
+  EXPECT_EQ(text->find("experiment"), std::string::npos);
   EXPECT_FALSE(explain("{}", {}, false));
+}
+
+TEST_F(ReplayTest, ExplainNamesTheArmOfAnExperiment) {
+  const auto p = plan(config("{ type: utility, cost: 0 }"));
+  ASSERT_TRUE(p);
+  const std::string line = record(*p, "price the apple", false, 1);
+  const std::string with =
+      R"({"experiment":{"name":"cheaper","id":"53b0","arm":"next","unit":"328d","share":0.1,)"
+      R"("propensity":0.1,"marginal":0.4,"others":[{"arm":"now","choice":"large"},{"arm":"last"}]},)" +
+      line.substr(1);
+  const auto text = explain(with, {}, false);
+  ASSERT_TRUE(text) << text.error().message;
+  EXPECT_THAT(*text, HasSubstr("experiment cheaper, arm next with share 0.1, which unit 328d "
+                               "keeps; 0.4 is the probability of this model over all arms; arm "
+                               "now would choose large; arm last would choose nobody\n"));
 }
 
 }  // namespace

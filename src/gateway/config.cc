@@ -408,4 +408,11 @@ std::shared_ptr<const Config> load_config(const std::string& file, const route::
   return parse_config(*text, file, registry, diag);
 }
 
+std::vector<base::OptionInfo> drift_keys() {
+  DriftKeys keys;
+  base::ListBinder binder;
+  keys.bind(binder);
+  return binder.all();
+}
+
 }  // namespace swy::gateway

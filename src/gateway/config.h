@@ -96,4 +96,7 @@ std::shared_ptr<const Config> parse_config(std::string_view text, const std::str
 std::shared_ptr<const Config> load_config(const std::string& file, const route::Registry& registry,
                                           base::Diagnostics& diag);
 
+// The keys of `drift`, for the reference page.
+std::vector<base::OptionInfo> drift_keys();
+
 }  // namespace swy::gateway

@@ -6,8 +6,6 @@
 #include <cmath>
 #include <optional>
 
-#include "base/options.h"
-
 namespace swy::gateway {
 namespace {
 
@@ -227,6 +225,13 @@ class Reader {
 };
 
 }  // namespace
+
+std::vector<base::OptionInfo> experiment_keys() {
+  ExperimentKeys keys;
+  base::ListBinder binder;
+  keys.bind(binder);
+  return binder.all();
+}
 
 std::vector<ExperimentSpec> read_experiments(const Doc& node, const Doc& config,
                                              const route::Plan& plan, bool records,

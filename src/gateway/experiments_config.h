@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/doc.h"
+#include "base/options.h"
 #include "route/experiment.h"
 #include "route/plan.h"
 
@@ -14,5 +15,8 @@ namespace swy::gateway {
 std::vector<route::ExperimentSpec> read_experiments(const base::Doc& node, const base::Doc& config,
                                                     const route::Plan& plan, bool records,
                                                     base::Diagnostics& diag);
+
+// The keys of an experiment, for the reference page.
+std::vector<base::OptionInfo> experiment_keys();
 
 }  // namespace swy::gateway

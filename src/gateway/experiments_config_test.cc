@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <string>
+#include <vector>
 
 #include "gateway/config.h"
 #include "switchyard/registry.h"
@@ -148,6 +151,54 @@ TEST(ExperimentsConfig, WhatMakesNoSenseIsSaid) {
   says(with(kCanary, "kind: canary\n    margin: 0.05", "kind: shadow"), "a shadow is never called");
   EXPECT_NE(finding(kCanary, with(kBase, "records: { path: r }\n", "")).find("without records"),
             std::string::npos);
+}
+
+struct Row {
+  std::string key, fallback;
+  bool operator==(const Row&) const = default;
+};
+
+// Tables "| key | what | default |" of the page, in order.
+std::vector<std::vector<Row>> tables_of_the_page() {
+  std::ifstream in(std::string(SWY_SOURCE_DIR) + "/docs/reference/experiments.md");
+  std::vector<std::vector<Row>> tables;
+  bool inside = false;
+  for (std::string line; std::getline(in, line);) {
+    if (line == "| key | what | default |") {
+      tables.emplace_back();
+      inside = true;
+    }
+    inside = inside && line.starts_with("|");
+    if (!inside || !line.starts_with("| `")) continue;
+    const std::size_t end = line.rfind(" |");
+    const std::size_t begin = line.rfind("| ", end - 1) + 2;
+    tables.back().push_back({line.substr(3, line.find_first_of(":`", 3) - 3),
+                             begin < end ? line.substr(begin, end - begin) : ""});
+  }
+  return tables;
+}
+
+void expect_shown(const std::vector<base::OptionInfo>& keys, const std::vector<Row>& shown,
+                  const std::vector<std::string>& told_in_words) {
+  std::vector<std::string> expected, found;
+  for (const base::OptionInfo& k : keys) expected.push_back(k.name);
+  for (const Row& r : shown) found.push_back(r.key);
+  std::sort(expected.begin(), expected.end());
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, expected);
+  for (const base::OptionInfo& k : keys) {
+    if (std::find(told_in_words.begin(), told_in_words.end(), k.name) != told_in_words.end())
+      continue;
+    EXPECT_EQ(std::count(shown.begin(), shown.end(), Row{k.name, k.default_value}), 1)
+        << k.name << " is " << k.default_value;
+  }
+}
+
+TEST(ExperimentsConfig, ThePageShowsTheKeysAndDefaultsAsTheyAre) {
+  const auto tables = tables_of_the_page();
+  ASSERT_EQ(tables.size(), 2U);
+  expect_shown(experiment_keys(), tables[0], {"cap", "promote"});  // depend on other keys
+  expect_shown(drift_keys(), tables[1], {});
 }
 
 }  // namespace

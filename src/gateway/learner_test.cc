@@ -77,7 +77,7 @@ TEST(Learner, PublishesWhatItLearnedAndLeavesThePlanInForceAlone) {
   const auto next = learner.publish();
   ASSERT_NE(next, nullptr);
   EXPECT_EQ(believed(*plan, 1), 0);
-  EXPECT_EQ(believed(*next, 1), 0.5);
+  EXPECT_NEAR(believed(*next, 1), 0.5, 1e-12);
   EXPECT_EQ(believed(*next, 0), 0);
   EXPECT_NE(next->version, plan->version);
   EXPECT_EQ(learner.publish(), nullptr);

@@ -67,6 +67,7 @@ void OnlineRidge::learn(std::span<const double> x, double y, double weight) {
     for (std::size_t j = 0; j < d; ++j) inverse_[i * d + j] -= scale * work_[i] * work_[j];
   }
   examples_ += weight;
+  settled_ = false;
   if (++steps_ % kRefresh == 0) invert();
   solve();
 }
@@ -98,6 +99,11 @@ bool OnlineRidge::restore(std::span<const double> gram, std::span<const double> 
   return true;
 }
 
+void OnlineRidge::settle() {
+  if (settled_ || !invert()) return;
+  solve();
+}
+
 void OnlineRidge::solve() {
   const std::size_t d = dims();
   for (std::size_t i = 0; i < d; ++i) theta_[i] = dot({inverse_.data() + i * d, d}, moment_);
@@ -117,6 +123,7 @@ bool OnlineRidge::invert() {
     factor.solve(work_);
     for (std::size_t i = 0; i < d; ++i) inverse_[i * d + c] = work_[i];
   }
+  settled_ = true;
   return true;
 }
 

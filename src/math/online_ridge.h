@@ -28,6 +28,11 @@ class OnlineRidge {
   // Multiplies everything that was learned, but not the ridge, by keep (0 < keep <= 1).
   void forget(double keep);
 
+  // From here on everything that is said follows from the numbers that restore() takes, so that
+  // what was saved and loaded says the same to the last bit. Cost: dims^3 when something was
+  // learned.
+  void settle();
+
   [[nodiscard]] std::size_t dims() const { return theta_.size(); }
   [[nodiscard]] double examples() const { return examples_; }  // effective: weighted and forgotten
   [[nodiscard]] std::span<const double> theta() const { return theta_; }
@@ -45,6 +50,7 @@ class OnlineRidge {
   double ridge_;
   double examples_ = 0;
   int steps_ = 0;                // since made
+  bool settled_ = false;         // inverse_ was computed from gram_, not updated
   std::vector<double> gram_;     // sum w x x'
   std::vector<double> moment_;   // b = sum w y x
   std::vector<double> inverse_;  // (ridge I + gram)^-1

@@ -78,6 +78,21 @@ TEST(OnlineRidge, LeavesAnExampleOutAsIfItHadNotBeenLearned) {
   }
 }
 
+TEST(OnlineRidge, SettledItSaysWhatOneWithItsNumbersSaysToTheLastBit) {
+  const auto data = examples(200, 4);
+  OnlineRidge a(4, 1);
+  for (const Example& e : data) a.learn(e.x, e.y, 0.8);
+  OnlineRidge b(4, 1);
+  ASSERT_TRUE(b.restore(a.gram(), a.moment(), a.examples()));
+  const double before = a.predict(data[0].x).mean;
+  a.settle();
+  EXPECT_NEAR(a.predict(data[0].x).mean, before, 1e-12);
+  for (const Example& e : data) {
+    EXPECT_EQ(a.predict(e.x).mean, b.predict(e.x).mean);
+    EXPECT_EQ(a.predict(e.x).leverage, b.predict(e.x).leverage);
+  }
+}
+
 TEST(OnlineRidge, RefusesNumbersThatCannotBe) {
   OnlineRidge arm(2, 1);
   const std::vector<double> moment{0, 0};

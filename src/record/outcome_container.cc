@@ -4,19 +4,21 @@
 // are read when they are used and dropped when memory is short, so that a table larger than memory
 // works.
 //
-// Everything that could make a reader step outside is checked once at opening: sizes, every row's
-// references, every cell's flags (a byte that is no bool must not be read as one). That reads rows
-// and cells whole, at the speed of the disk, and nothing of the text. Numbers are as the machine
-// has them; a mark in the header tells another byte order. Writing goes to a neighbour that is
-// renamed at the end. Cost: opening O(rows x models) sequential bytes, no allocation but names.
-// Tests: outcome_container_test.cc (round trip, every damaged byte of the header, cut off
-// anywhere).
+// Everything is checked once at opening: the hash of the header and that of the content, and,
+// because whoever changes a file can change its hashes, what could make a reader step outside or
+// compute with nonsense: sizes, every row's references, every cell's flags (a byte that is no bool
+// must not be read as one) and numbers. That reads the file once, at the speed of the disk; its
+// pages are given back. Numbers are as the machine has them; a mark in the header tells another
+// byte order. Writing goes to a neighbour that is renamed at the end. Cost: opening O(bytes), no
+// allocation but names. Tests: outcome_container_test.cc (round trip, every damaged byte, cut off
+// anywhere, forged).
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -26,13 +28,14 @@
 #include <fstream>
 #include <type_traits>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "record/outcome.h"
 
 namespace swy::record {
 namespace {
 
-constexpr std::array<char, 8> kMagic{'S', 'W', 'Y', 'O', 'U', 'T', '0', '1'};
+constexpr std::array<char, 8> kMagic{'S', 'W', 'Y', 'O', 'U', 'T', '0', '2'};
 constexpr std::uint32_t kOrder = 0x01020304;
 constexpr std::uint64_t kMostNames = 1U << 20U;
 constexpr std::uint64_t kMostNameBytes = std::uint64_t{1} << 32U;
@@ -45,13 +48,14 @@ struct Header {
   std::array<std::uint32_t, 4> names{};  // models, datasets, domains, parts
   std::uint64_t name_bytes = 0;          // of the names section, padded to 8
   std::uint64_t text_bytes = 0;
-  std::uint64_t check = 0;  // sum over the words before, so that a damaged header is seen as one
+  std::uint64_t content = 0;  // hash of all that follows the header
+  std::uint64_t check = 0;    // sum over the words before, so that a damaged header is seen as one
 };
-static_assert(sizeof(Header) == 64 && std::is_trivially_copyable_v<Header>);
+static_assert(sizeof(Header) == 72 && std::is_trivially_copyable_v<Header>);
 static_assert(sizeof(Cell) == 24 && offsetof(Cell, present) == 20 && offsetof(Cell, samples) == 23);
 
 std::uint64_t check_of(const Header& h) {
-  std::array<std::uint64_t, 7> words{};
+  std::array<std::uint64_t, 8> words{};
   std::memcpy(words.data(), &h, sizeof(words));
   std::uint64_t sum = 0x9E3779B97F4A7C15ULL;
   for (const std::uint64_t w : words) sum = (sum ^ w) * 0xBF58476D1CE4E5B9ULL;
@@ -92,6 +96,47 @@ void append_row(const OutcomeTable& table, std::size_t i, std::string& line) {
   line += '\n';
 }
 
+// The content's hash: XXH3 of every kHashed bytes, seeded with that of the ones before.
+constexpr std::size_t kHashed = std::size_t{1} << 22U;
+
+std::uint64_t hash_of(std::span<const char> content) {
+  std::uint64_t hash = 0;
+  for (std::size_t at = 0; at < content.size(); at += kHashed) {
+    const auto some = content.subspan(at, std::min(kHashed, content.size() - at));
+    hash = base::hash64({some.data(), some.size()}, hash);
+  }
+  return hash;
+}
+
+// Writes the content and hashes it on the way.
+class Writer {
+ public:
+  explicit Writer(std::ofstream& file) : file_(file) { held_.reserve(kHashed); }
+  void put(const void* bytes, std::size_t size) {
+    std::span<const char> left(static_cast<const char*>(bytes), size);
+    while (!left.empty()) {
+      const std::size_t n = std::min(left.size(), kHashed - held_.size());
+      held_.insert(held_.end(), left.begin(), left.begin() + static_cast<std::ptrdiff_t>(n));
+      left = left.subspan(n);
+      if (held_.size() == kHashed) flush();
+    }
+  }
+  std::uint64_t finish() {
+    if (!held_.empty()) flush();
+    return hash_;
+  }
+
+ private:
+  void flush() {
+    hash_ = base::hash64({held_.data(), held_.size()}, hash_);
+    file_.write(held_.data(), static_cast<std::streamsize>(held_.size()));
+    held_.clear();
+  }
+  std::ofstream& file_;
+  std::vector<char> held_;
+  std::uint64_t hash_ = 0;
+};
+
 Error damaged(const std::string& path, std::string_view what) {
   return Error{ErrorCode::kParse, fmt::format("{}: {}", path, what)};
 }
@@ -121,6 +166,8 @@ class File {
   File& operator=(const File&) = delete;
   ~File() { munmap(const_cast<char*>(bytes_), size_); }
   [[nodiscard]] std::span<const char> bytes() const { return {bytes_, size_}; }
+  // Nothing of it is this process' memory until it is read again.
+  void forget() const { (void)madvise(const_cast<char*>(bytes_), size_, MADV_DONTNEED); }
 
  private:
   File(const char* bytes, std::size_t size) : bytes_(bytes), size_(size) {}
@@ -166,19 +213,23 @@ class OutcomeContainer {
     names.resize((names.size() + 7) / 8 * 8);
     header.name_bytes = names.size();
     header.text_bytes = t.all_text().size();
-    header.check = check_of(header);
-    put(file, &header, sizeof(header));
-    put(file, names.data(), names.size());
+    file.write(reinterpret_cast<const char*>(&header), sizeof(header));
+    Writer content(file);
+    content.put(names.data(), names.size());
     for (const Row& r : t.all_rows()) {  // field by field: no byte of padding is left to chance
       std::array<char, sizeof(Row)> bytes{};
       put_text(r.id, bytes.data() + offsetof(Row, id));
       put_text(r.prompt, bytes.data() + offsetof(Row, prompt));
       const std::array<std::uint32_t, 4> rest{r.dataset, r.domain, r.part, r.tools};
       std::memcpy(bytes.data() + offsetof(Row, dataset), rest.data(), sizeof(rest));
-      put(file, bytes.data(), bytes.size());
+      content.put(bytes.data(), bytes.size());
     }
-    put(file, t.all_cells().data(), t.all_cells().size_bytes());
-    put(file, t.all_text().data(), t.all_text().size());
+    content.put(t.all_cells().data(), t.all_cells().size_bytes());
+    content.put(t.all_text().data(), t.all_text().size());
+    header.content = content.finish();
+    header.check = check_of(header);
+    file.seekp(0);
+    file.write(reinterpret_cast<const char*>(&header), sizeof(header));
     file.close();
     return file ? Status{} : fail(ErrorCode::kIo, "cannot be written whole");
   }
@@ -188,13 +239,23 @@ class OutcomeContainer {
     const std::span<const char> all = file->bytes();
     Header h;
     std::memcpy(&h, all.data(), sizeof(h));
-    if (h.magic != kMagic) return tl::unexpected(damaged(path, "no outcome container"));
+    if (!std::equal(kMagic.begin(), kMagic.end() - 2, h.magic.begin()))
+      return tl::unexpected(damaged(path, "no outcome container"));
+    if (h.magic != kMagic) {
+      return tl::unexpected(
+          damaged(path, "an outcome container of another version; import it again"));
+    }
     if (h.order != kOrder || h.cell_bytes != sizeof(Cell)) {
       return tl::unexpected(
           damaged(path, "an outcome container of another kind of machine; import it again here"));
     }
     if (h.check != check_of(h) || !sizes_fit(h, all.size()))
       return tl::unexpected(damaged(path, "a damaged or cut off outcome container"));
+    if (const std::uint64_t found = hash_of(all.subspan(sizeof(h))); found != h.content) {
+      return tl::unexpected(damaged(path, fmt::format("damaged: its content has the hash {}, it "
+                                                      "says {}",
+                                                      base::hex64(found), base::hex64(h.content))));
+    }
     OutcomeTable t;
     auto names = all.subspan(sizeof(h), h.name_bytes);
     if (!take_names(names, h.names[0], t.models_) || !take_names(names, h.names[1], t.datasets_) ||
@@ -210,6 +271,7 @@ class OutcomeContainer {
     mapping->file = file;
     if (!rows_sound(*mapping, h) || !cells_sound(mapping->cells))
       return tl::unexpected(damaged(path, "damaged rows"));
+    file->forget();
     t.mapping_ = std::move(mapping);
     t.report_.files = 1;
     t.report_.lines = h.rows;
@@ -217,9 +279,6 @@ class OutcomeContainer {
   }
 
  private:
-  static void put(std::ofstream& file, const void* bytes, std::size_t size) {
-    file.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
-  }
   static void put_text(const Text& t, char* to) {
     std::memcpy(to + offsetof(Text, begin), &t.begin, sizeof(t.begin));
     std::memcpy(to + offsetof(Text, size), &t.size, sizeof(t.size));
@@ -252,14 +311,20 @@ class OutcomeContainer {
     return true;
   }
 
+  // Flags are 0 or 1, qualities in [0, 1] and amounts not negative, or unknown.
   static bool cells_sound(std::span<const Cell> cells) {
     const char* at = reinterpret_cast<const char*>(cells.data());
     unsigned flags = 0;  // all bytes that are read as bool, together
+    bool sound = true;
     for (std::size_t i = 0; i < cells.size(); ++i, at += sizeof(Cell)) {
       for (std::size_t f = offsetof(Cell, present); f < offsetof(Cell, samples); ++f)
         flags |= static_cast<unsigned char>(at[f]);
+      std::array<float, 5> v{};  // not through a Cell, whose flags may be no bools
+      std::memcpy(v.data(), at, sizeof(v));
+      sound = sound && !(v[0] > 1);
+      for (const float x : v) sound = sound && !(x < 0) && !std::isinf(x);
     }
-    return flags <= 1;
+    return flags <= 1 && sound;
   }
 };
 

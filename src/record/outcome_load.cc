@@ -181,6 +181,7 @@ class OutcomeBuilder {
   Status add_row(std::string_view line);
   std::uint32_t row_of(const OutcomeRow& row);
   OutcomeTable::Text keep(std::string_view text);
+  void keep(const Entry& entry);
 
   const LoadOptions& options_;
   OutcomeTable table_;
@@ -190,7 +191,8 @@ class OutcomeBuilder {
   Interner domains_;
   Interner parts_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> rows_by_id_;  // by hash of the id
-  std::vector<Entry> entries_;
+  // In pieces, so that growing never holds them twice: they are the most of a large table.
+  std::vector<std::vector<Entry>> entries_;
   std::vector<std::pair<std::string, Cell>>
       line_cells_;  // of the present line, until it is known to be good
 };
@@ -222,7 +224,7 @@ void OutcomeBuilder::add_table(const OutcomeTable& table) {
     const std::uint32_t row = row_of(r);
     const auto cells = table.cells(i);
     for (std::size_t m = 0; m < cells.size(); ++m) {
-      if (cells[m].present) entries_.push_back({row, models_.add(table.models()[m]), cells[m]});
+      if (cells[m].present) keep({row, models_.add(table.models()[m]), cells[m]});
     }
   }
 }
@@ -258,7 +260,7 @@ Status OutcomeBuilder::add_row(std::string_view line) {
   const std::uint32_t row = row_of({id, json.string_or("dataset", ""), json.string_or("domain", ""),
                                     json.string_or("part", ""), *prompt,
                                     static_cast<std::uint32_t>(tools ? tools->size() : 0)});
-  for (const auto& [model, cell] : line_cells_) entries_.push_back({row, models_.add(model), cell});
+  for (const auto& [model, cell] : line_cells_) keep({row, models_.add(model), cell});
   return {};
 }
 
@@ -283,7 +285,18 @@ OutcomeTable::Text OutcomeBuilder::keep(std::string_view text) {
   return at;
 }
 
+void OutcomeBuilder::keep(const Entry& entry) {
+  constexpr std::size_t kPiece = std::size_t{1} << 20U;  // 32 MiB
+  if (entries_.empty() || entries_.back().size() == kPiece) {
+    const bool first = entries_.empty();
+    entries_.emplace_back();
+    if (!first) entries_.back().reserve(kPiece);
+  }
+  entries_.back().push_back(entry);
+}
+
 OutcomeTable OutcomeBuilder::finish() && {
+  rows_by_id_ = {};
   table_.models_ = std::move(models_).take_names();
   table_.datasets_ = std::move(datasets_).take_names();
   table_.domains_ = std::move(domains_).take_names();
@@ -291,7 +304,10 @@ OutcomeTable OutcomeBuilder::finish() && {
   table_.rows_.shrink_to_fit();
   table_.arena_.shrink_to_fit();
   table_.cells_.resize(table_.rows_.size() * table_.models_.size());
-  for (const Entry& e : entries_) table_.cells_[e.row * table_.models_.size() + e.model] = e.cell;
+  for (std::vector<Entry>& piece : entries_) {
+    for (const Entry& e : piece) table_.cells_[e.row * table_.models_.size() + e.model] = e.cell;
+    piece = {};
+  }
   if (options_.prices != nullptr) table_.apply(*options_.prices);
   return std::move(table_);
 }

@@ -77,7 +77,8 @@ class Plan {
   std::vector<std::shared_ptr<const GroundingGuard>> grounding_guards;
   std::vector<RuleSet> rule_sets;
   std::vector<std::shared_ptr<const Estimator>> learners;  // those that learn from single outcomes
-  std::string version;  // 16 hex digits: hash of the configuration's decision part
+  std::uint64_t configured = 0;  // hash of the configuration's decision part
+  std::string version;           // 16 hex digits: hash of that and of what the estimators know
 
   [[nodiscard]] const RuleSet* find(std::string_view name) const;
   [[nodiscard]] std::optional<FactId> find_signal(std::string_view name) const;
@@ -94,7 +95,7 @@ std::shared_ptr<const Plan> compile(const base::Doc& config, const std::string& 
                                     const Registry& registry, base::Diagnostics& diag);
 
 // The plan with `fresh` wherever `old`, one of its learners, stood; shares everything else. Its
-// version says that it is another.
+// version is that of a plan compiled with what `fresh` knows.
 std::shared_ptr<const Plan> with_estimator(const Plan& plan, const Estimator* old,
                                            std::shared_ptr<const Estimator> fresh);
 

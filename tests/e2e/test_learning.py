@@ -1,11 +1,13 @@
 """Learning while serving: feedback changes what is chosen, once each, and survives reload and restart."""
 
+import json
 import os
 import shutil
+import subprocess
 import tempfile
 import unittest
 
-from kit import Gateway, Upstream, chat_body, config, sha256, until
+from kit import PROGRAM, Gateway, Upstream, chat_body, config, sha256, until
 
 LEARNED = """\
 estimators:
@@ -105,6 +107,33 @@ class Learning(unittest.TestCase):
         again = Gateway(learning(self.upstream), directory=directory)
         self.addCleanup(again.stop)
         self.assertEqual(self.model(again), after)
+
+    def test_what_was_published_is_what_replay_and_route_decide_with(self):
+        directory = tempfile.mkdtemp(prefix="swy-e2e-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        gateway = Gateway(learning(self.upstream), directory=directory)
+        self.addCleanup(gateway.stop)
+        first = gateway.chat()
+        before = first.headers["x-switchyard-model"]
+        self.feedback(gateway, first.record, 0)
+        until(lambda: self.model(gateway) != before, "the other model is chosen")
+        plan = gateway.ready()["plan"]
+        later = [gateway.chat(chat_body(f"question {i}")) for i in range(5)]
+        for answer in later:
+            self.assertEqual(gateway.record(answer)["plan"], plan)
+        self.assertEqual(gateway.stop(), 0)
+
+        def run(*args):
+            return subprocess.run([PROGRAM, *args], capture_output=True, text=True, check=False)
+        report = json.loads(run("replay", gateway.file, "--json").stdout)
+        self.assertEqual(report["plan"], plan)
+        self.assertGreaterEqual(report["proved"], 5)  # those of the published plan, byte for byte
+        # What was decided before is what another plan decided: told, not proved.
+        told = [d for d in report["differences"] if d["id"] == first.record]
+        self.assertEqual([(d["before"], d["after"]) for d in told],
+                         [(before, later[0].headers["x-switchyard-model"])], report)
+        decided = json.loads(run("route", gateway.file, "question 1", "--json").stdout)
+        self.assertEqual(decided["model"], later[0].headers["x-switchyard-model"], decided)
 
 
 if __name__ == "__main__":

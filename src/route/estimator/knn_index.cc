@@ -48,6 +48,10 @@ constexpr float kRounding = 1e-5F;
 constexpr float kSlack = 1e-4F;
 constexpr std::size_t kGlance = 16;  // similarities that are looked at together
 
+bool better(const Hit& a, const Hit& b) {
+  return a.similarity != b.similarity ? a.similarity > b.similarity : a.row < b.row;
+}
+
 bool any_at_least(const float* v, float bar) {
   int any = 0;
   for (std::size_t i = 0; i < kGlance; ++i) any |= static_cast<int>(v[i] >= bar);
@@ -257,50 +261,59 @@ float RowIndex::View::exact(const RowIndex& index, std::size_t row) const {
   return from_lists_[row] + index.unit_[row] * sum;
 }
 
+// The k best of what it is offered in order of rows, as a heap with the worst in front.
+struct RowIndex::Best {
+  std::size_t k;
+  float lowest;
+  float slack;
+  float bar;  // what is not above it does not come in
+  std::vector<Hit>& hits;
+
+  void offer(Hit hit) {
+    if (hit.similarity < lowest) return;
+    if (hits.size() == k) {
+      if (!better(hit, hits.front())) return;
+      std::pop_heap(hits.begin(), hits.end(), better);
+      hits.pop_back();
+    }
+    hits.push_back(hit);
+    std::push_heap(hits.begin(), hits.end(), better);
+    // A later row that is as near as the worst of k does not come in.
+    if (hits.size() == k) bar = std::max(bar, hits.front().similarity * (1 - slack));
+  }
+};
+
+// Offers value(row) of every row whose bound is above the bar.
+template <typename F>
+void RowIndex::offer_rows(const View& view, std::span<const float> column, Best& best,
+                          F value) const {
+  for (std::size_t w = 0; w < words_; ++w) {
+    if (view.block_at_most_[w] <= best.bar) continue;
+    for (std::size_t row = w * kWord; row < std::min(w * kWord + kWord, rows_); ++row) {
+      if (view.at_most_[row] <= best.bar || std::isnan(column[row]) || row == view.excluded_)
+        continue;
+      best.offer({static_cast<std::uint32_t>(row), value(row)});
+    }
+  }
+}
+
 void RowIndex::nearest(const View& view, std::span<const float> column, std::size_t k, float least,
                        std::vector<Hit>& out) const {
   out.clear();
   if (k == 0) return;
-  const auto better = [](const Hit& a, const Hit& b) {
-    return a.similarity != b.similarity ? a.similarity > b.similarity : a.row < b.row;
-  };
   const float lowest = std::max(least, std::numeric_limits<float>::min());
-  float bar = lowest * (1 - kSlack);
-  // value(row) decides who stays; only rows whose bound is above the bar are asked. `slack`: of
-  // what the worst of k has.
-  const auto pass = [&](float slack, auto value) {
-    for (std::size_t w = 0; w < words_; ++w) {
-      if (view.block_at_most_[w] <= bar) continue;
-      for (std::size_t row = w * kWord; row < std::min(w * kWord + kWord, rows_); ++row) {
-        if (view.at_most_[row] <= bar || std::isnan(column[row]) || row == view.excluded_) continue;
-        const Hit hit{static_cast<std::uint32_t>(row), value(row)};
-        if (hit.similarity < lowest) continue;
-        if (out.size() == k) {
-          if (!better(hit, out.front())) continue;
-          std::pop_heap(out.begin(), out.end(), better);
-          out.pop_back();
-        }
-        out.push_back(hit);
-        std::push_heap(out.begin(), out.end(), better);
-        // A later row that is as near as the worst of k does not come in.
-        if (out.size() == k) bar = std::max(bar, out.front().similarity * (1 - slack));
-      }
-    }
-  };
   const auto exact = [&](std::size_t row) { return view.exact(*this, row); };
+  Best best{k, lowest, 0, lowest * (1 - kSlack), out};
   if (view.columns_.empty()) {  // the bounds are the similarities
-    pass(0, exact);
+    offer_rows(view, column, best, exact);
   } else {
     // The k rows of highest bound: the k-th best similarity is at least the least of theirs.
-    pass(0, [&](std::size_t row) { return view.at_most_[row]; });
-    bar = lowest * (1 - kSlack);
-    if (out.size() == k) {
-      float reached = std::numeric_limits<float>::max();
-      for (const Hit& hit : out) reached = std::min(reached, exact(hit.row));
-      bar = std::max(bar, reached * (1 - kSlack));
-    }
+    offer_rows(view, column, best, [&](std::size_t row) { return view.at_most_[row]; });
+    float reached = out.size() == k ? std::numeric_limits<float>::max() : lowest;
+    for (const Hit& hit : out) reached = std::min(reached, exact(hit.row));
     out.clear();
-    pass(kSlack, exact);
+    Best last{k, lowest, kSlack, std::max(lowest, reached) * (1 - kSlack), out};
+    offer_rows(view, column, last, exact);
   }
   std::sort_heap(out.begin(), out.end(), better);
 }

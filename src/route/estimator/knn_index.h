@@ -59,6 +59,9 @@ class RowIndex {
   void make_postings();
   void add_postings(View& view) const;
   void bound(View& view) const;
+  struct Best;
+  template <typename F>
+  void offer_rows(const View& view, std::span<const float> column, Best& best, F value) const;
 
   TfIdf texts_;  // without rows after finish()
   std::size_t rows_ = 0;

@@ -168,15 +168,17 @@ class LinearBandit final : public Estimator {
   [[nodiscard]] std::uint64_t version() const override {
     std::uint64_t h = base::hash64(features_.hash());
     for (const auto& arm : arms_) {
-      const auto moment = arm.moment();
-      h = base::hash64({reinterpret_cast<const char*>(moment.data()), moment.size_bytes()},
-                       h + static_cast<std::uint64_t>(std::llround(arm.examples() * 1e3)));
+      for (const std::span<const double> v : {arm.moment(), arm.gram()})
+        h = base::hash64({reinterpret_cast<const char*>(v.data()), v.size_bytes()}, h);
     }
     return h;
   }
 
+  // Says what one made from the saved file would say, to the last bit.
   [[nodiscard]] std::unique_ptr<Estimator> copy() const override {
-    return std::make_unique<LinearBandit>(*this);
+    auto same = std::make_unique<LinearBandit>(*this);
+    for (math::OnlineRidge& arm : same->arms_) arm.settle();
+    return same;
   }
   void update(const Question& q, std::size_t candidate, const Outcome& o) override {
     if (!(o.quality >= 0 && o.quality <= 1)) return;

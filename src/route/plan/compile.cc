@@ -63,7 +63,8 @@ class Compiler final : public BuildContext {
     read_routes();
     check_unused_estimators();
     if (diag_.errors() != before) return nullptr;
-    plan_->version = version_of(config_, *plan_);
+    plan_->configured = configured_of(config_);
+    plan_->version = version_of(*plan_);
     return plan_;
   }
 

@@ -17,8 +17,11 @@ void check_reach(const RuleSet& rules, base::Diagnostics& diag);
 // Stands for a signal that is off, or could not be made: always unknown.
 std::unique_ptr<Signal> no_signal();
 
-// 16 hex digits: equal for configurations that decide alike.
-std::string version_of(const base::Doc& config, const Plan& plan);
+// Of the parts that decide; equal for configurations that are alike there.
+std::uint64_t configured_of(const base::Doc& config);
+// 16 hex digits, of plan.configured and of what its estimators know: equal for plans that decide
+// alike.
+std::string version_of(const Plan& plan);
 
 // A list of estimators, first known value per field wins. REQUIRES: not empty.
 std::shared_ptr<const Estimator> first_known(std::vector<std::shared_ptr<const Estimator>> chain);

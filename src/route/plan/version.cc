@@ -58,7 +58,7 @@ std::string experiment_id(const Doc& experiment, const Doc& config,
   return base::hex64(base::hash64(text));
 }
 
-std::string version_of(const Doc& config, const Plan& plan) {
+std::uint64_t configured_of(const Doc& config) {
   std::string text;
   for (const std::string& key : plan_keys()) {
     if (const Doc* d = config.find(key)) {
@@ -66,7 +66,11 @@ std::string version_of(const Doc& config, const Plan& plan) {
       dump(*d, text);
     }
   }
-  std::uint64_t h = base::hash64(text);
+  return base::hash64(text);
+}
+
+std::string version_of(const Plan& plan) {
+  std::uint64_t h = plan.configured;
   for (const RuleSet& set : plan.rule_sets) {
     for (const Rule& r : set.rules) {
       h = h * 31 + r.estimator->version();
@@ -84,13 +88,11 @@ std::shared_ptr<const Plan> with_estimator(const Plan& plan, const Estimator* ol
   }
   for (RuleSet& set : next->rule_sets) {
     for (Rule& rule : set.rules) {
-      auto changed =
-          rule.estimator.get() == old ? fresh : rule.estimator->replace(old, fresh);
+      auto changed = rule.estimator.get() == old ? fresh : rule.estimator->replace(old, fresh);
       if (changed != nullptr) rule.estimator = std::move(changed);
     }
   }
-  // The whole history enters the name, so two states share one only when all that led to them did.
-  next->version = base::hex64(base::hash64(plan.version, fresh->version()));
+  next->version = version_of(*next);
   return next;
 }
 
