@@ -16,11 +16,13 @@
 // A header for every operator, in place of all of them: 3 seconds of compilation, not 60.
 #define AT_PER_OPERATOR_HEADERS
 #define TORCH_ASSERT_ONLY_METHOD_OPERATORS
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <array>
@@ -43,7 +45,7 @@ constexpr std::size_t kLeastSeen = 16;  // rows whose edges are visible in a ste
 constexpr std::size_t kMostSeen = 2048;
 constexpr std::size_t kMeasured = 4096;  // held-out rows predicted
 constexpr std::size_t kEvery = 50;       // steps between measurements
-constexpr std::size_t kPatience = 8;     // measurements without a better one
+constexpr std::size_t kPatience = 10;    // measurements without a better one
 constexpr double kSizeWeight = 0.1;
 constexpr float kMostSize = 20;       // of an answer, by the model's mean
 constexpr double kMostLogFactor = 3;  // as in math/graph_router.cc
@@ -61,7 +63,7 @@ Tensor index_of(Rows& rows) { return at::from_blob(rows.data(), {as_int(rows.siz
 struct Table {
   std::vector<float> values;  // of all below
   Tensor x, mixed;            // rows x dims: features; mean of the tasks' centres
-  Tensor told;                // rows x models x 2: what an edge is told
+  Tensor cost;                // rows x models: what an edge is told of its cost
   Tensor y, seen;             // rows x models
   Tensor size, sized;         // rows x models
 };
@@ -84,7 +86,7 @@ Table table_of(const route::TrainingRows& rows, const math::GraphRouter& g) {
   const std::size_t n = rows.x.rows();
   const std::size_t models = rows.quality.size();
   const std::size_t cells = n * models;
-  t.values.assign(2 * n * g.dims + 6 * cells, 0.0F);
+  t.values.assign(2 * n * g.dims + 5 * cells, 0.0F);
   float* at = t.values.data();
   const auto take = [&](std::initializer_list<std::int64_t> shape, std::size_t count) {
     const Tensor made = tensor_of(at, shape);
@@ -95,10 +97,8 @@ Table table_of(const route::TrainingRows& rows, const math::GraphRouter& g) {
   fill_inputs(rows.x, g, at, at + n * g.dims);
   t.x = take({r, d}, n * g.dims);
   t.mixed = take({r, d}, n * g.dims);
-  float* told = at;
-  t.told = take({r, m, 2}, 2 * cells);
-  std::array<float*, 4> cell{};
-  std::array<Tensor*, 4> made = {&t.y, &t.seen, &t.size, &t.sized};
+  std::array<float*, 5> cell{};
+  std::array<Tensor*, 5> made = {&t.y, &t.seen, &t.size, &t.sized, &t.cost};
   for (std::size_t k = 0; k < cell.size(); ++k) {
     cell[k] = at;
     *made[k] = take({r, m}, cells);
@@ -111,8 +111,7 @@ Table table_of(const route::TrainingRows& rows, const math::GraphRouter& g) {
       if (!std::isnan(y)) {
         cell[0][c] = y;
         cell[1][c] = 1;
-        told[2 * c] = 2 * y - 1;
-        told[2 * c + 1] = g.cost_attribute(rows.cost[o][i]);
+        cell[4][c] = g.cost_attribute(rows.cost[o][i]);
       }
       if (!std::isnan(size)) {
         cell[2][c] = std::min(size, kMostSize);
@@ -157,30 +156,44 @@ Tensor nodes(const Leaves& l, const Tensor& x, const Tensor& mixed) {
   return at::cat({affine(x, l.query), affine(mixed, l.task)}, 1);
 }
 
-// models x (2 width): states by the edges of rows with nodes u.
-Tensor states(const Leaves& l, const Tensor& u, const Tensor& told, const Tensor& visible) {
+struct Models {
+  Tensor states;  // models x (2 width)
+  Tensor biases;  // models
+};
+
+// By the edges of rows with nodes u.
+Models models_of(const Leaves& l, const math::GraphRouter& g, const Tensor& u, const Tensor& y,
+                 const Tensor& cost, const Tensor& visible) {
+  constexpr double kWeight = math::GraphRouter::kMeanWeight;
+  constexpr double kLeast = math::GraphRouter::kLeastMean;
   const std::int64_t w = u.size(1), e = math::GraphRouter::kEdge;
-  const Tensor eps = affine(told, l.edge).relu();    // rows x models x 3
-  const Tensor mask = visible.unsqueeze(2);          // rows x models x 1
-  const Tensor count = visible.sum(0).unsqueeze(1);  // models x 1
+  const Tensor count = visible.sum(0);  // models
+  const Tensor sum = (y * visible).sum(0);
+  const Tensor mean = ((sum + kWeight * static_cast<double>(g.value_mean)) / (count + kWeight))
+                          .clamp(kLeast, 1 - kLeast);
+  const Tensor told = at::stack({2 * (y - mean), cost}, 2);
+  const Tensor eps = affine(told, l.edge).relu();  // rows x models x 3
+  const Tensor mask = visible.unsqueeze(2);        // rows x models x 1
   const auto pooled = [&](const Tensor& messages, std::int64_t k) {
     const Tensor weight = l.pseudo.select(0, k).narrow(0, w, 1).exp();
-    const Tensor sum = (messages * mask).sum(0);
-    return (sum + weight * l.pseudo.select(0, k).narrow(0, 0, w)) / (count + weight);
+    return ((messages * mask).sum(0) + weight * l.pseudo.select(0, k).narrow(0, 0, w)) /
+           (count.unsqueeze(1) + weight);
   };
   const Tensor first = by(u, l.conv1, 0, w) + l.conv1.select(1, w + e);
   const Tensor h1 = pooled((first.unsqueeze(1) + by(eps, l.conv1, w, e)).relu(), 0);
   const Tensor own = by(h1, l.conv2, w + e, w) + l.conv2.select(1, w + e + w);
   const Tensor second = by(u, l.conv2, 0, w).unsqueeze(1) + own.unsqueeze(0);
   const Tensor h2 = pooled((second + by(eps, l.conv2, w, e)).relu(), 1) + h1;
-  return affine(h2, l.read);
+  return {affine(h2, l.read), mean.log() - (1 - mean).log()};
 }
 
-// rows x models: head 0 is the logit of the value, head 1 the logarithm of the factor on the cost.
-Tensor head(const Tensor& u, const Tensor& state, std::int64_t which) {
+// rows x models: the logit of the value, and the logarithm of the factor on the cost.
+Tensor head(const Tensor& u, const Tensor& states, std::int64_t which) {
   const std::int64_t w = u.size(1);
-  return u.matmul(state.narrow(1, which * w, w).t()) / static_cast<double>(w);
+  return u.matmul(states.narrow(1, which * w, w).t()) / static_cast<double>(w);
 }
+Tensor logits(const Tensor& u, const Models& m) { return head(u, m.states, 0) + m.biases; }
+Tensor factors(const Tensor& u, const Models& m) { return head(u, m.states, 1); }
 
 // Means over observations.
 Tensor cross_entropy(const Tensor& logit, const Tensor& y, const Tensor& seen) {
@@ -241,23 +254,29 @@ class Training {
   }
 
   // `asked` rows are predicted from the edges of `shown` rows, of which visible says which.
-  Tensor loss(Rows& asked, Rows& shown, const Tensor& visible) {
+  struct Losses {
+    Tensor value, size;
+  };
+  Losses loss(Rows& asked, Rows& shown, const Tensor& visible) {
     const Tensor s = index_of(shown);
     const Tensor a = index_of(asked);
     const auto u = [&](const Tensor& rows) {
       return nodes(leaves_, table_.x.index_select(0, rows), table_.mixed.index_select(0, rows));
     };
-    const Tensor state = states(leaves_, u(s), table_.told.index_select(0, s), visible);
+    const auto at = [](const Tensor& column, const Tensor& rows) {
+      return column.index_select(0, rows);
+    };
+    const Models m = models_of(leaves_, graph_, u(s), at(table_.y, s), at(table_.cost, s), visible);
     const Tensor of = u(a);
-    const auto at = [&](const Tensor& column) { return column.index_select(0, a); };
-    return cross_entropy(head(of, state, 0), at(table_.y), at(table_.seen)) +
-           kSizeWeight * size_loss(head(of, state, 1), at(table_.size), at(table_.sized));
+    return {cross_entropy(logits(of, m), at(table_.y, a), at(table_.seen, a)),
+            size_loss(factors(of, m), at(table_.size, a), at(table_.sized, a))};
   }
 
   // The held-out rows, from as many others as a step has at most, always the same.
   double measure() {
     const at::NoGradGuard no_gradients;
-    return loss(held_out_, shown_, table_.seen.index_select(0, index_of(shown_))).item<double>();
+    return loss(held_out_, shown_, table_.seen.index_select(0, index_of(shown_)))
+        .value.item<double>();
   }
 
   // Brings n rows drawn without replacement to the front.
@@ -282,7 +301,8 @@ class Training {
     std::vector<float> keep = hidden(seen.size(), rng);
     const Tensor visible = table_.seen.index_select(0, index_of(seen)) *
                            tensor_of(keep.data(), {as_int(seen.size()), table_.seen.size(1)});
-    loss(predicted, seen, visible).backward();
+    const Losses l = loss(predicted, seen, visible);
+    (l.value + kSizeWeight * l.size).backward();
     update(s);
   }
 
@@ -325,7 +345,10 @@ class Training {
 
 math::GraphRouter train_graph(const route::TrainingRows& rows,
                               const route::GraphTraining& options) {
-  math::GraphRouter g = math::place_graph(rows.x, rows.domains, rows.cost, options.hidden);
+  // Steps are too small for more, whose sums would depend on the machine.
+  at::set_num_threads(1);
+  math::GraphRouter g =
+      math::place_graph(rows.x, rows.domains, {rows.quality, rows.cost}, options.hidden);
   math::start_graph(g, options.seed);
   Training(rows, options, g).run();
   for (std::size_t m = 0; m < rows.quality.size(); ++m)
@@ -344,9 +367,9 @@ GraphAnswer answer_by_training(const math::GraphRouter& graph, const route::Trai
   fill_inputs(asked, g, inputs.data(), inputs.data() + asked.rows() * g.dims);
   const Tensor u = nodes(l, tensor_of(inputs.data(), {n, d}),
                          tensor_of(inputs.data() + asked.rows() * g.dims, {n, d}));
-  const Tensor state = states(l, nodes(l, t.x, t.mixed), t.told, t.seen);
-  const Tensor value = head(u, state, 0).sigmoid().contiguous();
-  const Tensor scale = head(u, state, 1).clamp(-kMostLogFactor, kMostLogFactor).exp().contiguous();
+  const Models m = models_of(l, g, nodes(l, t.x, t.mixed), t.y, t.cost, t.seen);
+  const Tensor value = logits(u, m).sigmoid().contiguous();
+  const Tensor scale = factors(u, m).clamp(-kMostLogFactor, kMostLogFactor).exp().contiguous();
   GraphAnswer out{math::Matrix(asked.rows(), rows.quality.size()),
                   math::Matrix(asked.rows(), rows.quality.size())};
   std::copy_n(value.data_ptr<float>(), out.value.all().size(), out.value.all().begin());

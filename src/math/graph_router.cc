@@ -1,22 +1,25 @@
 // The forward pass of a task - input - output graph.
 //
 // Formula: node of an input u(x) = [W_q x + b_q ; sum_k p_k(x) (W_t c_k + b_t)], p = softmax of
-// sharpness * (c_k . x - |c_k|^2 / 2) over the centres c of the tasks. Edge of output o at input
-// j: e = (2 value - 1, cost's standardised logarithm), eps = relu(A [e, 1]). Two convolutions over
+// sharpness * (c_k . x - |c_k|^2 / 2) over the centres c of the tasks. mean_o: o's mean value, with
+// kMeanWeight edges at the mean of all outputs. Edge of output o at input j: e = (2 (value -
+// mean_o), cost's standardised logarithm), eps = relu(A [e, 1]). Two convolutions over
 // o's edges, each a mean with a trained pseudo-message p of weight k, so that few edges say
 // little:
 //   h1 = (sum_j relu(W1 [u_j, eps_j, 1]) + k1 p1) / (n + k1)
 //   h2 = (sum_j relu(W2 [u_j, eps_j, h1, 1]) + k2 p2) / (n + k2) + h1
-// state = R [h2, 1], a row per head; value(x, o) = sigmoid(mean_d u_d state_d), cost(x, o) = o's
-// mean cost * exp(mean_d u_d state'_d). Cost: half * dims + tasks * dims, then heads * width per
-// output; joining: edges * width * (kEdge + 2) and rows * width^2. When it loses: an output is only
-// what a vector of `width` numbers says of it, and prompts that are answered alike for reasons the
-// features do not show are averaged. Source: variant of GraphRouter (arXiv 2410.03834);
+// state = R [h2, 1], a row per head; value(x, o) = sigmoid(logit mean_o + mean_d u_d state_d),
+// cost(x, o) = o's mean cost * exp(mean_d u_d state'_d). R starts at zero: training starts from the
+// outputs' means and has to earn what it adds. Cost: half * dims + tasks * dims, then heads * width
+// per output; joining: edges * width * (kEdge + 2) and rows * width^2. When it loses: an output is
+// only what a vector of `width` numbers says of it, and prompts that are answered alike for reasons
+// the features do not show are averaged. Source: variant of GraphRouter (arXiv 2410.03834);
 // request-routing.md 4.7. Deviations: messages with a relu, so that they can tell which inputs an
 // output did well at (sums of W x + W e cannot); means in place of sums and batch normalisation, so
 // that a state does not depend on how many rows there are; no description of an output; the task of
-// an input is told from its features; value and cost are predicted apart. Tests:
-// graph_router_test.cc (known answers); the trainer's test compares with automatic differentiation.
+// an input is told from its features; an output's mean is added outright; value and cost are
+// predicted apart. Tests: graph_router_test.cc (known answers); the trainer's test compares with
+// automatic differentiation.
 #include "math/graph_router.h"
 
 #include <algorithm>
@@ -77,10 +80,15 @@ std::vector<float> pooled(const Convolution& c, const Edges& e, const float* pse
 
 }  // namespace
 
-float edge_score(std::span<const float> input, std::span<const float> output) {
+float edge_score(std::span<const float> input, std::span<const float> output, float bias) {
   const float mean =
       dot(input.data(), output.data(), input.size()) / static_cast<float>(input.size());
-  return 1 / (1 + std::exp(-mean));
+  return 1 / (1 + std::exp(-bias - mean));
+}
+
+float GraphRouter::mean_of(float sum, float count) const {
+  const float mean = (sum + kMeanWeight * value_mean) / (count + kMeanWeight);
+  return std::clamp(mean, kLeastMean, 1 - kLeastMean);
 }
 
 auto GraphRouter::shapes() const
@@ -141,11 +149,14 @@ void GraphRouter::join(const Matrix& x, std::span<const float> value, std::span<
   std::vector<std::size_t> at;
   for (std::size_t i = 0; i < x.rows(); ++i)
     if (!std::isnan(value[i])) at.push_back(i);
+  float sum = 0;
+  for (const std::size_t i : at) sum += value[i];
+  const float mean = mean_of(sum, static_cast<float>(at.size()));
   Matrix nodes(at.size(), w);
   e.part.reset(at.size(), w);
   for (std::size_t j = 0; j < at.size(); ++j) {
     node(x.row(at[j]), nodes.row(j));
-    const std::array<float, 2> told{2 * value[at[j]] - 1, cost_attribute(cost[at[j]])};
+    const std::array<float, 2> told{2 * (value[at[j]] - mean), cost_attribute(cost[at[j]])};
     affine(edge, told, e.eps.emplace_back());
     for (float& v : e.eps.back()) v = std::max(v, 0.0F);
     for (std::size_t d = 0; d < w; ++d)
@@ -161,6 +172,7 @@ void GraphRouter::join(const Matrix& x, std::span<const float> value, std::span<
   for (std::size_t d = 0; d < w; ++d) h2[d] += h1[d];
   states.resize((outputs + 1) * kHeads * w);
   affine(read, h2, std::span(states).last(kHeads * w));
+  biases.push_back(std::log(mean / (1 - mean)));
   ++outputs;
 }
 
@@ -172,7 +184,7 @@ void GraphRouter::predict(std::span<const float> x, std::span<double> value,
   node(x, u);
   for (std::size_t o = 0; o < outputs; ++o) {
     const auto state = std::span(states).subspan(o * kHeads * w, kHeads * w);
-    value[o] = static_cast<double>(edge_score(u, state.first(w)));
+    value[o] = static_cast<double>(edge_score(u, state.first(w), biases[o]));
     if (scale.empty()) continue;
     const auto f = static_cast<double>(dot(u.data(), state.data() + w, w) / static_cast<float>(w));
     scale[o] = std::exp(std::clamp(f, -kMostLogFactor, kMostLogFactor));
@@ -226,8 +238,7 @@ void choose_sharpness(const Matrix& x, std::span<const std::size_t> own, GraphRo
 }  // namespace
 
 GraphRouter place_graph(const Matrix& x, std::span<const std::string_view> task_of,
-                        std::span<const std::vector<float>> cost, std::size_t half,
-                        std::size_t most) {
+                        const GraphColumns& columns, std::size_t half, std::size_t most) {
   SWY_ASSERT(x.rows() > 0 && x.rows() == task_of.size() && half > 0 && most > 0);
   GraphRouter g;
   g.dims = x.cols();
@@ -235,7 +246,16 @@ GraphRouter place_graph(const Matrix& x, std::span<const std::string_view> task_
   const std::vector<std::size_t> own = place_tasks(x, task_of, most, g);
   choose_sharpness(x, own, g);
   double sum = 0, square = 0, n = 0;
-  for (const std::vector<float>& column : cost) {
+  for (const std::vector<float>& column : columns.value) {
+    for (const float v : column) {
+      if (std::isnan(v)) continue;
+      sum += static_cast<double>(v);
+      n += 1;
+    }
+  }
+  g.value_mean = n > 0 ? static_cast<float>(sum / n) : 0.5F;
+  sum = n = 0;
+  for (const std::vector<float>& column : columns.cost) {
     for (const float c : column) {
       if (!(c > 0)) continue;
       const double v = std::log(static_cast<double>(c));
@@ -259,13 +279,14 @@ void start_graph(GraphRouter& g, std::uint64_t seed) {
   const std::array<std::size_t, GraphRouter::kParameters> row = {
       g.dims + 1, g.dims + 1, 3, w + GraphRouter::kEdge + 1, w + GraphRouter::kEdge + w + 1,
       w + 1,      w + 1};
-  for (std::size_t p = 0; p < GraphRouter::kParameters; ++p) {
+  for (std::size_t p = 0; p + 1 < GraphRouter::kParameters; ++p) {
     base::Rng rng(seed, 0x6A, p);
     values[p]->clear();
     const double bound = 1 / std::sqrt(static_cast<double>(row[p]));
     for (std::size_t i = 0; i < shapes[p].second; ++i)
       values[p]->push_back(static_cast<float>((rng.uniform() * 2 - 1) * bound));
   }
+  g.read.assign(shapes.back().second, 0.0F);
 }
 
 }  // namespace swy::math

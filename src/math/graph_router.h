@@ -19,12 +19,20 @@
 
 namespace swy::math {
 
-// 1 / (1 + exp(-mean of input_d * output_d)). REQUIRES: equal sizes, not empty.
-float edge_score(std::span<const float> input, std::span<const float> output);
+// 1 / (1 + exp(-bias - mean of input_d * output_d)). REQUIRES: equal sizes, not empty.
+float edge_score(std::span<const float> input, std::span<const float> output, float bias = 0);
+
+// By output and row, NaN where not observed.
+struct GraphColumns {
+  std::span<const std::vector<float>> value;
+  std::span<const std::vector<float>> cost;
+};
 
 struct GraphRouter {
   static constexpr std::size_t kEdge = 3;   // hidden numbers of an edge
   static constexpr std::size_t kHeads = 2;  // value, logarithm of relative cost
+  static constexpr float kMeanWeight = 5;   // edges at the mean of all outputs
+  static constexpr float kLeastMean = 0.005F;
 
   std::size_t dims = 0, half = 0, tasks = 0, outputs = 0;
   // What training changes; w x + b is kept as rows of w with b last.
@@ -40,7 +48,9 @@ struct GraphRouter {
   float sharpness = 1;         // of the shares of the tasks in an input
   float cost_mean = 0;         // of the logarithms of the costs
   float cost_deviation = 0;    // 0: no costs
+  float value_mean = 0.5F;     // of all outputs
   std::vector<float> states;   // outputs x kHeads * width
+  std::vector<float> biases;   // outputs
 
   [[nodiscard]] std::size_t width() const { return 2 * half; }
   // Names and lengths, in the order above from `query` to `read`.
@@ -53,6 +63,8 @@ struct GraphRouter {
   void shares(std::span<const float> x, std::span<float> share) const;
   // The node of an input: what is multiplied with states. REQUIRES: out.size() == width().
   void node(std::span<const float> x, std::span<float> out) const;
+  // An output's mean by `count` values that sum to `sum`, drawn to that of all; never 0 or 1.
+  [[nodiscard]] float mean_of(float sum, float count) const;
   // What an edge is told of a cost; 0 where it is unknown.
   [[nodiscard]] float cost_attribute(float cost) const;
 
@@ -68,8 +80,7 @@ struct GraphRouter {
 // rows' own tasks are likeliest, the range of the costs. Tasks are named by `task_of` (any names;
 // at most `most`, those of most rows). REQUIRES: x.rows() == task_of.size() > 0, half > 0.
 GraphRouter place_graph(const Matrix& x, std::span<const std::string_view> task_of,
-                        std::span<const std::vector<float>> cost, std::size_t half,
-                        std::size_t most = 64);
+                        const GraphColumns& columns, std::size_t half, std::size_t most = 64);
 // Parameters as training starts with them.
 void start_graph(GraphRouter& g, std::uint64_t seed);
 

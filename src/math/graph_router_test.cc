@@ -27,8 +27,10 @@ GraphRouter random_graph(const Matrix& x) {
   for (std::size_t i = 0; i < x.rows(); ++i) task_of.push_back(names[i % 3]);
   std::vector<std::vector<float>> cost(1);
   for (std::size_t i = 0; i < x.rows(); ++i) cost[0].push_back(0.001F * static_cast<float>(i + 1));
-  GraphRouter g = place_graph(x, task_of, cost, 4);
+  GraphRouter g = place_graph(x, task_of, {{}, cost}, 4);
   start_graph(g, 3);
+  base::Rng rng(4, 0, 0);
+  for (float& v : g.read) v = static_cast<float>(rng.uniform() * 2 - 1);
   return g;
 }
 
@@ -140,13 +142,13 @@ TEST(GraphRouter, PlacesTasksAndSharesThemByDistance) {
     x.row(i)[i % 2] = 1;
     task_of.push_back(i % 2 == 0 ? "east" : "north");
   }
-  const GraphRouter g = place_graph(x, task_of, {}, 2);
+  const GraphRouter g = place_graph(x, task_of, {{}, {}}, 2);
   ASSERT_EQ(g.tasks, 2U);
   std::vector<float> share(2);
   g.shares(x.row(1), share);
   EXPECT_GT(share[1], 0.99F);
   EXPECT_EQ(g.cost_attribute(0.5F), 0);  // no costs
-  EXPECT_EQ(place_graph(x, task_of, {}, 2, 1).tasks, 1U);
+  EXPECT_EQ(place_graph(x, task_of, {{}, {}}, 2, 1).tasks, 1U);
 }
 
 TEST(GraphRouter, TellsEdgesOfCostsThatAreKnown) {

@@ -72,8 +72,10 @@ class Graph final : public QualityModel {
       out.tensors[std::string(shapes[p].first)] = *values[p];
     out.tensors["shape"] = {static_cast<float>(graph_.half), static_cast<float>(graph_.tasks)};
     out.tensors["centres"] = graph_.centres;
-    out.tensors["told"] = {graph_.sharpness, graph_.cost_mean, graph_.cost_deviation};
+    out.tensors["told"] = {graph_.sharpness, graph_.cost_mean, graph_.cost_deviation,
+                           graph_.value_mean};
     out.tensors["states"] = graph_.states;
+    out.tensors["biases"] = graph_.biases;
   }
 
  private:
@@ -95,11 +97,13 @@ Result<std::unique_ptr<QualityModel>> read(const WeightFile& w, std::size_t dims
     SWY_TRY(*values[p], w.tensor(shapes[p].first, shapes[p].second));
   }
   SWY_TRY(g.centres, w.tensor("centres", g.tasks * dims));
-  SWY_TRY(const auto told, w.tensor("told", 3));
+  SWY_TRY(const auto told, w.tensor("told", 4));
   g.sharpness = told[0];
   g.cost_mean = told[1];
   g.cost_deviation = told[2];
+  g.value_mean = told[3];
   SWY_TRY(g.states, w.tensor("states", g.outputs * math::GraphRouter::kHeads * g.width()));
+  SWY_TRY(g.biases, w.tensor("biases", g.outputs));
   return std::make_unique<Graph>(std::move(g));
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/rng.h"
 #include "route/plan.h"
 #include "route/testing/beliefs_lab.h"
 #include "route/trained.h"
@@ -14,9 +15,11 @@
 namespace swy::route::testing {
 
 inline math::GraphRouter untrained_graph(const TrainingRows& rows, const GraphTraining& options) {
-  math::GraphRouter g = math::place_graph(rows.x, rows.domains, rows.cost, options.hidden);
+  math::GraphRouter g =
+      math::place_graph(rows.x, rows.domains, {rows.quality, rows.cost}, options.hidden);
   math::start_graph(g, options.seed);
-  for (float& v : g.read) v *= 30;  // so that states differ visibly
+  base::Rng rng(options.seed, 0, 0);
+  for (float& v : g.read) v = static_cast<float>(rng.uniform() * 20 - 10);
   for (std::size_t m = 0; m < rows.quality.size(); ++m)
     g.join(rows.x, rows.quality[m], rows.cost[m]);
   return g;
