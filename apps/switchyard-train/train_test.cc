@@ -139,7 +139,8 @@ TEST(GraphTraining, TakesTablesOfAlmostNothing) {
     EXPECT_NEAR(v, 0.5, 1e-3);
   Planted same(30, 12, 0);  // all scores equal
   for (std::vector<float>& column : same.quality) column.assign(30, 1.0F);
-  for (const double v : said(train_graph(same.rows(), {.hidden = 2}), same.x.row(0)).value)
+  for (const double v :
+       said(train_graph(same.rows(), {.hidden = 2, .steps = 60}), same.x.row(0)).value)
     EXPECT_GT(v, 0.9);
 }
 
@@ -154,7 +155,7 @@ TEST(GraphTraining, WritesAFileThatServesTheSameBeliefs) {
     out << R"({"id":"r)" << i << R"(","domain":"d","prompt":")"
         << (i % 2 == 0 ? "a poem about rain " : "the sum of primes ") << rng.below(50)
         << R"(","models":{"m0":{"correct":)" << (i % 2) << R"(,"tokens_out":9},"m1":{"correct":)"
-        << (1 - i % 2) << "}}}\n";
+        << (1 - i % 2) << R"(,"cost":0.02}}})" << '\n';
   out.close();
   const auto beliefs = [&](const std::string& source, const route::Registry& registry) {
     const auto plan = route::testing::plan_from(
