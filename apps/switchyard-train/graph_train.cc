@@ -13,9 +13,6 @@
 // train_test.cc (equal to the forward pass that serves; learns; new models).
 #include "graph_train.h"
 
-// A header for every operator, in place of all of them: 3 seconds of compilation, not 60.
-#define AT_PER_OPERATOR_HEADERS
-#define TORCH_ASSERT_ONLY_METHOD_OPERATORS
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
