@@ -13,6 +13,9 @@
 // train_test.cc (equal to the forward pass that serves; learns; new models).
 #include "graph_train.h"
 
+// First: the others use it before they declare it, which clang minds.
+#include <ATen/core/ivalue.h>
+
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/core/Tensor.h>
