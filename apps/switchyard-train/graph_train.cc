@@ -291,8 +291,8 @@ class Training {
     const std::size_t most = std::clamp<std::size_t>(n - asked, 1, kMostSeen);
     const double least = std::log(static_cast<double>(std::min(kLeastSeen, most)));
     const double range = std::log(static_cast<double>(most)) - least;
-    const auto shown =
-        std::min(most, static_cast<std::size_t>(std::exp(least + range * rng.uniform()) + 0.5));
+    const auto shown = std::min(
+        most, static_cast<std::size_t>(std::lround(std::exp(least + range * rng.uniform()))));
     shuffle(learned_, std::min(n, asked + shown), rng);
     Rows predicted(learned_.begin(), learned_.begin() + as_int(asked));
     Rows seen(learned_.end() - as_int(std::min(n, shown)), learned_.end());

@@ -1,6 +1,5 @@
 // switchyard-train: estimators whose training needs automatic differentiation. Trains them into
-// weight files that switchyard serves, and evaluates them beside all others. Tests: train_test.cc,
-// cli_test.py.
+// weight files that switchyard serves, and evaluates them beside all others. Tests: train_test.cc.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
