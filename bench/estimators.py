@@ -101,6 +101,8 @@ def table(found, where):
     for kind in ("linear", "clusters", "matrix_factorisation", "irt", "mlp"):
         us = get("planted", kind, "cpu_us")
         out.append(f"| `{kind}`, 50 models | {us:.2f} | at most 30: {verdict(us, 30)} |")
+    us = get("planted", "graph_router", "cpu_us")
+    out.append(f"| `graph_router`, 50 models | {us:.2f} | at most 300: {verdict(us, 300)} |")
     return "\n".join(out)
 
 

@@ -15,12 +15,12 @@
 #include "embed/static_embedding.h"
 #include "learn/embed_texts.h"
 #include "learn/train_head.h"
+#include "train_router.h"
 
 namespace swy::app {
 
 void add_train_pii(CLI::App& train, int& exit_code);
 void add_train_cues(CLI::App& train, int& exit_code);
-void add_train_router(CLI::App& train, int& exit_code);
 namespace {
 
 struct Options {
@@ -258,14 +258,21 @@ void add_train_static(CLI::App& train_app, int& exit_code) {
 }  // namespace
 
 void add_train(CLI::App& app, int& exit_code) {
-  CLI::App* c = app.add_subcommand("train", "Learn signals from labelled texts, routers from outcomes");
+  CLI::App* c =
+      app.add_subcommand("train", "Learn signals from labelled texts, routers from outcomes");
   c->require_subcommand(1);
   add_train_signal(*c, exit_code);
   add_train_static(*c, exit_code);
   add_train_grounding(*c, exit_code);
   add_train_pii(*c, exit_code);
   add_train_cues(*c, exit_code);
-  add_train_router(*c, exit_code);
+  add_router_training(
+      *c, exit_code,
+      {.registry = route::builtin_registry,
+       .first = "linear",
+       .types = "auto, linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, p2l, "
+                "zooter or hybrid_llm; graph_router: switchyard-train router",
+       .example = "switchyard train router --type irt --data outcomes/ --out router.swy"});
 }
 
 }  // namespace swy::app

@@ -1,4 +1,5 @@
-// switchyard train router: weights of a learned estimator from outcome tables.
+#include "train_router.h"
+
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -52,10 +53,9 @@ Result<std::string> configuration(const Options& o) {
                      models, names, estimator);
 }
 
-Status train(const Options& o) {
+Status train(const Options& o, const route::Registry& registry) {
   SWY_TRY(const std::string yaml, configuration(o));
   base::Diagnostics diag("train router");
-  const auto registry = route::builtin_registry();
   const auto doc = base::parse_yaml(yaml, diag);
   const auto plan = doc ? route::compile(*doc, ".", registry, diag) : nullptr;
   if (plan == nullptr) {
@@ -73,24 +73,23 @@ Status train(const Options& o) {
 
 }  // namespace
 
-void add_train_router(CLI::App& train_app, int& exit_code) {
+void add_router_training(CLI::App& app, int& exit_code, const RouterTraining& offered) {
   auto o = std::make_shared<Options>();
-  CLI::App* c = train_app.add_subcommand("router", "Weights of a learned estimator");
+  o->type = offered.first;
+  CLI::App* c = app.add_subcommand("router", "Weights of a learned estimator");
   c->add_option("--data", o->data, "outcome tables: files, or directories of them")->required();
   c->add_option("--out", o->out, "the weight file to write")->required();
-  c->add_option("--type", o->type,
-                "auto, linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, "
-                "p2l, zooter or hybrid_llm")
-      ->capture_default_str();
+  c->add_option("--type", o->type, offered.types)->capture_default_str();
   c->add_option("--part", o->part, "rows to learn from: all, train or dev")->capture_default_str();
   c->add_option("--option", o->option, "key=value of the estimator, several times");
   c->footer(
       "\nWhat is fitted and its options: docs/reference/estimators.md. A rule serves the file "
       "with\n"
       "estimator: { type: TYPE, weights: FILE }.\n"
-      "\nExample: switchyard train router --type auto --data outcomes/ --out router.swy");
-  c->callback([o, &exit_code] {
-    const Status ok = train(*o);
+      "\nExample: " +
+      offered.example);
+  c->callback([o, registry = offered.registry, &exit_code] {
+    const Status ok = train(*o, registry());
     if (ok) {
       exit_code = kOk;
       return;

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "route/describe.h"
 #include "route/testing/beliefs_lab.h"
+#include "route/testing/graph_weights.h"
 
 namespace swy::route::testing {
 namespace {
@@ -334,6 +335,7 @@ const EstimatorCase kEstimators[] = {
     {"p2l", "{ type: p2l, table: table.jsonl, epochs: 3, ties: bag }"},
     {"zooter", "{ type: zooter, table: table.jsonl, epochs: 3 }"},
     {"hybrid_llm", "{ type: hybrid_llm, table: table.jsonl, hidden: 2, epochs: 3 }"},
+    {"graph_router", "{ type: graph_router, weights: graph.swy }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
     {"knn", "{ type: knn, table: table.jsonl, weights: uniform, shrink: 0, min_similarity: 0.2 }"},
     {"clusters", "{ type: clusters, table: table.jsonl, clusters: 4 }"},
@@ -371,6 +373,12 @@ class EveryEstimator : public ::testing::TestWithParam<EstimatorCase> {
       out << "}}\n";
     }
     out.close();
+    if (GetParam().type == std::string("graph_router")) {
+      const Status saved = save_untrained(
+          lab_models() + PolicyLab::rule("first", "{ type: graph_router, table: table.jsonl }"),
+          folder_.string(), folder_ / "graph.swy");
+      EXPECT_TRUE(saved) << saved.error().message;
+    }
     lab_ = std::make_unique<EstimatorLab>(
         lab_models(", quality: { default: 0.5, topic: 0.8, 'true': 0.3 }") +
             "signals: { topic: { type: counted, key: topic } }\n" +

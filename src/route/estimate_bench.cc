@@ -1,7 +1,8 @@
 // estimate() alone, once the prompt is read and embedded: kNN over 100,000 rows (target at most 200
-// us), every fitted estimator for 50 models (at most 30 us). That nothing is allocated is a test
-// (estimate_test.cc). SWY_ESTIMATE_TABLE names an outcome table for kNN; without it the prompts
-// are planted: 10 to 60 words of 20,000, the more frequent the lower their number (Zipf).
+// us), every fitted estimator for 50 models (at most 30 us; graph_router 300 us, its parameters as
+// training starts with them). That nothing is allocated is a test (estimate_test.cc).
+// SWY_ESTIMATE_TABLE names an outcome table for kNN; without it the prompts are planted: 10 to 60
+// words of 20,000, the more frequent the lower their number (Zipf).
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@
 #include "base/rng.h"
 #include "record/outcome.h"
 #include "route/plan.h"
+#include "route/trained.h"
 
 namespace swy::route {
 namespace {
@@ -46,6 +48,28 @@ std::string planted_table(std::size_t rows, std::size_t models) {
   return path;
 }
 
+math::GraphRouter untrained(const TrainingRows& rows, const GraphTraining& options) {
+  math::GraphRouter g =
+      math::place_graph(rows.x, rows.domains, {rows.quality, rows.cost}, options.hidden);
+  math::start_graph(g, options.seed);
+  for (std::size_t m = 0; m < rows.quality.size(); ++m)
+    g.join(rows.x, rows.quality[m], rows.cost[m]);
+  return g;
+}
+
+// What is built in, but graph_router takes a table.
+Registry registry() {
+  const Registry builtin = builtin_registry();
+  Registry r;
+  r.add_estimator("graph_router", [](const base::Doc& node, BuildContext& ctx) {
+    return make_graph_router_by(untrained, node, ctx);
+  });
+  for (const auto& [name, make] : builtin.estimators()) r.add_estimator(name, make);
+  for (const auto& [name, make] : builtin.encoders()) r.add_encoder(name, make);
+  for (const auto& [name, make] : builtin.policies()) r.add_policy(name, make);
+  return r;
+}
+
 struct Lab {
   std::shared_ptr<const Plan> plan;
   std::vector<std::string> prompts;  // not of the table where that is planted
@@ -68,7 +92,7 @@ struct Lab {
                     "\"{}\" }} }}] }}\n",
                     models, names, type, path),
         diag);
-    plan = doc ? compile(*doc, ".", builtin_registry(), diag) : nullptr;
+    plan = doc ? compile(*doc, ".", registry(), diag) : nullptr;
     if (plan == nullptr) error = diag.to_text();
     base::Rng rng(2, 0, 0);
     for (std::size_t i = 0; i < kPrompts; ++i)
@@ -130,6 +154,7 @@ BENCHMARK_CAPTURE(estimate_50_models, matrix_factorisation, "matrix_factorisatio
     ->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(estimate_50_models, irt, "irt")->Unit(benchmark::kMicrosecond);
 BENCHMARK_CAPTURE(estimate_50_models, mlp, "mlp")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(estimate_50_models, graph_router, "graph_router")->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace swy::route

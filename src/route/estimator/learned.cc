@@ -78,9 +78,21 @@ struct Fitted {
   std::vector<std::size_t> column;
 };
 
+void add_calls(const ObservedModel& m, std::vector<float>& calls) {
+  const PastCalls mean = mean_calls(m, kNoRow);
+  for (const double v : {mean.tokens_out, mean.cost_usd, mean.latency_s, m.quality.count})
+    calls.push_back(static_cast<float>(v));
+}
+
 // nullopt: an error was reported, or there is nothing to learn from yet.
 std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
                           PromptFeatures& features, base::Mark mark, BuildContext& ctx) {
+  if (!type.fit && !type.fit_rows) {
+    ctx.diag().error(mark, fmt::format("{}: name its weights, a file of `switchyard-train router "
+                                       "--type {}`: this program cannot train it",
+                                       type.name, type.name));
+    return std::nullopt;
+  }
   std::vector<std::string> prompts;
   std::vector<std::string> domains;
   std::vector<std::uint32_t> tools;
@@ -105,17 +117,20 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
     f.column.push_back(m == nullptr ? kNoModel : past->index_of(*m));
   }
   std::vector<float> calls;
-  for (const ObservedModel& m : past->models()) {
-    const PastCalls mean = mean_calls(m, kNoRow);
-    for (const double v : {mean.tokens_out, mean.cost_usd, mean.latency_s, m.quality.count})
-      calls.push_back(static_cast<float>(v));
-  }
+  for (const ObservedModel& m : past->models()) add_calls(m, calls);
   f.model = type.fit_rows ? type.fit_rows({*x, past->models(), domains})
                           : type.fit(*x, past->qualities());
   f.model->write(f.weights);
   f.weights.tensors["calls"] = std::move(calls);
   f.weights.tensors["scales"].assign(features.scales().begin(), features.scales().end());
   return f;
+}
+
+// Whether the option `names`' "card=name" is about one of these models.
+bool names_a(std::span<const std::string> models, std::string_view pair) {
+  const std::size_t cut = pair.find('=');
+  return cut != std::string_view::npos &&
+         std::find(models.begin(), models.end(), pair.substr(cut + 1)) != models.end();
 }
 
 Result<Fitted> load(const LearnedType& type, const std::string& path, PromptFeatures& features,
@@ -127,8 +142,65 @@ Result<Fitted> load(const LearnedType& type, const std::string& path, PromptFeat
   for (float& v : calls)
     if (v < 0) v = std::numeric_limits<float>::quiet_NaN();
   f.weights.tensors["calls"] = std::move(calls);
-  f.column = match_cards(f.weights.models, o.source.names, mark, ctx);
+  // With a table beside it, some of `names` may be about that.
+  std::vector<std::string> names = o.source.names;
+  if (type.joins && !o.source.table.empty())
+    std::erase_if(names, [&](const std::string& pair) { return !names_a(f.weights.models, pair); });
+  f.column = match_cards(f.weights.models, names, mark, ctx);
   return f;
+}
+
+// What a table says of one model, at some of its rows.
+ObservedModel at_rows(const ObservedModel& all, std::span<const std::size_t> rows) {
+  ObservedModel some;
+  for (const std::size_t i : rows) {
+    some.quality.push(all.quality.value[i]);
+    some.tokens_out.push(all.tokens_out.value[i]);
+    some.cost_usd.push(all.cost_usd.value[i]);
+    some.latency_s.push(all.latency_s.value[i]);
+  }
+  return some;
+}
+
+// The models of the table that the weights do not have. Errors are reported.
+void join(const LearnedType& type, const LearnedOptions& o, const PromptFeatures& features,
+          base::Mark mark, BuildContext& ctx, Fitted& f) {
+  LearnedOptions source = o;
+  std::erase_if(source.source.names,
+                [&](const std::string& pair) { return names_a(f.weights.models, pair); });
+  std::vector<std::string> prompts, probes;
+  std::vector<std::uint32_t> tools, probe_tools;
+  const auto past =
+      Observed::load(source.source, type.name, mark, ctx, [&](const record::OutcomeRow& row) {
+        prompts.emplace_back(row.prompt);
+        tools.push_back(row.tools);
+      });
+  if (!past) return;
+  std::vector<std::size_t> rows;
+  const auto is_new = [&](ExpertId id) { return f.column[id] == kNoModel && past->of(id); };
+  for (std::size_t i = 0; i < past->rows(); ++i) {
+    bool wanted = false;
+    for (std::size_t c = 0; c < f.column.size() && !wanted; ++c)
+      wanted = is_new(static_cast<ExpertId>(c)) &&
+               !std::isnan(past->of(static_cast<ExpertId>(c))->quality.value[i]);
+    if (!wanted) continue;
+    rows.push_back(i);
+    probes.push_back(std::move(prompts[i]));
+    probe_tools.push_back(tools[i]);
+  }
+  const auto x = features.apply(ctx.encoder(features.encoder()), probes, probe_tools);
+  if (!x) return ctx.diag().error(mark, fmt::format("{}: {}", type.name, x.error().message));
+  std::vector<float>& calls = f.weights.tensors["calls"];
+  for (std::size_t c = 0; c < f.column.size(); ++c) {
+    const auto id = static_cast<ExpertId>(c);
+    if (!is_new(id)) continue;
+    const ObservedModel probed = at_rows(*past->of(id), rows);
+    f.model->join(*x, probed);
+    f.column[c] = f.weights.models.size();
+    f.weights.models.push_back(ctx.catalogue()[id].name);
+    add_calls(*past->of(id), calls);
+  }
+  f.model->write(f.weights);  // another version than without them
 }
 
 }  // namespace
@@ -192,7 +264,7 @@ Result<math::TwoLayer> read_network(const WeightFile& w, const std::string& pref
 std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOptions& o,
                                         const base::Doc& node, BuildContext& ctx) {
   const std::size_t before = ctx.diag().errors();
-  if (!one_source(type.name, o, node.mark(), ctx)) return nullptr;
+  if (!type.joins && !one_source(type.name, o, node.mark(), ctx)) return nullptr;
   auto features = PromptFeatures::make(o.encoder, node.mark(), ctx);
   if (!features) return nullptr;
   std::optional<Fitted> fitted;
@@ -203,6 +275,7 @@ std::unique_ptr<Estimator> make_learned(const LearnedType& type, const LearnedOp
     auto loaded = load(type, path.string(), *features, o, node.mark(), ctx);
     if (loaded) {
       fitted = std::move(*loaded);
+      if (!o.source.table.empty()) join(type, o, *features, node.mark(), ctx, *fitted);
     } else {
       ctx.diag().error(node.mark(), loaded.error().message);
     }

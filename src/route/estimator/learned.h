@@ -37,6 +37,8 @@ class QualityModel {
     predict(x, quality);
   }
   virtual void write(WeightFile& out) const = 0;
+  // Of types with `joins`: one more model, after the others, by its observations on rows of x.
+  virtual void join(const math::Matrix& /*x*/, const ObservedModel& /*model*/) {}
 };
 
 // What there is to learn from: a row of features, a label and observations for every question.
@@ -56,6 +58,8 @@ struct LearnedType {
       read;
   // Instead of `fit`, for types that learn from more than qualities.
   std::function<std::unique_ptr<QualityModel>(const LearnedRows& rows)> fit_rows = {};
+  // A table beside weights: its models that the weights do not have join by their observations.
+  bool joins = false;
 };
 
 struct LearnedOptions {

@@ -53,9 +53,9 @@ std::optional<PromptFeatures> PromptFeatures::make(const std::string& encoder, b
 
 std::string PromptFeatures::identity() const { return fmt::format("{}+counts1", encoder_hash_); }
 
-Result<math::Matrix> PromptFeatures::fit(const Encoder& encoder,
-                                         std::span<const std::string> prompts,
-                                         std::span<const std::uint32_t> tools) {
+Result<math::Matrix> PromptFeatures::read_all(const Encoder& encoder,
+                                              std::span<const std::string> prompts,
+                                              std::span<const std::uint32_t> tools) const {
   math::Matrix x(prompts.size(), dims());
   std::vector<float> vectors(kBatch * encoder_dims_);
   std::vector<std::string_view> batch;
@@ -71,6 +71,21 @@ Result<math::Matrix> PromptFeatures::fit(const Encoder& encoder,
       count(text::analyse(prompts[i + k]), tools[i + k], row.subspan(encoder_dims_));
     }
   }
+  return x;
+}
+
+Result<math::Matrix> PromptFeatures::apply(const Encoder& encoder,
+                                           std::span<const std::string> prompts,
+                                           std::span<const std::uint32_t> tools) const {
+  SWY_TRY(auto x, read_all(encoder, prompts, tools));
+  for (std::size_t i = 0; i < x.rows(); ++i) standardise(x.row(i).subspan(encoder_dims_));
+  return x;
+}
+
+Result<math::Matrix> PromptFeatures::fit(const Encoder& encoder,
+                                         std::span<const std::string> prompts,
+                                         std::span<const std::uint32_t> tools) {
+  SWY_TRY(auto x, read_all(encoder, prompts, tools));
   scales_.assign(2 * kN, 0.0F);
   const auto rows = static_cast<double>(std::max<std::size_t>(x.rows(), 1));
   for (std::size_t c = 0; c < kN; ++c) {

@@ -36,6 +36,9 @@ class PromptFeatures {
   // tools prompt i offers. An error is the encoder's.
   Result<math::Matrix> fit(const Encoder& encoder, std::span<const std::string> prompts,
                            std::span<const std::uint32_t> tools);
+  // The same at the scales that are set.
+  Result<math::Matrix> apply(const Encoder& encoder, std::span<const std::string> prompts,
+                             std::span<const std::uint32_t> tools) const;
 
   // out has dims() values. false: the encoding is not there yet (decide() asks again), or could not
   // be had.
@@ -48,6 +51,9 @@ class PromptFeatures {
 
  private:
   void standardise(std::span<float> counts) const;
+  // Counts not yet standardised.
+  Result<math::Matrix> read_all(const Encoder& encoder, std::span<const std::string> prompts,
+                                std::span<const std::uint32_t> tools) const;
 
   EncodingKey key_;
   std::size_t encoder_dims_ = 0;
