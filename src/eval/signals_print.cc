@@ -331,9 +331,14 @@ std::string to_markdown(const SignalReport& report) {
                        bytes(report.static_bytes));
   }
   out += fmt::format(
-      "At most {} rows of a set are learned from and {} measured, chosen by id. The whole run took "
+      "At most {} rows of a set are learned from and {} measured, chosen by id. The {} took "
       "{:.1f} minutes.\n",
-      report.max_train, report.max_test, report.seconds / 60);
+      report.max_train, report.max_test, report.kept.empty() ? "whole run" : "last run",
+      report.seconds / 60);
+  if (!report.kept.empty()) {
+    out += "Kept from an earlier run, because nothing that they depend on has changed: " +
+           report.kept + ".\n";
+  }
   out += "\n" + markdown(kHead, report.rows);
   out += kSets;
   if (!report.served.empty()) out.append(kServed).append(markdown(kServedHead, report.served));
