@@ -261,6 +261,8 @@ constexpr std::string_view kSets = R"(
   with and without their options, from questions written for this project (50 topics a category) and from everyday
   requests as `other`; confidence is calibrated on questions without options. None of the peer's rows was learned from;
   some thirty had been read before the project's questions were written, and their topics were avoided.
+- `sgd` and `vsr_domain` are measured on sources that training lacks (another hotel service, other people's questions),
+  so their heads are calibrated half on rows whose service or data set the fit has not seen.
 - `task`: what kind of work a prompt asks for, from the data set that it comes from; only the shipped head is measured.
 )";
 
@@ -287,13 +289,8 @@ Each is compiled from its configuration and asked about one request after anothe
 constexpr std::string_view kWhy = R"(
 Why, where a calibration error is missed:
 
-- On `vsr_domain` the questions are others' and unlike those learned from. A head finds fewer of them than of held-out
-  rows of its own sources, and nothing in those rows says how many fewer: its confidence is too high there.
-- The shipped `domain` head is calibrated on questions without options; those of `mmlu_pro` have some.
-- On `sgd` the measured dialogues are with services that training lacks (another hotel service, another airline):
-  confidence is two or three points above the share that is right.
-- `jailbreak` on a peer's attacks: a request without any cue is as likely an attack as `prior` says, 0.2, while 7 % of
-  those rows are. With `safety` beside it more of them are found.
+- `jailbreak` on a peer's attacks: two thirds of what that peer blocks are indecent requests that attack no rule, 5 % of
+  the rows without a cue, where the signal says 2 %. With `safety` beside it more of them are found.
 )";
 
 std::string verdict_list(const SignalReport& report) {
