@@ -6,7 +6,8 @@ Usage: tools/heads.py DATA OUT    writes OUT/NAME.jsonl for each head
 Only rows with part "train" are learned from, and only sets whose licence allows it (models/README.md). A row stands twice where it
 is a multiple-choice question: without its options, as people ask, and with them, as exams do ("auxiliary": learned from, but
 confidence is not calibrated on it); both have one id, the question, so that they fall on one side of every split. A question that occurs among the
-rows that heads are measured on, of whatever set, is left out.
+rows that heads are measured on, of whatever set, is left out. A row's "group" is the set it comes from: confidence is calibrated
+on heads that have not learned from that set as well, because what people ask is in none of them.
 """
 import gzip
 import itertools
@@ -84,17 +85,17 @@ def domain():
             short = stem(row["prompt"])
             alone = len(short) > 20  # "Which of these?" is no question without its options
             question = bare(row["prompt"])  # as id: MMLU-Pro holds many of MMLU's
-            yield question, row["prompt"], label, alone and short != row["prompt"]
+            yield question, row["prompt"], label, alone and short != row["prompt"], path
             if alone:
-                yield question, short, label
+                yield question, short, label, False, path
     with open(os.path.join(OWN, "domain", "questions.tsv"), encoding="utf-8") as lines:
         for line in lines:
             label, topic, text = line.rstrip("\n").split("\t")
             if bare(text) not in left_out:
-                yield topic, text, label
+                yield topic, text, label, False, "questions"
     # Everyday requests belong to no subject.
     for row in spread((r for r in rows("intents/clinc150.jsonl.gz") if r["oos"] is False), 900):
-        yield row["id"], row["text"], "other"
+        yield row["id"], row["text"], "other", False, "clinc150"
 
 
 # ---- task: sentences written for this project, templates times topics
@@ -261,12 +262,14 @@ def main():
     for name, examples in (("domain", domain()), ("task", task()), ("facts", facts()), ("difficulty", difficulty())):
         with open(os.path.join(OUT, name + ".jsonl"), "w", encoding="utf-8") as out:
             seen = set()
-            for row_id, text, label, *auxiliary in examples:
+            for row_id, text, label, *more in examples:  # more: auxiliary, group
                 if text not in seen:
                     seen.add(text)
                     row = {"id": row_id, "text": text, "label": label}
-                    if auxiliary == [True]:
+                    if more and more[0]:
                         row["auxiliary"] = True
+                    if len(more) > 1:
+                        row["group"] = more[1]
                     out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

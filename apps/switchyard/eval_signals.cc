@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <fstream>
+#include <iterator>
 #include <memory>
 
 #include "cli.h"
@@ -14,6 +15,7 @@ namespace {
 struct Options {
   eval::SignalsOptions eval;
   std::string static_folder = "shipped", encoder_folder, encoder_name, out;
+  bool keep = false;
 };
 
 int usage_or_environment(const Error& error) {
@@ -42,6 +44,13 @@ int evaluate(Options& o) {
   auto report = eval::evaluate_signals(o.eval);
   if (!report) return usage_or_environment(report.error());
   if (!o.encoder_name.empty() && encoder) report->encoder_name = o.encoder_name;
+  if (o.keep) {
+    std::ifstream in(o.out);
+    const std::string page((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    if (auto kept = eval::keep_rows_of(page, *report); !kept) {
+      return complain(kUsage, o.out + ": " + kept.error().message);
+    }
+  }
   for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   fmt::print("{}", eval::to_table(*report));
   if (!o.out.empty()) {
@@ -79,6 +88,9 @@ void add_eval_signals(CLI::App& eval, int& exit_code) {
       ->capture_default_str();
   c->add_option("--seed", o->eval.seed, "of the splits")->capture_default_str();
   c->add_option("--out", o->out, "write the page here too (docs/guide/signals.md)");
+  c->add_flag("--keep", o->keep,
+              "rows of sets that are not measured now stay as the page at --out has them")
+      ->needs("--out");
   c->footer(
       "\nWhat the ways and the figures mean is said in the page that --out writes.\n"
       "Exit status: 0 all targets are met, 1 some are missed (they are listed).\n"

@@ -25,6 +25,7 @@ struct Row {
   std::string part;  // "train", "dev", "test"
   bool out_of_scope = false;
   bool auxiliary = false;
+  std::string group = {};  // the row's source, where confidence is to hold for others too
 };
 using Rows = std::vector<Row>;
 
@@ -127,6 +128,7 @@ Status dialogues(const std::string& path, Rows& out) {
         services->each([&](base::Json s) { service = s.as_string().value_or(""); });
         Row r;
         r.label = service.substr(0, service.rfind('_'));
+        r.group = service;
         r.id = std::string(row.string_or("id", ""));  // turns of a dialogue stay together
         r.text = before.empty() ? text : before + "\n" + text;
         r.part = part_of(row);
@@ -237,6 +239,7 @@ struct SetPlan {
   std::vector<Source> train, test;
   bool fill = false;  // training files after the first give only labels that the first lacks
   std::string_view shipped = {};
+  bool by_source = false;  // confidence is to hold for texts of sources not learned from
 };
 
 // Exam questions twice: without their options, and with them as auxiliary rows.
@@ -335,7 +338,8 @@ std::vector<SetPlan> make_plans() {
                    {case_file("vsr_cases/domain_classify_cases.jsonl.gz", "question", "category"),
                     case_file("vsr_cases/domain_bench.jsonl.gz", "text", "true_label")},
                    false,
-                   "domain"});
+                   "domain",
+                   true});
   plans.push_back({"task",
                    "llmrouter, routellm",
                    {},
@@ -359,7 +363,7 @@ std::vector<SetPlan> make_plans() {
 
 // Files that are missing are skipped; kNotFound when all are.
 Status read_all(const std::vector<Source>& sources, const std::string& data,
-                const std::string& written, bool fill, Rows& out) {
+                const std::string& written, bool fill, bool by_source, Rows& out) {
   bool any = false;
   std::unordered_set<std::string> first;
   std::string last;
@@ -368,6 +372,7 @@ Status read_all(const std::vector<Source>& sources, const std::string& data,
     if (!fs::exists(last)) continue;
     const std::size_t before = out.size();
     SWY_DO(source.read(last, out));
+    for (std::size_t i = before; by_source && i < out.size(); ++i) out[i].group = source.path;
     if (fill && any) {
       out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
                                [&](const Row& r) { return first.contains(r.label); }),
@@ -404,7 +409,8 @@ SignalSet assemble(const SetPlan& plan, Rows train, Rows test) {
   const auto add = [&](Row& r, std::vector<std::uint32_t>& rows, bool outside) {
     rows.push_back(static_cast<std::uint32_t>(set.examples.rows.size()));
     names.push_back({std::move(r.label)});
-    set.examples.rows.push_back({std::move(r.id), std::move(r.text), {}, outside, r.auxiliary});
+    set.examples.rows.push_back(
+        {std::move(r.id), std::move(r.text), {}, outside, r.auxiliary, std::move(r.group)});
   };
   for (Row& r : train) add(r, set.train, r.out_of_scope);
   // A label that was never learned is out of scope.
@@ -453,8 +459,8 @@ Result<SignalSet> load_signal_set(std::string_view name, const SignalFolders& fo
   for (const SetPlan& plan : plans()) {
     if (plan.name != name) continue;
     Rows train, test;
-    SWY_DO(read_all(plan.train, folders.train, folders.written, plan.fill, train));
-    SWY_DO(read_all(plan.test, folders.measure, folders.written, false, test));
+    SWY_DO(read_all(plan.train, folders.train, folders.written, plan.fill, plan.by_source, train));
+    SWY_DO(read_all(plan.test, folders.measure, folders.written, false, false, test));
     SignalSet set = assemble(plan, std::move(train), std::move(test));
     const bool untaught = set.train.empty() && !plan.train.empty();
     if (untaught || set.test.empty()) {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "learn/embed_texts.h"
@@ -67,11 +68,15 @@ struct SignalReport {
   std::size_t static_bytes = 0, encoder_bytes = 0;
   std::size_t max_train = 0, max_test = 0;
   double seconds = 0;
+  std::string kept;  // sets whose rows are those of an earlier run; "" when all were measured
 };
 
 Result<SignalReport> evaluate_signals(const SignalsOptions& options);
 std::string to_table(const SignalReport& report);
 std::string to_markdown(const SignalReport& report);
+// Takes the rows of sets that the report lacks from a page that to_markdown() wrote.
+// kInvalidArgument: it was written with other numbers of rows.
+Status keep_rows_of(std::string_view page, SignalReport& report);
 
 // A target, held against the report.
 struct Verdict {

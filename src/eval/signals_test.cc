@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -180,6 +181,44 @@ TEST(SignalTargets, EveryWayIsHeldAgainstCalibrationAndCascadesAgainstTheHarderB
   EXPECT_NE(missed[1].find("all, always"), std::string::npos);
   EXPECT_NE(missed[2].find("x, n-grams: calibration"), std::string::npos);
   EXPECT_TRUE(any_missed(report));
+}
+
+SignalReport some_report(const std::vector<std::string>& sets) {
+  SignalReport report;
+  report.max_train = 50, report.max_test = 20;
+  report.static_name = "small", report.static_bytes = 3U << 20U;
+  report.encoder_name = "large", report.encoder_bytes = 5U << 20U;
+  for (const std::string& set : sets) {
+    SignalRow row{set, "cascade", 40, 7, {}, 1234, 2U << 20U};
+    row.figures.rows = 20;
+    row.figures.accuracy = 0.912, row.figures.macro_f1 = 0.9, row.figures.ece = 0.021;
+    row.figures.ece_chance = 0.05, row.figures.encoder_share = 0.127;
+    row.figures.out_of_scope_auroc = std::nan("");
+    row.figures.kept = 0.97, row.figures.kept_accuracy = 0.931;
+    report.rows.push_back(row);
+  }
+  return report;
+}
+
+TEST(SignalsPage, ARunOfSomeSetsKeepsTheRowsOfTheOthers) {
+  SignalReport before = some_report({"clinc150", "sgd", "mmlu_pro"});
+  before.served = {{"pii", "some", 9, 2, std::nan(""), 0.5, 0.75, 0.1, 0.2, 3.5, 2048}};
+  before.tools = {{"static", 10, 30, 0.6, 0.7, 0.8, 12.5}};
+  before.language_samples = 22, before.languages = 16, before.language_accuracy = 21.0 / 22;
+  SignalReport now = some_report({"sgd"});
+  now.rows[0].figures.ece = 0.002;
+  ASSERT_TRUE(keep_rows_of(to_markdown(before), now));
+  EXPECT_EQ(now.kept, "clinc150, mmlu_pro, the other signals, tools");
+  before.rows[1].figures.ece = 0.002;
+  before.kept = now.kept;
+  EXPECT_EQ(to_markdown(now), to_markdown(before));
+}
+
+TEST(SignalsPage, RowsOfAnotherSizeAreNotMixedIn) {
+  const std::string page = to_markdown(some_report({"clinc150"}));
+  SignalReport now = some_report({"sgd"});
+  now.max_test = 21;
+  EXPECT_FALSE(keep_rows_of(page, now));
 }
 
 TEST(SignalSets, OfTooManyRowsAuxiliaryOnesGoFirst) {

@@ -14,7 +14,7 @@ struct Wanted {
 // models/cues.txt come from the same even rows.
 TEST(CueTraining, TheHeldOutHalvesAreJudgedAsDocumented) {
   for (const Wanted w :
-       {Wanted{text::CueTask::kJailbreak, 0.9, 0.06}, Wanted{text::CueTask::kSafety, 0.87, 0.08},
+       {Wanted{text::CueTask::kJailbreak, 0.87, 0.09}, Wanted{text::CueTask::kSafety, 0.87, 0.08},
         Wanted{text::CueTask::kFeedback, 0.95, 0.08},
         Wanted{text::CueTask::kModality, 0.93, 0.07}}) {
     const auto rows = load_cue_rows(

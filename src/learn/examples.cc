@@ -60,6 +60,7 @@ Status read_row(base::Json row, const ExampleKeys& keys, Examples& out,
   example.id = std::string(row.string_or(keys.id, *text));
   example.out_of_scope = out_of_scope(row);
   const auto auxiliary = row.find("auxiliary");
+  example.group = std::string(row.string_or(keys.group, ""));
   example.auxiliary = auxiliary && auxiliary->as_bool().value_or(false);
   names.emplace_back();
   if (!example.out_of_scope) {

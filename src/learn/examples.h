@@ -18,6 +18,7 @@ struct Example {
   std::vector<std::uint32_t> labels;  // indices into Examples::labels; empty: none holds
   bool out_of_scope = false;          // belongs to no label; never learned as one
   bool auxiliary = false;             // unlike what is served: learned from, never calibrated on
+  std::string group = {};             // its source; confidence must hold for texts of others too
 };
 
 struct Examples {
@@ -30,6 +31,7 @@ struct ExampleKeys {
   std::string text = "text";
   std::string label = "label";  // a text, or an array of texts
   std::string id = "id";        // optional in the rows; else the line's text decides the split
+  std::string group = "group";  // optional: the row's source
 };
 
 inline constexpr std::size_t kMaxExampleBytes = std::size_t{1} << 20U;

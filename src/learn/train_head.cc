@@ -19,12 +19,12 @@
 #include <limits>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 
 #include "embed/grams.h"
 #include "learn/calibrate.h"
 #include "learn/contrastive.h"
 #include "learn/figures.h"
+#include "learn/heads/folds.h"
 #include "learn/logistic.h"
 
 namespace swy::learn {
@@ -33,12 +33,10 @@ namespace {
 using embed::HeadData;
 using embed::HeadStage;
 
-constexpr std::size_t kFolds = 5;
-// Rows times labels, the cost of a fit, from which one fold calibrates: two fits in place of six.
+// Rows times labels, the cost of a fit, from which a fifth calibrates: two fits in place of six.
 constexpr std::size_t kSplitCells = 400'000;
 constexpr std::size_t kCurveRows = 300;  // fewer calibration rows would be followed into noise
 constexpr std::size_t kScopeKnots = 200;
-constexpr std::uint64_t kFoldSalt = 0x666F6C64ULL;  // "fold": apart from the held-out split
 
 // Gram columns of a head in training.
 struct GramTable {
@@ -102,25 +100,8 @@ struct Job {
   const TrainOptions& options;
   std::size_t labels;
   Targets targets;
-  std::vector<std::uint32_t> fold;  // by row
-  bool split;                       // fold 0 alone calibrates
+  Rounds rounds;
   std::function<void()> on_step;
-
-  [[nodiscard]] std::vector<std::uint32_t> learning(std::size_t held_out) const {
-    std::vector<std::uint32_t> out;
-    for (std::uint32_t i = 0; i < rows.size(); ++i) {
-      if (fold[i] != held_out) out.push_back(i);
-    }
-    return out;
-  }
-  [[nodiscard]] std::vector<std::uint32_t> calibrating() const {
-    std::vector<std::uint32_t> out;
-    for (std::uint32_t i = 0; i < rows.size(); ++i) {
-      const bool auxiliary = data.examples.rows[rows[i]].auxiliary;
-      if (!auxiliary && (!split || fold[i] == 0)) out.push_back(i);
-    }
-    return out;
-  }
 };
 
 // A stage that can be fitted on some rows and applied to others.
@@ -267,16 +248,14 @@ class PrototypeLearner final : public Learner {
   Prototypes model_;
 };
 
-// Fits `learner` and returns the logits of the calibrating rows (rows x labels), each from a fit
-// that has not seen the row.
+// Fits `learner` on all rows and returns the logits of the cases (cases x labels), each from a fit
+// that has not seen it.
 std::vector<float> fit_apart(const Job& job, Learner& learner) {
-  const auto calibrating = job.calibrating();
-  std::vector<float> out(calibrating.size() * job.labels);
-  for (std::uint32_t f = 0; f < (job.split ? 1 : kFolds); ++f) {
-    learner.fit(job.learning(f));
-    for (std::size_t i = 0; i < calibrating.size(); ++i) {
-      if (job.fold[calibrating[i]] != f) continue;
-      learner.logits(calibrating[i], std::span(out).subspan(i * job.labels, job.labels));
+  std::vector<float> out(job.rounds.cases.size() * job.labels);
+  for (const Rounds::Round& round : job.rounds.rounds) {
+    learner.fit(round.learn);
+    for (const std::uint32_t i : round.judge) {
+      learner.logits(job.rounds.cases[i], std::span(out).subspan(i * job.labels, job.labels));
     }
   }
   std::vector<std::uint32_t> all(job.rows.size());
@@ -287,7 +266,7 @@ std::vector<float> fit_apart(const Job& job, Learner& learner) {
 
 // ---- calibration
 
-struct Judged {  // of the calibrating rows
+struct Judged {  // of the cases
   std::vector<float> confidence;
   std::vector<std::uint8_t> right;
   [[nodiscard]] double accuracy() const {
@@ -311,7 +290,7 @@ std::vector<std::uint32_t> truth_of(const Job& job, std::span<const std::uint32_
 }
 
 void fit_probabilities(const Job& job, std::span<const float> logits, HeadStage& s) {
-  const auto rows = job.calibrating();
+  const auto& rows = job.rounds.cases;
   s.slope.assign(job.labels, 1);
   s.offset.assign(job.labels, 0);
   if (!job.options.one_vs_rest) {
@@ -335,7 +314,7 @@ void fit_probabilities(const Job& job, std::span<const float> logits, HeadStage&
 // Probabilities as head.cc gives them; the energy of a row in `energies`.
 Judged judge(const Job& job, std::span<const float> logits, const HeadStage& s,
              std::vector<float>& energies) {
-  const auto rows = job.calibrating();
+  const auto& rows = job.rounds.cases;
   Judged out;
   std::vector<double> p(job.labels);
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -387,7 +366,7 @@ Judged calibrate(const Job& job, std::span<const float> logits, HeadStage& s) {
 // likelihood at its own best temperature; softmax only, others take the mean.
 float fit_cheap_weight(const Job& job, std::span<const float> cheap, std::vector<float>& encoder) {
   static constexpr std::array<float, 8> kWeights = {0, 0.1F, 0.2F, 0.35F, 0.5F, 0.75F, 1, 1.5F};
-  const auto truth = truth_of(job, job.calibrating());
+  const auto truth = truth_of(job, job.rounds.cases);
   float best = job.options.one_vs_rest ? 0.5F : 0;
   double lowest = std::numeric_limits<double>::infinity();
   std::vector<float> sum(encoder.size());
@@ -452,27 +431,6 @@ Status check_rows(const Job& job) {
   return {};
 }
 
-// Folds of in-scope rows: stratified when every row counts, by id alone when one fold is a split.
-// Rows of one id share a fold.
-void assign_folds(Job& job) {
-  std::vector<std::size_t> seen(job.labels + 1, 0);
-  std::unordered_map<std::string_view, std::uint32_t> of_id;
-  for (std::uint32_t i = 0; i < job.rows.size(); ++i) {
-    const auto& example = job.data.examples.rows[job.rows[i]];
-    if (const auto known = of_id.find(example.id); known != of_id.end()) {
-      job.fold.push_back(known->second);
-    } else if (job.split) {
-      const double at = split_point(example.id, job.options.seed ^ kFoldSalt);
-      job.fold.push_back(static_cast<std::uint32_t>(at * kFolds));
-    } else {
-      const auto labels = job.targets.of(i);
-      const std::size_t stratum = labels.empty() ? job.labels : labels[0];
-      job.fold.push_back(static_cast<std::uint32_t>(seen[stratum]++ % kFolds));
-    }
-    of_id.emplace(example.id, job.fold.back());
-  }
-}
-
 std::unique_ptr<Learner> make_learner(const Job& job, const Embedded& embedded, bool encoder) {
   if (job.options.type != HeadType::kLinear) {
     return std::make_unique<PrototypeLearner>(job, embedded);
@@ -515,14 +473,7 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
     const Example& e = data.examples.rows[r];
     if (!e.out_of_scope && (options.one_vs_rest || e.labels.size() == 1)) kept.push_back(r);
   }
-  Job job{data,
-          kept,
-          options,
-          data.examples.labels.size(),
-          {},
-          {},
-          kept.size() * data.examples.labels.size() >= kSplitCells,
-          {}};
+  Job job{data, kept, options, data.examples.labels.size(), {}, {}, {}};
   for (const std::uint32_t r : kept) job.targets.add(data.examples.rows[r].labels);
   SWY_DO(check_rows(job));
   const bool grams = options.type == HeadType::kLinear && options.grams;
@@ -532,9 +483,10 @@ Result<HeadData> train_head(const TrainData& data, std::span<const std::uint32_t
                 fmt::format("a {} head needs an embedding: the static one or an encoder",
                             type_name(options.type)));
   }
-  assign_folds(job);
-  const std::size_t fits =
-      (job.split ? 2 : kFolds + 1) * ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
+  const bool split = kept.size() * data.examples.labels.size() >= kSplitCells;
+  job.rounds = make_rounds(data.examples, kept, job.targets, split, options.seed);
+  const std::size_t fits = (job.rounds.rounds.size() + 1) *
+                           ((cheap_stage ? 1U : 0U) + (data.encoder.dims != 0 ? 1U : 0U));
   std::uint64_t done = 0;
   job.on_step = [&] {
     if (on_progress) on_progress(++done, fits * static_cast<std::uint64_t>(options.max_iterations));

@@ -58,7 +58,8 @@ using OnProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 // Learns and calibrates on `rows` (indices into data.examples) alone: where the fits are
 // large a fifth of them, chosen by id, calibrates, else every row does; always with the head that
 // was trained on the other four fifths. The head that is given learned from all. Auxiliary rows are
-// learned from and never calibrate; rows of one id learn or calibrate together. kInvalidArgument:
+// learned from and never calibrate; rows of one id learn or calibrate together; rows with a group
+// calibrate once more with a head that has not seen their group (heads/folds.h). kInvalidArgument:
 // fewer than two rows of a label, or no features for the type.
 Result<embed::HeadData> train_head(const TrainData& data, std::span<const std::uint32_t> rows,
                                    const TrainOptions& options, const OnProgress& on_progress = {});

@@ -39,6 +39,33 @@ std::vector<std::uint32_t> range(std::uint32_t from, std::uint32_t to) {
   return out;
 }
 
+// Of each source another vocabulary for half of the words: the labels' own words are shared.
+Examples sources(std::size_t rows, std::size_t first, std::size_t count, std::uint64_t seed) {
+  static const char* const kShared[2][4] = {{"invoice", "refund", "order", "urgent"},
+                                            {"parcel", "courier", "order", "urgent"}};
+  Examples out;
+  std::vector<std::vector<std::string>> names;
+  base::Rng rng(seed, 0, 0);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t label = i % 2, source = first + rng.below(count);
+    const std::string of_source = std::to_string(source * 2 + label);
+    std::string text = kShared[label][rng.below(4)];
+    for (int w = 0; w < 2; ++w) {
+      text += std::string(" ") + static_cast<char>('a' + source * 2 + label) + "word" +
+              static_cast<char>('a' + rng.below(8));
+    }
+    out.rows.push_back({"row-" + of_source + "-" + std::to_string(i),
+                        text,
+                        {},
+                        false,
+                        false,
+                        "source-" + std::to_string(source)});
+    names.push_back({label == 0 ? "a" : "b"});
+  }
+  index_labels(names, out);
+  return out;
+}
+
 // Unit vectors around a direction per label, with a disturbance.
 std::vector<float> embeddings(const Examples& examples, std::size_t dims, double noise) {
   std::vector<float> out;
@@ -71,6 +98,31 @@ TEST(TrainHead, TwentyExamplesAreEnoughToBeginWith) {
   const HeadFigures f = score_head(*head, HeadUse::kCheap, data, range(20, 320));
   EXPECT_GT(f.accuracy, 0.8);
   EXPECT_EQ(f.rows, 300U);
+}
+
+TEST(TrainHead, WithGroupsConfidenceHoldsForSourcesItHasNotSeen) {
+  Examples examples = sources(900, 0, 6, 5);
+  const Examples strange = sources(600, 6, 5, 6);
+  examples.rows.insert(examples.rows.end(), strange.rows.begin(), strange.rows.end());
+  const auto over_confident = [&] {
+    const TrainData data{examples, {}, {}};
+    const auto head = served(train_head(data, range(0, 900), {.name = "sources"}));
+    embed::Grams grams;
+    embed::HeadScore score;
+    double gap = 0;
+    for (std::size_t i = 900; i < examples.rows.size(); ++i) {
+      grams.read(examples.rows[i].text);
+      head->cheap({.grams = &grams, .static_embedding = {}}, score);
+      gap += static_cast<double>(score.confidence) -
+             (score.best == examples.rows[i].labels[0] ? 1.0 : 0.0);
+    }
+    return gap / 600;
+  };
+  const double with = over_confident();
+  for (Example& e : examples.rows) e.group.clear();
+  const double without = over_confident();
+  EXPECT_GT(without, 0.1);
+  EXPECT_LT(std::fabs(with), 0.6 * without);
 }
 
 TEST(TrainHead, ConfidenceMeansProbabilityOnRowsItHasNotSeen) {

@@ -3,6 +3,7 @@
 #include "text/pii.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "text/pii/patterns.h"
@@ -66,6 +67,16 @@ std::optional<PiiType> pii_type(std::string_view name) {
   return std::nullopt;
 }
 
+namespace {
+
+// A capital letter at the head of a message makes the tagger take it for a part of the name.
+bool is_greeting(std::string_view word) {
+  constexpr std::array<std::string_view, 4> kGreetings = {"Dear", "Hello", "Hi", "Hey"};
+  return std::find(kGreetings.begin(), kGreetings.end(), word) != kGreetings.end();
+}
+
+}  // namespace
+
 void pii_patterns(std::string_view text, std::vector<PiiSpan>& sure, std::vector<PiiSpan>& hints) {
   pii::Found found;
   pii::find_patterns(text, PiiOptions().max_spans, found);
@@ -90,8 +101,11 @@ void detect_pii(std::string_view text, const PiiOptions& options, std::vector<Pi
     model.tag(w.tokens, w.tagged);
     for (const PiiModel::Tagged& t : w.tagged) {
       if ((options.types & pii_bit(t.type)) == 0) continue;
-      w.all.push_back(
-          {t.type, w.tokens[t.first].begin, w.tokens[t.last].end, model.confidence(t.margin)});
+      const bool greets = t.type == PiiType::kPerson && t.first < t.last &&
+                          is_greeting(text.substr(w.tokens[t.first].begin,
+                                                  w.tokens[t.first].end - w.tokens[t.first].begin));
+      const PiiToken& first = w.tokens[t.first + (greets ? 1 : 0)];
+      w.all.push_back({t.type, first.begin, w.tokens[t.last].end, model.confidence(t.margin)});
     }
   }
   if (options.second != nullptr) options.second->find(text, w.all);

@@ -79,6 +79,11 @@ TEST(Pii, TheTaggerFindsNamesAndPlaces) {
   EXPECT_EQ(found("How do I sort a list in a function?"), "");
 }
 
+TEST(Pii, AGreetingIsNoPartOfTheName) {
+  EXPECT_EQ(found("Hello Martha, your parcel is here."), "PERSON:Martha");
+  EXPECT_EQ(found("Dear Oskar, we thank you for the letter."), "PERSON:Oskar");
+}
+
 TEST(Pii, TypesAndConfidenceAreRespected) {
   constexpr std::string_view kText = "Anna, mail anna@example.org";
   EXPECT_EQ(found(kText, {.types = pii_bit(PiiType::kEmailAddress)}),

@@ -27,6 +27,10 @@ inline constexpr std::array kGroups = std::to_array<Group>({
      "longer have to|not bound by|not required to follow|do not have to abide|don't have to "
      "follow|against "
      "your programming|against its programming|opposite of your"},
+    {"rules_void",
+     "do not apply|don't apply|does not apply|no longer apply|suspended|lifted|repealed|switched "
+     "off|"
+     "switch off|are disabled|is disabled|rules aside|research only|hypothetical"},
     {"no_limits",
      "no restrictions|without restrictions|without any restrictions|unrestricted|no limits|without "
      "limits|"
@@ -38,12 +42,16 @@ inline constexpr std::array kGroups = std::to_array<Group>({
      "free|moral limits|all limits|the rules imposed|typical confines|raw mode|no guidelines|any "
      "limits|"
      "had no restrictions"},
+    // Dan, Stan, aim and evil are also a name, a name, a purpose and a word: they count only as
+    // what
+    // somebody is told to be.
     {"modes",
      "developer mode|dev mode|god mode|debug mode|admin mode|dan "
-     "mode|jailbreak|jailbroken|unlocked mode|"
-     "unlocked version|unrestricted mode|sudo mode|do anything now|do "
-     "anything|dan|stan|aim|evil|opposite "
-     "day|twin|unhinged"},
+     "mode|jailbreak|jailbroken|unlocked "
+     "mode|unlocked version|unrestricted mode|sudo mode|do anything now|do anything|are dan|as dan|"
+     "named dan|dan, who|are stan|as stan|named stan|stan, who|are aim|as aim|aim, always|evil "
+     "assistant|be evil|evil twin of yourself|evil ai|evil version|opposite day|unrestricted twin|"
+     "unethical twin|unhinged"},
     {"persona",
      "you are now|from now on you|you are going to play|you are going to pretend|pretend to "
      "be|pretend you|"
