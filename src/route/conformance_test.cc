@@ -320,6 +320,7 @@ const EstimatorCase kEstimators[] = {
     {"price", "{ type: price, output_tokens: 77 }"},
     {"live", "{ type: live, min_calls: 2 }"},
     {"auto", "{ type: auto, table: table.jsonl }"},
+    {"arch_router", "{ type: arch_router, signal: topic, models: { 'true': m2 }, default: m1 }"},
     {"linear", "{ type: linear, table: table.jsonl }"},
     {"mlp", "{ type: mlp, table: table.jsonl, hidden: 4, epochs: 3 }"},
     {"matrix_factorisation",
