@@ -324,6 +324,7 @@ const EstimatorCase kEstimators[] = {
     {"composition", "{ type: composition, table: table.jsonl, epochs: 3 }"},
     {"composition",
      "{ type: composition, table: table.jsonl, epochs: 3, sizes: { m0: 1, m1: 2 }, memory: 2 }"},
+    {"model_sat", "{ type: model_sat, table: table.jsonl, tasks: 3, shots: 5, epochs: 3 }"},
     {"linear", "{ type: linear, table: table.jsonl }"},
     {"mlp", "{ type: mlp, table: table.jsonl, hidden: 4, epochs: 3 }"},
     {"matrix_factorisation",
