@@ -326,6 +326,7 @@ const EstimatorCase kEstimators[] = {
      "{ type: composition, table: table.jsonl, epochs: 3, sizes: { m0: 1, m1: 2 }, memory: 2 }"},
     {"model_sat", "{ type: model_sat, table: table.jsonl, tasks: 3, shots: 5, epochs: 3 }"},
     {"linear", "{ type: linear, table: table.jsonl }"},
+    {"linear", "{ type: linear, table: table.jsonl, loss: hinge }"},
     {"mlp", "{ type: mlp, table: table.jsonl, hidden: 4, epochs: 3 }"},
     {"matrix_factorisation",
      "{ type: matrix_factorisation, table: table.jsonl, hidden: 2, epochs: 3 }"},
