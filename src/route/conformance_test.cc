@@ -339,6 +339,8 @@ const EstimatorCase kEstimators[] = {
     {"p2l", "{ type: p2l, table: table.jsonl, epochs: 3 }"},
     {"p2l", "{ type: p2l, table: table.jsonl, epochs: 3, ties: bag }"},
     {"zooter", "{ type: zooter, table: table.jsonl, epochs: 3 }"},
+    {"zooter",
+     "{ type: zooter, table: table.jsonl, epochs: 3, beta: 1, target: share, cost: 1, top: 1 }"},
     {"router_retriever", "{ type: router_retriever, table: table.jsonl }"},
     {"hybrid_llm", "{ type: hybrid_llm, table: table.jsonl, hidden: 2, epochs: 3 }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
