@@ -342,6 +342,7 @@ const EstimatorCase kEstimators[] = {
     {"zooter",
      "{ type: zooter, table: table.jsonl, epochs: 3, beta: 1, target: share, cost: 1, top: 1 }"},
     {"router_retriever", "{ type: router_retriever, table: table.jsonl }"},
+    {"continual_gates", "{ type: continual_gates, table: table.jsonl, epochs: 3 }"},
     {"hybrid_llm", "{ type: hybrid_llm, table: table.jsonl, hidden: 2, epochs: 3 }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
     {"knn", "{ type: knn, table: table.jsonl, weights: uniform, shrink: 0, min_similarity: 0.2 }"},
