@@ -48,6 +48,7 @@ const std::map<std::string, std::string> kExamples = {
     {"prism", "{ type: prism }"},
     {"remom", "{ type: remom, breadth: [3] }"},
     {"gate", "{ type: gate, judge: L }"},
+    {"best_route", "{ type: best_route, judge: M }"},
 };
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {};
