@@ -49,6 +49,7 @@ const std::map<std::string, std::string> kExamples = {
     {"remom", "{ type: remom, breadth: [3] }"},
     {"gate", "{ type: gate, judge: L }"},
     {"best_route", "{ type: best_route, judge: M }"},
+    {"best_set", "{ type: best_set, budget: .01 }"},
 };
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {};
