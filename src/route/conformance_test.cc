@@ -41,6 +41,8 @@ const PolicyCase kPolicies[] = {
     {"flags", "{ type: flags, flags: { size: { weight: 0.2, of: { m0: 1 } } } }"},
     {"flags",
      "{ type: flags, cost: 0, flags: { a: { of: { m1: 0.3 } }, b: { of: { m7: 0.1 } } } }"},
+    {"knapsack", "knapsack"},
+    {"knapsack", "{ type: knapsack, least: 0.1, most: 2, cost_unit: 0.001, optimism: 0.5 }"},
     {"threshold", "{ type: threshold, threshold: 0.1, strong: m5, weak: m1 }"},
     {"threshold", "{ type: threshold, threshold: 0.5, score: strong }"},
     {"cheapest_passing", "{ type: cheapest_passing, quality: 0.6 }"},
