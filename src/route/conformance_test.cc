@@ -348,6 +348,7 @@ const EstimatorCase kEstimators[] = {
      "{ type: zooter, table: table.jsonl, epochs: 3, beta: 1, target: share, cost: 1, top: 1 }"},
     {"router_retriever", "{ type: router_retriever, table: table.jsonl }"},
     {"continual_gates", "{ type: continual_gates, table: table.jsonl, epochs: 3 }"},
+    {"barp", "{ type: barp, table: table.jsonl, epochs: 3, weight: 0.5 }"},
     {"blend", "{ type: blend, of: { prior: 1, live: 2, price: 1 } }"},
     {"fallback", "{ type: fallback, of: [prior, live], evidence: 3 }"},
     {"calibrated", "{ type: calibrated, of: prior, table: table.jsonl }"},
