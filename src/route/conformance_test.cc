@@ -361,6 +361,7 @@ const EstimatorCase kEstimators[] = {
     {"eagle", "{ type: eagle, table: table.jsonl, neighbours: 3, global: 0.2 }"},
     {"linear_bandit", "{ type: linear_bandit, dims: 5, signals: [topic], ridge: 0.01 }"},
     {"linear_bandit", "{ type: linear_bandit, table: table.jsonl }"},
+    {"linear_bandit", "{ type: linear_bandit, table: table.jsonl, hidden: 8 }"},
 };
 
 constexpr const char* kWords[] = {"integral", "poem",  "python", "river",
