@@ -351,6 +351,7 @@ const EstimatorCase kEstimators[] = {
     {"barp", "{ type: barp, table: table.jsonl, epochs: 3, weight: 0.5 }"},
     {"blend", "{ type: blend, of: { prior: 1, live: 2, price: 1 } }"},
     {"fallback", "{ type: fallback, of: [prior, live], evidence: 3 }"},
+    {"residual", "{ type: residual, of: prior }"},
     {"calibrated", "{ type: calibrated, of: prior, table: table.jsonl }"},
     {"hybrid_llm", "{ type: hybrid_llm, table: table.jsonl, hidden: 2, epochs: 3 }"},
     {"knn", "{ type: knn, table: table.jsonl, neighbours: 5 }"},
