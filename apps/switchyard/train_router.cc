@@ -80,7 +80,8 @@ void add_train_router(CLI::App& train_app, int& exit_code) {
   c->add_option("--out", o->out, "the weight file to write")->required();
   c->add_option("--type", o->type,
                 "linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, "
-                "p2l, zooter or hybrid_llm")
+                "p2l, zooter, hybrid_llm, composition, model_sat, router_retriever, "
+                "continual_gates or barp")
       ->capture_default_str();
   c->add_option("--part", o->part, "rows to learn from: all, train or dev")->capture_default_str();
   c->add_option("--option", o->option, "key=value of the estimator, several times");
