@@ -4,7 +4,7 @@
 Usage: leaderboard.py PROGRAM DATA [--page FILE] [--out DIR] [--jobs N] [--only WORD] [--router SPEC]... [--limit SECONDS]
 
 Every estimator of src/builtin.def that can be made without options and says something of quality is in every table, with its
-defaults and the policy of the evaluator; --router adds others. Runs that are there in --out and newer than the program are not
+defaults and the policy of the evaluator, and so are published methods that are an option of one (VARIANTS); --router adds others. Runs that are there in --out and newer than the program are not
 made again. Only the standard library is needed.
 """
 import argparse
@@ -21,6 +21,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BASELINES = ["clusters:by=domain", "knn", "prior"]  # of every table, first
+
+# Published methods that are an option of an estimator.
+VARIANTS = ["linear:loss=hinge", "carrot:by=knn", "uniroute:map=learned", "p2l:ties=bag", "zooter:beta=1,target=share", "linear_bandit:hidden=32"]
 
 # Name, what it is, files below DATA, options.
 IN_DISTRIBUTION = [
@@ -517,7 +520,7 @@ def main():
         sys.exit(f"leaderboard: no data at {args.data}")
     args.out.mkdir(parents=True, exist_ok=True)
     good, bad = usable(args.program, args.out, args.limit)
-    routers = list(dict.fromkeys(BASELINES + good + args.router))
+    routers = list(dict.fromkeys(BASELINES + good + VARIANTS + args.router))
     print(f"{len(routers)} routers: {', '.join(routers)}", file=sys.stderr)
     for name, why in bad.items():
         print(f"not in the tables: {name}: {why}", file=sys.stderr)

@@ -49,6 +49,10 @@ class BuildContext {
   // a part of it; below 1: to be estimated.
   virtual Status believe(const chat::Request& request, std::string_view exclude_row,
                          std::int64_t tokens_in, std::span<Belief> out) = 0;
+  // The same of any estimator and any candidates, for estimators that calibrate another.
+  virtual Status believe(const Estimator& estimator, std::span<const ExpertId> candidates,
+                         const chat::Request& request, std::string_view exclude_row,
+                         std::int64_t tokens_in, std::span<Belief> out) = 0;
   // Reads `options` from node. False: errors were reported, or the caller only wants the list of
   // options; make nothing.
   template <typename Options>

@@ -48,6 +48,8 @@ const std::map<std::string, std::string> kExamples = {
     {"prism", "{ type: prism }"},
     {"remom", "{ type: remom, breadth: [3] }"},
     {"gate", "{ type: gate, judge: L }"},
+    {"best_route", "{ type: best_route, judge: M }"},
+    {"best_set", "{ type: best_set, budget: .01 }"},
 };
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {};

@@ -30,6 +30,10 @@ class Lister final : public BuildContext {
   Status believe(const chat::Request&, std::string_view, std::int64_t, std::span<Belief>) override {
     return fail(ErrorCode::kUnsupported, "options are only listed here");
   }
+  Status believe(const Estimator&, std::span<const ExpertId>, const chat::Request&,
+                 std::string_view, std::int64_t, std::span<Belief>) override {
+    return fail(ErrorCode::kUnsupported, "options are only listed here");
+  }
 
  private:
   const Registry& registry_;

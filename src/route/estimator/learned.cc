@@ -43,7 +43,7 @@ class Learned final : public Estimator {
       if (m == kNoModel || q.masked(i)) continue;
       const auto call = [&](std::size_t k) { return static_cast<double>(calls_[4 * m + k]); };
       Belief& b = out[i];
-      if (read && call(3) > 0) {
+      if (read && call(3) > 0 && !std::isnan(quality[m])) {
         b.quality = std::clamp(quality[m], 0.0, 1.0);
         b.evidence = call(3) / static_cast<double>(features_.dims());
         b.quality_var = b.quality * (1 - b.quality) / (1 + b.evidence);
@@ -118,7 +118,7 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
   }
   std::vector<float> calls;
   for (const ObservedModel& m : past->models()) add_calls(m, calls);
-  f.model = type.fit_rows ? type.fit_rows({*x, past->models(), domains})
+  f.model = type.fit_rows ? type.fit_rows({*x, past->models(), domains, f.weights.models})
                           : type.fit(*x, past->qualities());
   f.model->write(f.weights);
   f.weights.tensors["calls"] = std::move(calls);

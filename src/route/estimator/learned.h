@@ -29,7 +29,7 @@ namespace swy::route {
 class QualityModel {
  public:
   virtual ~QualityModel() = default;
-  // quality[m] of model m. REQUIRES: as many features and models as it was fitted on.
+  // quality[m] of model m; NaN: nothing is believed of it here. REQUIRES: as many features and models as it was fitted on.
   virtual void predict(std::span<const float> x, std::span<double> quality) const = 0;
   // For models that predict answer lengths and costs too: on entry these hold the models' means.
   virtual void predict_all(std::span<const float> x, std::span<double> quality,
@@ -46,6 +46,7 @@ struct LearnedRows {
   const math::Matrix& x;
   const std::vector<ObservedModel>& models;
   std::span<const std::string> domains;
+  std::span<const std::string> names;  // of the cards, by model
 };
 
 struct LearnedType {

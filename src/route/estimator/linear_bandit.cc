@@ -11,7 +11,11 @@
 // linear Thompson sampling. A prior in place of 0 is PILOT's theta_0 (arXiv 2508.21141): the card's
 // quality, or outcome tables, whose rows are learned at a weight that makes all of them worth
 // `strength` live outcomes a model. forget < 1 multiplies what was learned by that at every outcome
-// (ParetoBandit's geometric forgetting), so that a model that changes is learned anew. Right
+// (ParetoBandit's geometric forgetting), so that a model that changes is learned anew. hidden > 0:
+// a two-layer network (math/two_layer.h) is trained on the tables, and x is what its hidden units
+// say of the above, with a constant, scaled to length 1: with policy ucb a variant of NeuralUCB
+// (arXiv 1911.04462, and 2603.30035 for LLM routers) on last-layer features, of which only the last
+// layer learns on while serving. Right
 // because the posterior of a linear model with normal noise is exactly this. Cost: an embedding
 // (tens of microseconds at most) plus dims^2 multiplications a model; update dims^2 (with
 // forgetting dims^3 / 3 of every model). Loses when quality is not linear in such an x: then it is
@@ -29,6 +33,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "math/online_ridge.h"
+#include "math/two_layer.h"
 #include "route/estimator/observed.h"
 #include "switchyard/registry.h"
 
@@ -49,6 +54,7 @@ struct Options {
   double prior = kUnknownNumber;
   double strength = 100;
   double forget = 1;
+  std::int64_t hidden = 0;
   std::string state;
 
   void bind(base::OptionBinder& binder) {
@@ -67,6 +73,8 @@ struct Options {
                  "live outcomes that all rows of the tables together are worth, for every model");
     binder.field("forget", forget, {.min = 0.5, .max = 1},
                  "what is left of an outcome after the next one; 1: everything");
+    binder.field("hidden", hidden, {.min = 0, .max = 1024},
+                 "units of a network, trained on the tables, that features go through; 0: none");
     binder.field("state", state, "file that keeps what is learned while serving");
   }
 };
@@ -79,14 +87,39 @@ struct Features {
   std::vector<FactId> signals;
   std::vector<std::string> signal_names;
   bool bias = true;
+  std::shared_ptr<const math::TwoLayer> net;  // null: the features are read as they are
 
-  [[nodiscard]] std::size_t size() const { return dims + signals.size() + (bias ? 1 : 0); }
+  [[nodiscard]] std::size_t read() const { return dims + signals.size() + (bias ? 1 : 0); }
+  [[nodiscard]] std::size_t size() const { return net ? net->hidden + 1 : read(); }
 
   // Names everything that gives a number its meaning.
   [[nodiscard]] std::string hash() const {
     std::string text = fmt::format("{} {} {}", bias, dims, embed ? embed->content_hash() : "");
     for (const std::string& s : signal_names) text += " " + s;
+    if (net) {
+      const auto bytes = [](const std::vector<float>& v) {
+        return std::string_view(reinterpret_cast<const char*>(v.data()), v.size() * sizeof(float));
+      };
+      text +=
+          fmt::format(" net {}", base::hash64(bytes(net->in), base::hash64(bytes(net->in_bias))));
+    }
     return base::hex64(base::hash64(text));
+  }
+
+  // What the network's hidden units say of x, in its place.
+  void pass(std::vector<double>& x) const {
+    if (!net) return;
+    thread_local std::vector<double> raw;
+    raw = x;
+    x.assign(net->hidden, 0.0);
+    for (std::size_t h = 0; h < net->hidden; ++h) {
+      double sum = static_cast<double>(net->in_bias[h]);
+      for (std::size_t d = 0; d < raw.size(); ++d)
+        sum += static_cast<double>(net->in[h * raw.size() + d]) * raw[d];
+      x[h] = std::max(sum, 0.0);
+    }
+    x.push_back(1);
+    unit(x);
   }
 
   // Scales x to length 1; the zero vector stays.
@@ -117,6 +150,7 @@ struct Features {
       if (there->state == Encoding::State::kReady) vector = there->values;
     }
     fill(vector, [&](std::size_t k) { return q.fact(signals[k]).truth == Truth::kTrue; }, x);
+    pass(x);
     return true;
   }
 
@@ -208,7 +242,6 @@ class LinearBandit final : public Estimator {
   }
   // False after an error was reported. A file that does not exist yet is fine.
   bool restore(const std::string& path, base::Mark mark, BuildContext& ctx);
-  [[nodiscard]] const Features& features() const { return features_; }
   void name_arms(const Catalogue& catalogue) { names_ = catalogue.names(); }
   void keep_at(std::string path) { file_ = std::move(path); }
 
@@ -346,6 +379,10 @@ std::optional<Features> features_of(const Options& o, base::Mark mark, BuildCont
     ctx.diag().error(mark, "linear_bandit: nothing to learn from: give dims, signals or bias");
     return std::nullopt;
   }
+  if (o.hidden > 0 && o.source.table.empty()) {
+    ctx.diag().error(mark, "linear_bandit: hidden needs a table to train its network on");
+    return std::nullopt;
+  }
   if (!o.source.table.empty() && !o.signals.empty()) {
     ctx.diag().error(mark,
                      "linear_bandit: tables do not say what signals would have said; leave out "
@@ -367,11 +404,16 @@ std::vector<double> priors(const Options& o, const Catalogue& catalogue) {
   return prior;
 }
 
-// False after an error was reported.
-bool learn_tables(const Options& o, LinearBandit& bandit, base::Mark mark, BuildContext& ctx) {
+struct Taught {
+  Observed past;
+  std::vector<std::vector<double>> rows;  // features of every row
+};
+
+// nullopt: an error was reported, or there is nothing to learn from yet.
+std::optional<Taught> read_tables(const Options& o, const Features& f, base::Mark mark,
+                                  BuildContext& ctx) {
   const std::size_t before = ctx.diag().errors();
   std::vector<std::vector<double>> rows;
-  const Features& f = bandit.features();
   std::vector<float> vector(f.embed == nullptr ? f.dims : f.embed->dims());
   auto past = Observed::load(o.source, kKind, mark, ctx, [&](const record::OutcomeRow& row) {
     if (f.embed != nullptr) {
@@ -381,9 +423,18 @@ bool learn_tables(const Options& o, LinearBandit& bandit, base::Mark mark, Build
     }
     f.fill(vector, [](std::size_t) { return false; }, rows.emplace_back());
   });
-  if (ctx.diag().errors() != before) return false;
-  if (past) bandit.learn_table(std::move(*past), rows, o.strength);
-  return true;
+  if (ctx.diag().errors() != before || !past) return std::nullopt;
+  return Taught{std::move(*past), std::move(rows)};
+}
+
+// Trains the network and has the rows go through it.
+void train_network(std::int64_t hidden, Features& f, Taught& taught) {
+  math::Matrix x(taught.rows.size(), f.read());
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    for (std::size_t d = 0; d < x.cols(); ++d) x.row(i)[d] = static_cast<float>(taught.rows[i][d]);
+  f.net = std::make_shared<const math::TwoLayer>(math::fit_two_layer(
+      x, taught.past.qualities(), {.hidden = static_cast<std::size_t>(hidden)}));
+  for (std::vector<double>& row : taught.rows) f.pass(row);
 }
 
 }  // namespace
@@ -393,16 +444,24 @@ std::unique_ptr<Estimator> make_linear_bandit(const base::Doc& node, BuildContex
   if (!ctx.bind(node, options)) return nullptr;
   auto features = features_of(options, node.mark(), ctx);
   if (!features) return nullptr;
-  auto bandit = std::make_unique<LinearBandit>(std::move(*features), options,
-                                               priors(options, ctx.catalogue()));
-  bandit->name_arms(ctx.catalogue());
   std::string path;
   if (!options.state.empty()) path = (ctx.directory() + "/").append(options.state);
   if (options.state.starts_with('/')) path = options.state;
-  bandit->keep_at(path);
   const bool kept = !path.empty() && base::read_file(path).has_value();
-  if (!options.source.table.empty() && !kept && !learn_tables(options, *bandit, node.mark(), ctx))
-    return nullptr;
+  const std::size_t before = ctx.diag().errors();
+  std::optional<Taught> taught;
+  if (!options.source.table.empty() && (!kept || options.hidden > 0))
+    taught = read_tables(options, *features, node.mark(), ctx);
+  if (ctx.diag().errors() != before) return nullptr;
+  if (options.hidden > 0) {
+    if (!taught) return std::make_unique<Unlearned>();  // there is no network yet
+    train_network(options.hidden, *features, *taught);
+  }
+  auto bandit = std::make_unique<LinearBandit>(std::move(*features), options,
+                                               priors(options, ctx.catalogue()));
+  bandit->name_arms(ctx.catalogue());
+  bandit->keep_at(path);
+  if (taught && !kept) bandit->learn_table(std::move(taught->past), taught->rows, options.strength);
   if (!path.empty() && !bandit->restore(path, node.mark(), ctx)) return nullptr;
   return bandit;
 }

@@ -272,5 +272,82 @@ TEST_F(WithState, RefusesWhatWasLearnedOverOtherFeaturesOrIsDamaged) {
       std::string::npos);
 }
 
+// ---- hidden: features of a network
+
+class NeuralBandit : public T4Lab {
+ protected:
+  NeuralBandit() {
+    // small is right where exactly one of two things holds: no linear function of them says that.
+    std::ofstream out(folder_ / "either.jsonl");
+    for (int i = 0; i < 400; ++i) {
+      out << R"({"id":"e)" << i << R"(","prompt":")" << question(i)
+          << R"(","models":{"S":{"score":)" << either(i) << R"(},"M":{"score":)" << !either(i)
+          << "}}}\n";
+    }
+  }
+  static bool either(int i) { return (i % 2 == 0) != (i / 2 % 2 == 0); }
+  static std::string question(int i) {
+    constexpr std::array kFill = {"seven", "willow", "forty", "lantern", "bridge"};
+    std::string text = i % 2 == 0 ? "Compute the integral of the polynomial function "
+                                  : "Write a poem about the autumn rain ";
+    text += i / 2 % 2 == 0 ? "in a python program with tests " : "for my grandmother in Lisbon ";
+    return text + kFill[static_cast<std::size_t>(i / 4) % 5] + " " +
+           kFill[static_cast<std::size_t>(i / 20) % 5];
+  }
+  static std::string neural(const std::string& options) {
+    return "models: [{ name: S }, { name: M }]\n"
+           "routes: { auto: [{ models: [S, M], estimator: { type: linear_bandit, noise: 0.2, " +
+           options + " }, policy: { type: ucb, cost: 0 } }] }\n";
+  }
+  // Of 40 questions the share whose right model is believed better.
+  double right(const std::string& options) {
+    EstimatorLab lab(neural(options), folder_.string());
+    EXPECT_TRUE(lab.made());
+    double n = 0;
+    for (int i = 0; i < 40; ++i) {
+      Prompt p(question(i + 4000));
+      const auto b = lab.believe(p.work);
+      n += (b[0].quality > b[1].quality) == either(i) ? 1 : 0;
+    }
+    return n / 40;
+  }
+};
+
+TEST_F(NeuralBandit, LearnsWhatNoLinearFunctionSays) {
+  const std::string table = "table: either.jsonl, strength: 1000000, dims: 64";
+  EXPECT_LT(right(table), 0.8);
+  EXPECT_GT(right(table + ", hidden: 32"), 0.9);
+}
+
+TEST_F(NeuralBandit, GoesOnLearningFromOutcomes) {
+  Loop loop(neural("table: either.jsonl, strength: 1, hidden: 16"), folder_.string());
+  Prompt p(question(0));
+  loop.decide(p);
+  const double before = loop.scratch().beliefs[0].quality;
+  for (int i = 0; i < 50; ++i) {
+    loop.decide(p);
+    loop.learn(0, 1);
+  }
+  loop.decide(p);
+  EXPECT_GT(loop.scratch().beliefs[0].quality, before + 0.1)
+      << "the right answer was " << either(0);
+  EXPECT_LT(loop.scratch().beliefs[0].quality_var, 0.2 * 0.2 / 40);
+}
+
+TEST_F(NeuralBandit, IsOfOtherFeaturesThanWithoutTheNetwork) {
+  Loop loop(neural("table: either.jsonl, state: kept.json"), folder_.string());
+  Prompt p(question(0));
+  loop.decide(p);
+  ASSERT_TRUE(loop.plan().learners.at(0)->save());
+  const std::string text = findings(neural("table: either.jsonl, hidden: 8, state: kept.json"),
+                                    beliefs_registry(), folder_.string());
+  EXPECT_NE(text.find("was learned over other features"), std::string::npos) << text;
+}
+
+TEST_F(NeuralBandit, NeedsATableForItsNetwork) {
+  EXPECT_NE(findings(neural("hidden: 8"), beliefs_registry()).find("hidden needs a table"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace swy::route::testing

@@ -14,7 +14,58 @@ TEST_F(Linear, LearnsWhoSolvesWhatFromIncompleteObservations) { expect_learns();
 
 TEST_F(Linear, SaysTheSameFromItsWeightFile) { expect_the_same_from_its_file(); }
 
+TEST_F(Linear, SaysTheSameFromItsWeightFileAsASupportVectorMachine) {
+  save_weights("table: two.jsonl, loss: hinge");
+  auto fitted = lab("table: two.jsonl, loss: hinge");
+  auto loaded = lab("weights: w.swy");
+  ASSERT_TRUE(loaded.made());
+  Prompt p("Compose a lullaby for seven");
+  EXPECT_EQ(fitted.believe(p.work)[0].quality, loaded.believe(p.work)[0].quality);
+}
+
 TEST_F(Linear, StaysUnknownUntilOutcomesExist) { expect_unknown_without_outcomes(); }
+
+// ---- loss: hinge
+
+TEST_F(Linear, LearnsWhoSolvesWhatAsASupportVectorMachine) {
+  auto k = lab("table: two.jsonl, loss: hinge");
+  ASSERT_TRUE(k.made());
+  expect_knows_who_solves_what(k);
+}
+
+TEST_F(Linear, TurnsMarginsIntoProbabilities) {
+  auto k = with_weights([](auto& tensors) {
+    tensors["weights"].assign(tensors["weights"].size(), 0.0F);
+    tensors["bias"] = {1.2F, 0.3F};
+    tensors["logistic"] = {1};
+  });
+  ASSERT_TRUE(k.made());
+  Prompt p("anything");
+  EXPECT_NEAR(k.believe(p.work)[0].quality, 0.768525, 1e-6);
+  EXPECT_NEAR(k.believe(p.work)[1].quality, 0.574443, 1e-6);
+}
+
+TEST_F(Linear, SaysThreeQuartersWhereThreeInFourAreRight) {  // a margin alone would say -1 or 1
+  std::ofstream out(folder_ / "noisy.jsonl");
+  base::Rng rng(14, 0, 0);
+  for (int i = 0; i < 400; ++i) {
+    out << R"({"id":"n)" << i << R"(","prompt":")" << prompt(i % 2 == 0, rng)
+        << R"(","models":{"small":{"correct":)" << (i / 2 % 4 != 0) << "}}}\n";
+  }
+  out.close();
+  auto k = lab("table: noisy.jsonl, loss: hinge");
+  double sum = 0;
+  for (int i = 0; i < 40; ++i) {
+    Prompt p(prompt(i % 2 == 0, rng));
+    sum += k.believe(p.work)[0].quality;
+  }
+  EXPECT_NEAR(sum / 40, 0.75, 0.05);
+}
+
+TEST_F(Linear, SaysWhichLossesThereAre) {
+  EXPECT_NE(found("table: two.jsonl, loss: log").find("'log' should be squared or hinge"),
+            std::string::npos);
+}
 
 // ---- the weight file, which all of the kind share
 

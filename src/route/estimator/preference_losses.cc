@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "route/estimator/pairwise.h"
 
 namespace swy::route {
 namespace {
+
+constexpr float kNotObserved = std::numeric_limits<float>::quiet_NaN();
 
 constexpr double kLeastChance = 1e-6;
 constexpr double kLeastTheta = 1.000001;
@@ -114,26 +117,78 @@ void distillation_target(std::span<const float> reward, std::span<const float> t
   for (std::size_t m = 0; m < reward.size(); ++m)
     if (!std::isnan(reward[m])) sum += std::exp(blend(m) - most);
   for (std::size_t m = 0; m < reward.size(); ++m)
-    target[m] = std::isnan(reward[m]) ? 0.0F : static_cast<float>(std::exp(blend(m) - most) / sum);
+    target[m] =
+        std::isnan(reward[m]) ? kNotObserved : static_cast<float>(std::exp(blend(m) - most) / sum);
+}
+void share_target(std::span<const float> reward, std::span<const float> tag, double beta,
+                  std::span<float> target) {
+  const auto weight = static_cast<float>(beta);
+  float sum = 0;
+  for (std::size_t m = 0; m < reward.size(); ++m) {
+    target[m] = weight * reward[m] + (1 - weight) * tag[m];  // NaN where the reward is
+    if (!std::isnan(target[m])) sum += target[m];
+  }
+  for (float& t : target) t = sum > 0 ? t / sum : kNotObserved;
 }
 
-double distillation_loss(std::span<const float> target, std::span<const float> s,
-                         std::span<float> slope) {
+namespace {
+
+// p over the models with a target, 0 elsewhere; false without any.
+bool softmax_of_observed(std::span<const float> target, std::span<const float> s,
+                         std::vector<double>& p) {
   double most = -1e300;
   for (std::size_t m = 0; m < s.size(); ++m)
-    if (target[m] > 0) most = std::max(most, static_cast<double>(s[m]));
+    if (!std::isnan(target[m])) most = std::max(most, static_cast<double>(s[m]));
+  p.assign(s.size(), 0.0);
   double sum = 0;
-  for (std::size_t m = 0; m < s.size(); ++m)
-    if (target[m] > 0) sum += std::exp(static_cast<double>(s[m]) - most);
-  double loss = 0;
   for (std::size_t m = 0; m < s.size(); ++m) {
-    if (!(target[m] > 0)) continue;
+    if (std::isnan(target[m])) continue;
+    p[m] = std::exp(static_cast<double>(s[m]) - most);
+    sum += p[m];
+  }
+  for (double& v : p) v /= sum;
+  return sum > 0;
+}
+
+}  // namespace
+
+double gate_loss(std::span<const float> target, const GateTerms& terms, std::span<const float> s,
+                 std::span<float> slope) {
+  thread_local std::vector<double> p;
+  if (!softmax_of_observed(target, s, p)) return 0;
+  double cost = 0;
+  double highest = 0;
+  double tied = 0;
+  for (std::size_t m = 0; m < s.size(); ++m) {
+    if (std::isnan(target[m])) continue;
+    if (terms.cost_weight > 0) cost += p[m] * static_cast<double>(terms.cost[m]);
     const auto t = static_cast<double>(target[m]);
-    const double log_p = static_cast<double>(s[m]) - most - std::log(sum);
-    loss += t * (std::log(t) - log_p);
-    slope[m] += static_cast<float>(std::exp(log_p) - t);
+    tied = t > highest ? 1 : tied + (t == highest ? 1 : 0);
+    highest = std::max(highest, t);
+  }
+  double loss = terms.cost_weight * cost;
+  for (std::size_t m = 0; m < s.size(); ++m) {
+    if (std::isnan(target[m])) continue;
+    const auto t = static_cast<double>(target[m]);
+    const double log_p = std::log(std::max(p[m], 1e-300));
+    const double top = t == highest ? terms.top / tied : 0;
+    loss += (t > 0 ? t * (std::log(t) - log_p) : 0) - top * log_p;
+    double d = (1 + terms.top) * p[m] - t - top;
+    if (terms.cost_weight > 0)
+      d += terms.cost_weight * p[m] * (static_cast<double>(terms.cost[m]) - cost);
+    slope[m] += static_cast<float>(d);
   }
   return loss;
+}
+
+void reinforce(std::span<const double> p, std::size_t action, double advantage, double bonus,
+               std::span<double> slope) {
+  double entropy = 0;
+  for (const double v : p) entropy -= v > 0 ? v * std::log(v) : 0;
+  for (std::size_t m = 0; m < p.size(); ++m) {
+    slope[m] = advantage * (p[m] - (m == action ? 1 : 0));
+    if (p[m] > 0) slope[m] += bonus * p[m] * (std::log(p[m]) + entropy);
+  }
 }
 
 double chance_at_least(std::span<const double> small, std::span<const double> large, double slack) {

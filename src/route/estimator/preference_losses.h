@@ -24,12 +24,27 @@ BagChances bag_chances(double a, double b, double eta);
 // one more number than y: eta.
 double bag_loss(std::span<const float> y, std::span<const float> s, std::span<float> slope);
 
-// Zooter's target: softmax of beta * reward + (1 - beta) * the tag's reward.
+// Zooter's target: softmax of beta * reward + (1 - beta) * the tag's reward. NaN: not observed.
 void distillation_target(std::span<const float> reward, std::span<const float> tag, double beta,
                          std::span<float> target);
-// KL(target || softmax(s)); models with target 0 have no part in it.
-double distillation_loss(std::span<const float> target, std::span<const float> s,
-                         std::span<float> slope);
+// The same shared out in proportion, not by softmax: 0 where the model was wrong. All NaN where
+// nobody was right: such a row says nothing.
+void share_target(std::span<const float> reward, std::span<const float> tag, double beta,
+                  std::span<float> target);
+struct GateTerms {
+  std::span<const float> cost = {};  // by model
+  double cost_weight = 0;            // of the expected cost
+  double top = 0;                    // of the cross-entropy of the likeliest targets
+};
+// KL(target || p) + cost_weight * sum p cost + top * mean over the highest targets of -log p, p =
+// softmax(s) over the models with a target.
+double gate_loss(std::span<const float> target, const GateTerms& terms, std::span<const float> s,
+                 std::span<float> slope);
+
+// REINFORCE with an entropy bonus: the slope of -(advantage * log p[action] + bonus * H(p)) by the
+// scores whose softmax is p; 0 where p is.
+void reinforce(std::span<const double> p, std::size_t action, double advantage, double bonus,
+               std::span<double> slope);
 
 // HybridLLM: chance that a sample of the small model is at least one of the large model less
 // `slack`, over all pairs.

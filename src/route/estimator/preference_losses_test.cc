@@ -64,17 +64,79 @@ TEST(PreferenceLosses, DistillationGivesTheKnownTarget) {
   EXPECT_NEAR(target[1], 0.323554, 1e-6);
   EXPECT_NEAR(target[2], 0.239694, 1e-6);
   std::array<float, 3> slope{};
-  EXPECT_NEAR(distillation_loss(target, std::array<float, 3>{0, 0, 0}, slope), 0.029339, 1e-6);
+  EXPECT_NEAR(gate_loss(target, {}, std::array<float, 3>{0, 0, 0}, slope), 0.029339, 1e-6);
 }
 
 TEST(PreferenceLosses, DistillationLeavesOutWhatWasNotObserved) {
   std::array<float, 3> target{};
   distillation_target(std::array<float, 3>{1, kNone, 1}, std::array<float, 3>{0, 0, 0}, 1, target);
-  EXPECT_EQ(target[1], 0);
+  EXPECT_TRUE(std::isnan(target[1]));
   EXPECT_NEAR(target[0], 0.5, 1e-6);
   expect_slopes(3, [&](std::uint32_t, std::span<const float> s, std::span<float> slope) {
-    return distillation_loss(target, s, slope);
+    return gate_loss(target, {}, s, slope);
   });
+}
+
+TEST(PreferenceLosses, SharesAreInProportionToWhatWasRight) {
+  std::array<float, 4> target{};
+  share_target(std::array<float, 4>{1, 0, kNone, 0.5F}, std::array<float, 4>{0, 0, 0, 0}, 1,
+               target);
+  EXPECT_NEAR(target[0], 2.0 / 3, 1e-6);
+  EXPECT_EQ(target[1], 0);
+  EXPECT_TRUE(std::isnan(target[2]));
+  EXPECT_NEAR(target[3], 1.0 / 3, 1e-6);
+  share_target(std::array<float, 4>{0, 0, 0, 0}, std::array<float, 4>{1, 0, 0, 0}, 1, target);
+  for (const float t : target) EXPECT_TRUE(std::isnan(t)) << "nobody was right";
+}
+
+// Logits (1, .5, 0) are p (.506480, .307196, .186324); costs (1, 1, 3): .813676 + .558972.
+TEST(PreferenceLosses, GatesPayForWhatTheyExpectToSpendAndForTheirFirstChoice) {
+  const std::array<float, 3> s{1, 0.5F, 0};
+  const std::array<float, 3> target{0.5F, 0.5F, 0};
+  const std::array<float, 3> cost{1, 1, 3};
+  std::array<float, 3> slope{};
+  const double kl = gate_loss(target, {}, s, slope);
+  EXPECT_NEAR(kl, 0.5 * (std::log(0.5 / 0.506480) + std::log(0.5 / 0.307196)), 1e-5);
+  EXPECT_NEAR(gate_loss(target, {cost, 2, 0}, s, slope), kl + 2 * 1.372648, 1e-5);
+  EXPECT_NEAR(gate_loss(target, {cost, 0, 3}, s, slope),
+              kl - 1.5 * (std::log(0.506480) + std::log(0.307196)), 1e-5);
+  expect_slopes(3, [&](std::uint32_t, std::span<const float> at, std::span<float> out) {
+    return gate_loss(target, {cost, 0.7, 0.4}, at, out);
+  });
+}
+
+// In expectation over the draws it is the slope of the expected reward, whatever the baseline.
+TEST(PreferenceLosses, ReinforceIsUnbiased) {
+  const std::array<double, 3> reward{0.9, 0.2, -0.4};
+  const auto softmax = [](const std::array<double, 3>& s) {
+    std::array<double, 3> p{};
+    double sum = 0;
+    for (std::size_t m = 0; m < 3; ++m) sum += p[m] = std::exp(s[m]);
+    for (double& v : p) v /= sum;
+    return p;
+  };
+  const auto objective = [&](const std::array<double, 3>& s) {  // less is better
+    const auto p = softmax(s);
+    double value = 0;
+    for (std::size_t m = 0; m < 3; ++m) value -= p[m] * reward[m] - 0.3 * p[m] * std::log(p[m]);
+    return value;
+  };
+  const std::array<double, 3> at{0.5, -0.2, 0.1};
+  const auto p = softmax(at);
+  for (const double baseline : {0.0, 0.7}) {
+    std::array<double, 3> mean{};
+    for (std::size_t a = 0; a < 3; ++a) {
+      std::array<double, 3> slope{};
+      reinforce(p, a, reward[a] - baseline, 0.3, slope);
+      for (std::size_t m = 0; m < 3; ++m) mean[m] += p[a] * slope[m];
+    }
+    for (std::size_t m = 0; m < 3; ++m) {
+      auto up = at, down = at;
+      up[m] += 1e-5;
+      down[m] -= 1e-5;
+      EXPECT_NEAR(mean[m], (objective(up) - objective(down)) / 2e-5, 1e-8);
+    }
+  }
 }
 
 // Gaps (.1, -.1, -.2, -.4): mean differences .375, .5, .375, 0 at t = 0, .1, .2, .4, so t* = .1.

@@ -1,13 +1,22 @@
 // zooter: how the models' rewards on a prompt are shared among them, distilled into one linear map.
 //
-// Formula: target = softmax(beta * reward + (1 - beta) * mean reward of the row's domain), the
-// second part so that one noisy reward counts less; s_m(x) = w_m . x + b_m fitted by KL(target ||
-// softmax(s)) over the models that the row observed. quality = softmax(s): a share, 1 / models on
-// average; it ranks, it is not a probability of being right. Cost: features x models. When it
-// loses: rewards between 0 and 1 make nearly equal targets, so little is learned beyond the means.
-// Source: variant of Zooter (arXiv 2311.08692); request-routing.md 5.3. Deviations: fixed features
-// and a linear head in place of a trained encoder; recorded outcomes in place of a reward model's;
-// tags are the table's domains. Tests: zooter_test.cc, preference_losses_test.cc (known answer).
+// Formula: r = beta * reward + (1 - beta) * mean reward of the row's domain, the second part so
+// that one noisy reward counts less. target = softmax(r) (`target: softmax`) or r / sum r (`target:
+// share`; a row on which nobody was right says nothing). s_m(x) = w_m . x + b_m fitted by
+//   KL(target || p) + cost * sum_m p_m c_m + top * mean over the highest targets of -log p
+// with p = softmax(s) over the models that the row observed and c_m the model's mean cost, the
+// dearest being 1 (unknown: 1). quality = p: a share, 1 / models on average; it ranks, it is not a
+// probability of being right. Cost: features x models. When it loses: rewards between 0 and 1 make
+// nearly equal targets under softmax, so little is learned beyond the means; without `cost` a model
+// that is right wherever another is takes everything.
+// Source: variant of Zooter (arXiv 2311.08692; request-routing.md 5.3) as it stands; with `beta: 1,
+// target: share` and `cost` above 0 of TableDART's path gate (4.15), its paths being models; with
+// `beta: 1, target: share, top: 1` of PRISM's strategy adapter (4.12), whose breadth rule is the
+// flow `prism`. Deviations: fixed features and a linear head in place of a trained encoder;
+// recorded outcomes in place of a reward model's; tags are the table's domains. Tests:
+// zooter_test.cc, preference_losses_test.cc (known answers).
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -22,11 +31,18 @@ namespace {
 
 struct Options : LearnedOptions {
   double beta = 0.3;
+  std::string target = "softmax";
+  double cost = 0;
+  double top = 0;
   TrainingOptions training;
 
   void bind(base::OptionBinder& b) {
     LearnedOptions::bind(b);
     b.field("beta", beta, {.min = 0, .max = 1}, "share of the row's own reward, not its domain's");
+    b.field("target", target, "softmax of the rewards, or their share: 0 where a model was wrong");
+    b.field("cost", cost, {.min = 0, .max = 1e6},
+            "weight of the expected cost, of which the dearest model's is 1");
+    b.field("top", top, {.min = 0, .max = 1e6}, "weight of the best model being the first");
     training.bind(b, "of the order of the rows");
   }
 };
@@ -49,7 +65,7 @@ class Zooter final : public QualityModel {
 };
 
 // By row: the targets of all models.
-math::Matrix targets_of(const LearnedRows& rows, double beta) {
+math::Matrix targets_of(const LearnedRows& rows, const Options& o) {
   const std::size_t n = rows.models.size();
   struct Sum {
     double sum = 0;
@@ -73,9 +89,22 @@ math::Matrix targets_of(const LearnedRows& rows, double beta) {
       reward[m] = rows.models[m].quality.value[i];
       mean[m] = tag[m].n > 0 ? static_cast<float>(tag[m].sum / tag[m].n) : 0.0F;
     }
-    distillation_target(reward, mean, beta, targets.row(i));
+    (o.target == "share" ? share_target : distillation_target)(reward, mean, o.beta,
+                                                               targets.row(i));
   }
   return targets;
+}
+
+std::vector<float> costs_of(const LearnedRows& rows) {
+  double most = 0;
+  for (const ObservedModel& m : rows.models)
+    if (const double c = m.cost_usd.mean_without(kNoRow); c > most) most = c;
+  std::vector<float> cost;
+  for (const ObservedModel& m : rows.models) {
+    const double c = m.cost_usd.mean_without(kNoRow);
+    cost.push_back(std::isnan(c) || most == 0 ? 1.0F : static_cast<float>(c / most));
+  }
+  return cost;
 }
 
 }  // namespace
@@ -83,7 +112,10 @@ math::Matrix targets_of(const LearnedRows& rows, double beta) {
 std::unique_ptr<Estimator> make_zooter(const base::Doc& node, BuildContext& ctx) {
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
-  const math::DescentOptions descent = o.training.descent();
+  if (o.target != "softmax" && o.target != "share") {
+    ctx.diag().error(node.mark(), fmt::format("target: '{}' should be softmax or share", o.target));
+    return nullptr;
+  }
   const LearnedType type{
       "zooter",
       {},
@@ -91,14 +123,16 @@ std::unique_ptr<Estimator> make_zooter(const base::Doc& node, BuildContext& ctx)
         SWY_TRY(auto head, LinearScores::read(w, dims, w.models.size()));
         return std::make_unique<Zooter>(std::move(head));
       },
-      [descent, beta = o.beta](const LearnedRows& rows) -> std::unique_ptr<QualityModel> {
-        const math::Matrix targets = targets_of(rows, beta);
-        const ScoreLoss loss = [&targets](std::uint32_t row, std::span<const float> s,
-                                          std::span<float> slope) {
-          return distillation_loss(targets.row(row), s, slope);
+      [o](const LearnedRows& rows) -> std::unique_ptr<QualityModel> {
+        const math::Matrix targets = targets_of(rows, o);
+        const std::vector<float> cost = costs_of(rows);
+        const GateTerms terms{cost, o.cost, o.top};
+        const ScoreLoss loss = [&](std::uint32_t row, std::span<const float> s,
+                                   std::span<float> slope) {
+          return gate_loss(targets.row(row), terms, s, slope);
         };
         return std::make_unique<Zooter>(
-            LinearScores::fit(rows.x, rows.models.size(), loss, descent));
+            LinearScores::fit(rows.x, rows.models.size(), loss, o.training.descent()));
       }};
   return make_learned(type, o, node, ctx);
 }

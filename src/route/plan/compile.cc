@@ -129,15 +129,20 @@ class Compiler final : public BuildContext {
                  std::span<Belief> out) override {
     if (rule_ == nullptr || rule_->estimator == nullptr)
       return fail(ErrorCode::kInvalidArgument, "no rule is being built");
+    return believe(*rule_->estimator, rule_->candidates, request, exclude_row, tokens_in, out);
+  }
+  Status believe(const Estimator& estimator, std::span<const ExpertId> candidates,
+                 const chat::Request& request, std::string_view exclude_row,
+                 std::int64_t tokens_in, std::span<Belief> out) override {
     Work work;
     work.request = &request;
     work.exclude_row = exclude_row;
     scratch_.begin(work, plan_->signals.size());
     if (tokens_in > 0) scratch_.reading.preset_tokens(tokens_in);
-    compute_facts(*plan_, rule_->estimator->needs(), scratch_);
-    scratch_.masked_by.assign(rule_->candidates.size(), -1);
-    const Question q{plan_->catalogue, scratch_.reading, rule_->candidates, {}, scratch_};
-    believe_now(*plan_, *rule_->estimator, q, out);
+    compute_facts(*plan_, estimator.needs(), scratch_);
+    scratch_.masked_by.assign(candidates.size(), -1);
+    const Question q{plan_->catalogue, scratch_.reading, candidates, {}, scratch_};
+    believe_now(*plan_, estimator, q, out);
     return {};
   }
 

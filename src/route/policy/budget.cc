@@ -7,13 +7,16 @@
 // moe-assignment.md section 1: the bound is the Lagrangian at that price). `optimism` makes it a
 // bandit under a budget (5.10). Choices go by expected costs, the budget by the costs that are
 // recorded of those choices: the price is the one at which the latter meet it. With `price` the
-// past is not needed. `cap` bounds the expected cost of a single request besides. Cost:
-// O(candidates), no allocation; calibration asks the estimator for at most 2,000 prompts while the
-// configuration is read. Loses when traffic drifts: the budget is met on traffic like the prompts
-// of `calibrate`, and nothing watches what is really spent. Unknown quality or cost: no candidate,
-// while another has both; when none has, the best known quality. Nobody below the cap: the cheapest
-// (the guard price_cap refuses instead). Propensity: mix, 1 - mix or 1. Deviations: none. Tests:
-// budget_test.cc, dual_price_test.cc, conformance_test.cc.
+// past is not needed. `quality` in place of `budget`: the least cost for a mean quality, as
+// recorded of the choices, found the same way; this is OmniRouter's dual (5.11: argmin c - lambda
+// q, lambda one over the price) request by request, without its bounds on concurrency, which
+// math/batch_choice.h has for batches. `cap` bounds the expected cost of a single request besides.
+// Cost: O(candidates), no allocation; calibration asks the estimator for at most 2,000 prompts
+// while the configuration is read. Loses when traffic drifts: the budget is met on traffic like the
+// prompts of `calibrate`, and nothing watches what is really spent. Unknown quality or cost: no
+// candidate, while another has both; when none has, the best known quality. Nobody below the cap:
+// the cheapest (the guard price_cap refuses instead). Propensity: mix, 1 - mix or 1. Deviations:
+// none. Tests: budget_test.cc, dual_price_test.cc, conformance_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,6 +36,7 @@ constexpr double kMicro = 1e6;
 
 struct Options {
   double budget = kUnknownNumber;
+  double quality = kUnknownNumber;
   std::vector<std::string> calibrate;
   double price = kUnknownNumber;
   double mix = 1;
@@ -42,6 +46,8 @@ struct Options {
   void bind(base::OptionBinder& binder) {
     binder.field("budget", budget, {.min = 0, .max = 1e6},
                  "USD that a request may cost on average, on prompts like those of calibrate");
+    binder.field("quality", quality, {.min = 0, .max = 1},
+                 "in place of budget: the mean quality to reach at least cost");
     binder.field("calibrate", calibrate, "outcome tables whose prompts stand for the traffic");
     binder.field("price", price, {.min = 0}, "quality that one USD is worth, when it is known");
     binder.field("mix", mix, {.min = 0, .max = 1},
@@ -147,10 +153,11 @@ struct Past {
   std::vector<double> value;
   std::vector<double> cost;  // expected
   std::vector<double> paid;  // recorded; the expected cost where nothing is
+  std::vector<float> seen;   // recorded quality
   std::size_t options;
 
   Past(const PastPrompts& past, const Options& o)
-      : paid(past.cost_micro), options(past.candidates) {
+      : paid(past.cost_micro), seen(past.quality), options(past.candidates) {
     const double cap = std::isnan(o.cap) ? std::numeric_limits<double>::infinity() : o.cap * kMicro;
     for (const Belief& b : past.beliefs) {
       value.push_back(Budget::worth(b, o.optimism, cap));
@@ -167,8 +174,23 @@ struct Past {
   [[nodiscard]] math::DualPrice price_for(double budget) const {
     return math::price_for_budget({value, cost, options}, budget);
   }
+  [[nodiscard]] math::DualPrice price_for_quality(double floor) const {
+    return math::price_for_value({value, cost, options}, floor);
+  }
   // Mean recorded cost of what is chosen at that price.
   [[nodiscard]] double spent(const math::DualPrice& d) const {
+    return mean(d, [this](std::size_t at) { return paid[at]; });
+  }
+  // Mean recorded quality; the expected one where nothing was.
+  [[nodiscard]] double earned(const math::DualPrice& d) const {
+    return mean(d, [this](std::size_t at) {
+      return std::isnan(seen[at]) ? value[at] : static_cast<double>(seen[at]);
+    });
+  }
+
+ private:
+  template <typename Of>
+  [[nodiscard]] double mean(const math::DualPrice& d, Of&& of) const {
     double sum = 0;
     std::size_t prompts = 0;
     for (std::size_t at = 0; at < value.size(); at += options) {
@@ -177,7 +199,7 @@ struct Past {
       const std::size_t low = math::best_at(v, c, d.price, math::Side::kCheaper);
       if (low == math::kNoOption) continue;
       const std::size_t high = math::best_at(v, c, d.price, math::Side::kDearer);
-      sum += (1 - d.mix) * paid[at + low] + d.mix * paid[at + high];
+      sum += (1 - d.mix) * of(at + low) + d.mix * of(at + high);
       ++prompts;
     }
     return prompts == 0 ? 0 : sum / static_cast<double>(prompts);
@@ -213,12 +235,36 @@ math::DualPrice meet(const Past& past, double budget) {
   return best;
 }
 
-// The price and the mix for the budget; false after an error was reported.
+// The price of least recorded cost at which the choices earn the quality as recorded; when none
+// does, the one that earns most.
+math::DualPrice reach(const Past& past, double floor) {
+  constexpr double kClose = 0.0005;
+  math::DualPrice best = past.price_for_quality(floor);
+  if (best.bound == math::DualPrice::Bound::kInfeasible) return best;
+  double best_earned = past.earned(best);
+  double below = best_earned < floor ? floor : 0;  // expected means that earned too little
+  double above = best_earned < floor ? 1 : floor;  // and enough
+  for (int round = 0; round < 30 && std::abs(best_earned - floor) > kClose; ++round) {
+    const double ask = (below + above) / 2;
+    const math::DualPrice now = past.price_for_quality(ask);
+    const bool possible = now.bound != math::DualPrice::Bound::kInfeasible;
+    const double earned = possible ? past.earned(now) : 0;
+    const bool enough = !possible || earned >= floor;
+    if (possible && enough ? best_earned < floor || past.spent(now) < past.spent(best)
+                           : earned > best_earned && best_earned < floor)
+      best = now, best_earned = earned;
+    (enough ? above : below) = ask;
+  }
+  return best;
+}
+
+// The price and the mix for the budget or the quality; false after an error was reported.
 bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContext& ctx) {
-  if (std::isnan(o.budget) || o.calibrate.empty()) {
-    ctx.diag().error(mark,
-                     "budget: give budget: USD with calibrate: [outcome tables] to have the price "
-                     "found, or price: NUMBER");
+  if (std::isnan(o.budget) == std::isnan(o.quality) || o.calibrate.empty()) {
+    ctx.diag().error(
+        mark,
+        "budget: give budget: USD (or quality: NUMBER) with calibrate: [outcome tables] "
+        "to have the price found, or price: NUMBER");
     return false;
   }
   const auto prompts = ask_past(o.calibrate, mark, ctx);
@@ -232,10 +278,16 @@ bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContex
         "NUMBER");
     return false;
   }
-  const math::DualPrice d = meet(past, o.budget * kMicro);
+  const bool by_quality = !std::isnan(o.quality);
+  const math::DualPrice d = by_quality ? reach(past, o.quality) : meet(past, o.budget * kMicro);
   const std::string figures =
       fmt::format("on {} prompts {:.6f} USD a request, expected quality {:.4f}", prompts->prompts,
                   d.mean_cost / kMicro, d.mean_value);
+  if (d.bound == math::DualPrice::Bound::kInfeasible && by_quality) {
+    ctx.diag().error(mark, fmt::format("quality: {} cannot be reached: the best choices have {}",
+                                       o.quality, figures));
+    return false;
+  }
   if (d.bound == math::DualPrice::Bound::kInfeasible) {
     ctx.diag().error(mark,
                      fmt::format("budget: {:.6f} USD cannot be met: even the cheapest choices "
@@ -246,7 +298,8 @@ bool calibrate(Options& o, double& price_per_micro, base::Mark mark, BuildContex
   price_per_micro = d.price;
   o.mix = d.mix;
   const std::string recorded =
-      fmt::format("; as recorded they cost {:.6f}", past.spent(d) / kMicro);
+      fmt::format("; as recorded they cost {:.6f}{}", past.spent(d) / kMicro,
+                  by_quality ? fmt::format(" and have {:.4f}", past.earned(d)) : "");
   ctx.diag().note(
       mark, d.bound == math::DualPrice::Bound::kLoose
                 ? fmt::format("the budget does not bind: {}{}", figures, recorded)

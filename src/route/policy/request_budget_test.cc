@@ -9,6 +9,16 @@ namespace {
 
 const std::vector<Belief> kThree{belief(0, 1e6), belief(0.5, 4e6), belief(1, 20e6)};
 
+// request-routing.md 4.9 f: predicted accuracy (.5, 1, 1) at cost (1, 4, 20).
+TEST(RequestBudget, IsMmrBenchsChoiceUnderACap) {
+  const std::vector<Belief> arms{belief(0.5, 1), belief(1, 4), belief(1, 20)};
+  for (const auto& [cap, chosen] :
+       {std::pair{"0.000001", 0}, std::pair{"0.000004", 1}, std::pair{"0.00002", 1}}) {
+    PolicyLab lab(std::string("{ type: request_budget, budget: ") + cap + " }");
+    EXPECT_EQ(lab.weigh(arms).only(), chosen) << cap;
+  }
+}
+
 TEST(RequestBudget, StrictlyTakesTheBestThatIsAffordable) {
   PolicyLab lab("{ type: request_budget, budget: 10 }");
   EXPECT_EQ(lab.weigh(kThree).only(), 1);

@@ -94,6 +94,20 @@ TEST(Utility, BreaksTiesByCostThenById) {
   EXPECT_EQ(lab.weigh({belief(0.5, 3), belief(0.5, 3)}, {}, {5, 2}).only(), 1);
 }
 
+// request-routing.md 4.15 f: q of the text, image and fused paths (.6, .6, .8), costs (1, 1, 3).
+TEST(Utility, TakesTableDartsFusedPathWhileItIsWorthItsPrice) {
+  const std::vector<Belief> paths{belief(0.6, 1), belief(0.6, 1), belief(0.8, 3)};
+  EXPECT_EQ(PolicyLab("{ type: utility, cost: 0.1, cost_unit: 1e-6 }").weigh(paths).only(), 0);
+  EXPECT_EQ(PolicyLab("{ type: utility, cost: 0.05, cost_unit: 1e-6 }").weigh(paths).only(), 2);
+}
+
+// request-routing.md 4.13 f: q .5 without and .7 with retrieval, which costs 10: iff lambda < .02.
+TEST(Utility, RetrievesAsExpertRagDoesWhileTheContextIsWorthItsPrice) {
+  const std::vector<Belief> arms{belief(0.5, 1), belief(0.7, 11)};
+  EXPECT_EQ(PolicyLab("{ type: utility, cost: 0.0199, cost_unit: 1e-6 }").weigh(arms).only(), 1);
+  EXPECT_EQ(PolicyLab("{ type: utility, cost: 0.0201, cost_unit: 1e-6 }").weigh(arms).only(), 0);
+}
+
 TEST(Utility, RefusesToWeighNothing) {
   EXPECT_NE(PolicyLab::findings("{ type: utility, quality: 0, cost: 0 }").find("every weight is 0"),
             std::string::npos);

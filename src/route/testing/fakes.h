@@ -67,12 +67,13 @@ struct CountedSignal final : Signal {
       ++calls;
       for (const auto& [k, v] : readings[i]->request().metadata) {
         if (k != key_) continue;
-        facts[i].truth = v == "true"    ? Truth::kTrue
-                         : v == "false" ? Truth::kFalse
-                                        : Truth::kUnknown;
+        const bool labelled = v.starts_with('=');  // "=name": true, and name is its label
+        facts[i].truth = v == "true" || labelled ? Truth::kTrue
+                         : v == "false"          ? Truth::kFalse
+                                                 : Truth::kUnknown;
         facts[i].confidence = 0.75F;
         facts[i].value = 7;
-        facts[i].label = ShortText(v);
+        facts[i].label = ShortText(labelled ? v.substr(1) : v);
       }
     }
   }

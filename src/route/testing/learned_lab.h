@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/rng.h"
+#include "route/estimator/weight_file.h"
 #include "route/plan.h"
 #include "route/testing/table_lab.h"
 
@@ -126,13 +127,27 @@ class LearnedLab : public TableLab {
     Prompt p("alone");
     EXPECT_TRUE(std::isnan(k.believe(p.work)[0].quality));
   }
-  // Fits, saves, loads, and says the same to the bit.
-  void expect_the_same_from_its_file() {
+  // Fits and saves to w.swy.
+  void save_weights(const std::string& options) {
     const Registry registry = beliefs_registry();
-    const auto plan = plan_from(config("table: two.jsonl"), registry, folder_.string());
+    const auto plan = plan_from(config(options), registry, folder_.string());
     ASSERT_NE(plan, nullptr);
     const auto saved = plan->rule_sets[0].rules[0].estimator->export_weights(folder_ / "w.swy");
     ASSERT_TRUE(saved) << saved.error().message;
+  }
+  // The estimator with numbers of the test's own, of the models small and large.
+  template <typename Edit>
+  EstimatorLab with_weights(Edit&& edit) {
+    save_weights("table: two.jsonl");
+    auto file = WeightFile::load(folder_ / "w.swy");
+    EXPECT_TRUE(file);
+    edit(file->tensors);
+    EXPECT_TRUE(file->save(folder_ / "w.swy"));
+    return lab("weights: w.swy");
+  }
+  // Fits, saves, loads, and says the same to the bit.
+  void expect_the_same_from_its_file() {
+    save_weights("table: two.jsonl");
     auto fitted = lab("table: two.jsonl");
     auto loaded = lab("weights: w.swy");
     ASSERT_TRUE(loaded.made());

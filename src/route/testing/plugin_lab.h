@@ -225,6 +225,11 @@ class PluginLab final : public BuildContext {
                  std::int64_t /*tokens_in*/, std::span<Belief> /*out*/) override {
     return fail(ErrorCode::kUnsupported, "a lab has no estimators");
   }
+  Status believe(const Estimator& /*estimator*/, std::span<const ExpertId> /*candidates*/,
+                 const chat::Request& /*request*/, std::string_view /*exclude_row*/,
+                 std::int64_t /*tokens_in*/, std::span<Belief> /*out*/) override {
+    return fail(ErrorCode::kUnsupported, "a lab has no estimators");
+  }
 
  private:
   template <typename Makers>
