@@ -50,7 +50,8 @@ inline constexpr std::array kGroups = std::to_array<Group>({
      "mode|jailbreak|jailbroken|unlocked "
      "mode|unlocked version|unrestricted mode|sudo mode|do anything now|do anything|are dan|as dan|"
      "named dan|dan, who|are stan|as stan|named stan|stan, who|are aim|as aim|aim, always|evil "
-     "assistant|be evil|evil twin of yourself|evil ai|evil version|opposite day|unrestricted twin|"
+     "assistant|be evil|my evil|your evil|evil twin of yourself|evil ai|evil "
+     "version|opposite day|unrestricted twin|"
      "unethical twin|unhinged"},
     {"persona",
      "you are now|from now on you|you are going to play|you are going to pretend|pretend to "
