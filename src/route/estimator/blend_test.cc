@@ -68,5 +68,23 @@ TEST(Blend, NeedsEstimatorsWithWeightsAboveZero) {
   EXPECT_NE(found(", of: { plan: 1 }").find("unknown estimator 'plan'"), std::string::npos);
 }
 
+// One question must not become thousands, and compiling must end.
+TEST(Blend, IsNotMadeOfItselfNorDeeperThanThree) {
+  const auto found = [](const std::string& more, const std::string& of) {
+    return findings(config("{ type: blend, of: { " + of + ": 1 } }", more), beliefs_registry());
+  };
+  const std::string loop =
+      ", a: { type: blend, of: { b: 1 } }, b: { type: fallback, of: [plain, a] }";
+  EXPECT_NE(found(loop, "a").find("estimator 'a' is made of itself: a, b, a"), std::string::npos)
+      << found(loop, "a");
+  std::string chain = ", e0: { type: blend, of: { plain: 1 } }";
+  for (int i = 1; i <= 4; ++i)
+    chain +=
+        ", e" + std::to_string(i) + ": { type: blend, of: { e" + std::to_string(i - 1) + ": 1 } }";
+  EXPECT_EQ(found(chain, "e2").find("deep"), std::string::npos);
+  EXPECT_NE(found(chain, "e4").find("more than 3 deep: e4, e3, e2, e1, e0"), std::string::npos)
+      << found(chain, "e4");
+}
+
 }  // namespace
 }  // namespace swy::route::testing

@@ -20,6 +20,7 @@ namespace swy::route {
 
 class Parts {
  public:
+  static constexpr std::size_t kMost = 16;
   explicit Parts(std::vector<std::shared_ptr<const Estimator>> parts) : parts_(std::move(parts)) {
     for (const auto& e : parts_) {
       for (const FactId id : e->needs()) {
@@ -33,6 +34,11 @@ class Parts {
   static std::optional<Parts> named(std::span<const std::string> names, std::string_view owner,
                                     base::Mark mark, BuildContext& ctx) {
     std::vector<std::shared_ptr<const Estimator>> parts;
+    if (names.size() > kMost) {
+      ctx.diag().error(
+          mark, std::string(owner) + ": of at most " + std::to_string(kMost) + " estimators");
+      return std::nullopt;
+    }
     for (const std::string& name : names) {
       auto part = ctx.estimator(base::Doc::scalar(name, mark));
       if (part == nullptr) return std::nullopt;

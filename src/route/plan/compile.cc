@@ -3,6 +3,7 @@
 #include "route/plan/compile.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -116,7 +117,10 @@ class Compiler final : public BuildContext {
                                            base::did_you_mean(node.text(), known)));
       return nullptr;
     }
+    if (!may_nest(node)) return nullptr;
+    making_.push_back(node.text());
     auto made = make_estimator(named != nullptr ? *named : node, node);
+    making_.pop_back();
     estimators_[node.text()] = made;
     return made;
   }
@@ -132,8 +136,8 @@ class Compiler final : public BuildContext {
     return believe(*rule_->estimator, rule_->candidates, request, exclude_row, tokens_in, out);
   }
   Status believe(const Estimator& estimator, std::span<const ExpertId> candidates,
-                 const chat::Request& request, std::string_view exclude_row,
-                 std::int64_t tokens_in, std::span<Belief> out) override {
+                 const chat::Request& request, std::string_view exclude_row, std::int64_t tokens_in,
+                 std::span<Belief> out) override {
     Work work;
     work.request = &request;
     work.exclude_row = exclude_row;
@@ -182,6 +186,20 @@ class Compiler final : public BuildContext {
         make<Estimator>(source, registry_.estimators(), "estimator");
     if (made != nullptr && made->copy() != nullptr) plan_->learners.push_back(made);
     return made;
+  }
+
+  // Estimators that are made of others: not of themselves, and not so deep that one question
+  // becomes thousands.
+  bool may_nest(const Doc& name) {
+    if (std::find(making_.begin(), making_.end(), name.text()) != making_.end()) {
+      diag_.error(name.mark(), fmt::format("estimator '{}' is made of itself: {}, {}", name.text(),
+                                           fmt::join(making_, ", "), name.text()));
+      return false;
+    }
+    if (making_.size() <= kMostNested) return true;
+    diag_.error(name.mark(), fmt::format("estimators are made of others more than {} deep: {}, {}",
+                                         kMostNested, fmt::join(making_, ", "), name.text()));
+    return false;
   }
 
   // Flat, however the node nests: a FirstKnown inside another one would share its scratch.
@@ -620,6 +638,8 @@ class Compiler final : public BuildContext {
       failed_;  // "encoder NAME": reported where they stand, not where they are used
   std::vector<std::uint16_t> always_;
   std::map<std::string, std::shared_ptr<const Estimator>, std::less<>> estimators_;
+  static constexpr std::size_t kMostNested = 3;
+  std::vector<std::string> making_;  // names of estimators, each made for the one before
   const Rule* rule_ = nullptr;
   Scratch scratch_;
 };
