@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/testing/allocations.h"
+#include "route/testing/no_allocation.h"
 #include "route/testing/table_lab.h"
 
 namespace swy::route {
@@ -41,24 +41,9 @@ TEST_P(Estimate, DoesNotAllocateAfterWarmUp) {
           GetParam() + ", table: t.jsonl } }] }\n",
       registry, folder_.string());
   ASSERT_NE(plan, nullptr);
-  const Rule& rule = plan->rule_sets[0].rules[0];
   Prompt poem("a poem of two lines");
   Prompt sum("the sum of 2 and 3 is");
-  Scratch scratch;
-  std::vector<Belief> beliefs(2);
-  const auto ask = [&](const Prompt& p) {
-    scratch.begin(p.work, 0);
-    scratch.masked_by.assign(2, -1);
-    const Question q{plan->catalogue, scratch.reading, rule.candidates, {}, scratch};
-    believe_now(*plan, *rule.estimator, q, beliefs);
-  };
-  ask(poem);
-  ask(sum);
-  ask(poem);
-  ASSERT_FALSE(std::isnan(beliefs[0].quality));
-  const std::size_t before = base::testing::allocation_count();
-  for (int i = 0; i < 50; ++i) ask(i % 2 == 0 ? sum : poem);
-  EXPECT_EQ(base::testing::allocation_count(), before);
+  testing::expect_no_allocation_after_warm_up(*plan, poem, sum);
 }
 
 INSTANTIATE_TEST_SUITE_P(ThatLearnsFromATable, Estimate,

@@ -87,7 +87,8 @@ class Learning(unittest.TestCase):
         name = gateway.chat(chat_body(model="large")).record
         self.assertEqual(self.feedback(gateway, name, 0).json()["learning"], "not kept")
 
-    def test_what_was_learned_survives_a_reload_and_a_restart(self):
+    def taught(self):
+        """A gateway that has learned to choose the other model, its directory and its first answer."""
         directory = tempfile.mkdtemp(prefix="swy-e2e-")
         self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
         gateway = Gateway(learning(self.upstream), directory=directory)
@@ -96,6 +97,10 @@ class Learning(unittest.TestCase):
         before = first.headers["x-switchyard-model"]
         self.feedback(gateway, first.record, 0)
         until(lambda: self.model(gateway) != before, "the other model is chosen")
+        return gateway, directory, first
+
+    def test_what_was_learned_survives_a_reload_and_a_restart(self):
+        gateway, directory, _ = self.taught()
         after = self.model(gateway)
         generation = gateway.ready()["generation"]
         gateway.write(learning(self.upstream) + "seed: 3\n")
@@ -109,14 +114,8 @@ class Learning(unittest.TestCase):
         self.assertEqual(self.model(again), after)
 
     def test_what_was_published_is_what_replay_and_route_decide_with(self):
-        directory = tempfile.mkdtemp(prefix="swy-e2e-")
-        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
-        gateway = Gateway(learning(self.upstream), directory=directory)
-        self.addCleanup(gateway.stop)
-        first = gateway.chat()
+        gateway, _, first = self.taught()
         before = first.headers["x-switchyard-model"]
-        self.feedback(gateway, first.record, 0)
-        until(lambda: self.model(gateway) != before, "the other model is chosen")
         plan = gateway.ready()["plan"]
         later = [gateway.chat(chat_body(f"question {i}")) for i in range(5)]
         for answer in later:

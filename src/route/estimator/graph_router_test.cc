@@ -1,9 +1,9 @@
 #include <cstring>
 
-#include "base/testing/allocations.h"
 #include "route/estimator/weight_file.h"
 #include "route/testing/graph_weights.h"
 #include "route/testing/learned_lab.h"
+#include "route/testing/no_allocation.h"
 
 namespace swy::route::testing {
 namespace {
@@ -76,24 +76,9 @@ TEST_F(GraphRouter, DoesNotAllocateAfterWarmUp) {
   const Registry registry = beliefs_registry();
   const auto plan = plan_from(config("weights: w.swy"), registry, folder_.string());
   ASSERT_NE(plan, nullptr);
-  const Rule& rule = plan->rule_sets[0].rules[0];
   Prompt poem("Write a poem about the autumn rain");
   Prompt sum("How many divisors has forty");
-  Scratch scratch;
-  std::vector<Belief> beliefs(3);
-  const auto ask = [&](const Prompt& p) {
-    scratch.begin(p.work, 0);
-    scratch.masked_by.assign(3, -1);
-    const Question q{plan->catalogue, scratch.reading, rule.candidates, {}, scratch};
-    believe_now(*plan, *rule.estimator, q, beliefs);
-  };
-  ask(poem);
-  ask(sum);
-  ask(poem);
-  ASSERT_FALSE(std::isnan(beliefs[0].quality));
-  const std::size_t before = base::testing::allocation_count();
-  for (int i = 0; i < 50; ++i) ask(i % 2 == 0 ? sum : poem);
-  EXPECT_EQ(base::testing::allocation_count(), before);
+  expect_no_allocation_after_warm_up(*plan, poem, sum);
 }
 
 TEST_F(GraphRouter, SaysWhoTrainsItWithoutWeights) {

@@ -212,6 +212,7 @@ void RowIndex::look(std::span<const text::Feature> query, std::size_t excluded, 
       out.lists_.push_back(
           {postings_.data() + start_[f.id], postings_.data() + start_[f.id + 1], f.weight});
     const float weight = f.weight * texts_.idf(f.id);
+    if (!(weight > 0)) continue;
     for (std::size_t c = first_column_[f.id]; c < first_column_[f.id + 1]; ++c)
       out.columns_.push_back({bits_.data() + c * words_, weight * kSteps[c - first_column_[f.id]]});
   }
