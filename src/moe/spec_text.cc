@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/doc.h"
+#include "moe/fields.h"
 
 namespace swy::moe {
 namespace {
@@ -72,42 +73,6 @@ Result<Spec> started(const base::Doc& map, const Spec& start) {
 }
 
 }  // namespace
-
-Names names(Transform /*kind*/) {
-  static constexpr std::array<std::string_view, 8> kNames{
-      "identity", "softmax", "sigmoid", "sqrt_softplus", "relu", "relu_rms", "l2_relu", "cosine"};
-  return kNames;
-}
-Names names(Select /*kind*/) {
-  static constexpr std::array<std::string_view, 6> kNames{"topk",          "topp", "threshold",
-                                                          "expert_choice", "hash", "dense"};
-  return kNames;
-}
-Names names(Cap /*kind*/) {
-  static constexpr std::array<std::string_view, 5> kNames{"none", "arrival", "choice_major",
-                                                          "batch_priority", "by_weight"};
-  return kNames;
-}
-Names names(CapacityRule /*kind*/) {
-  static constexpr std::array<std::string_view, 4> kNames{"switch", "tutel", "megablocks",
-                                                          "per_expert"};
-  return kNames;
-}
-Names names(Weigh /*kind*/) {
-  static constexpr std::array<std::string_view, 5> kNames{"raw", "renorm", "softmax_selected",
-                                                          "sigmoid", "one"};
-  return kNames;
-}
-Names names(EpsKind /*kind*/) {
-  static constexpr std::array<std::string_view, 3> kNames{"none", "add", "clamp"};
-  return kNames;
-}
-Names names(Update /*kind*/) {
-  static constexpr std::array<std::string_view, 8> kNames{
-      "none",  "bias_sign", "bias_prop",     "bias_rms",
-      "price", "quantile",  "hist_quantile", "column_quantile"};
-  return kNames;
-}
 
 std::string to_text(const Spec& spec) {
   std::string out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "moe/fields.h"
+
 namespace swy::moe {
 namespace {
 
