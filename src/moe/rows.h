@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 #include "base/check.h"
 #include "base/rng.h"
@@ -68,9 +69,10 @@ double log_sum_exp(const Row& z) {
 
 // p = softmax(z / temperature); p may be z. -inf has probability 0. REQUIRES: one z is finite.
 template <class In, class Out>
-void softmax(const In& z, const Out& p, double temperature = 1) {
+void softmax(const In& z, Out&& p,
+             double temperature = 1) {  // NOLINT(*-forward): a span or a vector
   SWY_ASSERT(z.size() == p.size());
-  using Value = typename Out::value_type;
+  using Value = typename std::remove_cvref_t<Out>::value_type;
   const double most = static_cast<double>(z[best_of(z)]);
   double sum = 0;
   for (std::size_t j = 0; j < z.size(); ++j) {
@@ -143,7 +145,8 @@ inline double normal(base::Rng& rng) {
 
 // A standard Gumbel number: argmax(z + gumbel) is a draw from softmax(z).
 inline double gumbel(base::Rng& rng) {
-  return -std::log(-std::log(1.0 - rng.uniform() * (1.0 - 0x1.0p-53)));
+  // Inside (0, 1): both logarithms are finite.
+  return -std::log(-std::log(0x1.0p-54 + rng.uniform() * (1.0 - 0x1.0p-52)));
 }
 
 }  // namespace swy::moe
