@@ -4,15 +4,15 @@
 // When to use: slot_auction() for any whole limits and a bound on what is lost (windows of requests
 // on models with free slots; the prices say what one more slot is worth); base_auction() for parity
 // with BASE layers. Both look at the whole batch: not for autoregressive decoding.
-// Threading: pure. Ownership: all memory is the caller's; nothing is allocated unless an error is
-// returned. Scores that are not finite count as the smallest finite one.
+// Threading: pure. Ownership: all memory is the caller's, nothing is allocated. Scores that are not
+// finite count as the smallest finite one.
 #pragma once
 
 #include <cstdint>
 #include <span>
 
 #include "moe/rows.h"
-#include "switchyard/result.h"
+#include "switchyard/moe.h"
 
 namespace swy::moe {
 
@@ -33,7 +33,7 @@ struct AuctionOptions {
   // Coarse steps first (range / 4, then a fifth each, prices kept). Only where the limits sum to
   // the tokens: elsewhere a price left on an empty slot would break the bound.
   bool scaled = true;
-  std::uint64_t most_bids = 100'000'000;  // kExhausted beyond
+  std::uint64_t most_bids = 100'000'000;  // kUnsupported "most_bids" beyond
 };
 
 struct AuctionOutcome {
@@ -42,11 +42,16 @@ struct AuctionOutcome {
   std::uint64_t bids = 0;
 };
 
-// owner[t] = the expert of token t; price[e] = the lowest slot price of e (infinite without slots).
-// kNoCandidate: fewer slots than tokens. REQUIRES: spans as long as their comments say.
-Result<AuctionOutcome> slot_auction(Rows<const double> score, std::span<const std::uint32_t> limit,
-                                    const AuctionOptions& options, const AuctionMemory& memory,
-                                    std::span<std::uint32_t> owner, std::span<double> price);
+struct AuctionResult {
+  std::span<std::uint32_t> owner;  // tokens: the expert of each
+  std::span<double> price;         // experts: the lowest slot price; infinite without slots
+  AuctionOutcome& outcome;
+};
+
+// kBadShape "limit": fewer slots than tokens.
+Status slot_auction(Rows<const double> score, std::span<const std::uint32_t> limit,
+                    const AuctionOptions& options, const AuctionMemory& memory,
+                    const AuctionResult& result);
 
 struct BaseOptions {
   std::uint32_t rounds = 100;  // afterwards winners hold what they have less firmly
@@ -69,8 +74,8 @@ struct BaseOutcome {
 };
 
 // taken[e * m ..] = the m = tokens / experts tokens of expert e, the dearest first.
-// kInvalidArgument where the experts do not divide the tokens.
-Result<BaseOutcome> base_auction(Rows<const double> score, const BaseOptions& options,
-                                 const BaseMemory& memory, std::span<std::uint32_t> taken);
+// kBadShape "score" where the experts do not divide the tokens.
+Status base_auction(Rows<const double> score, const BaseOptions& options, const BaseMemory& memory,
+                    std::span<std::uint32_t> taken, BaseOutcome& outcome);
 
 }  // namespace swy::moe

@@ -26,8 +26,8 @@ struct Table {
     for (const auto& row : m)
       for (const double v : row) data.push_back(static_cast<T>(v));
   }
-  Rows<T> view() { return {data.data(), rows, cols}; }
-  Rows<const T> view() const { return {data.data(), rows, cols}; }
+  moe::Rows<T> view() { return {data.data(), rows, cols}; }
+  moe::Rows<const T> view() const { return {data.data(), rows, cols}; }
   T& at(std::size_t i, std::size_t j) { return data[i * cols + j]; }
 };
 
@@ -48,7 +48,7 @@ inline Table<double> random_table(base::Rng& rng, std::size_t rows, std::size_t 
   return t;
 }
 
-inline void expect_rows(Rows<const double> got, const Matrix& want, double tolerance = 1e-6) {
+inline void expect_rows(moe::Rows<const double> got, const Matrix& want, double tolerance = 1e-6) {
   ASSERT_EQ(got.rows, want.size());
   for (std::size_t i = 0; i < got.rows; ++i) {
     ASSERT_EQ(got.cols, want[i].size());

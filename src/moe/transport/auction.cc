@@ -113,34 +113,39 @@ class Auction {
 
 }  // namespace
 
-Result<AuctionOutcome> slot_auction(Rows<const double> score, std::span<const std::uint32_t> limit,
-                                    const AuctionOptions& options, const AuctionMemory& memory,
-                                    std::span<std::uint32_t> owner, std::span<double> price) {
+Status slot_auction(Rows<const double> score, std::span<const std::uint32_t> limit,
+                    const AuctionOptions& options, const AuctionMemory& memory,
+                    const AuctionResult& result) {
   std::uint64_t slots = 0;
   for (const std::uint32_t c : limit) slots += c;
-  SWY_ASSERT(limit.size() == score.cols && price.size() == score.cols);
-  SWY_ASSERT(owner.size() == score.rows && memory.waiting.size() >= score.rows);
-  SWY_ASSERT(memory.slots.size() >= slots && memory.slot_begin.size() > score.cols);
-  if (slots < score.rows) return fail(ErrorCode::kNoCandidate, "auction: more tokens than slots");
+  if (limit.size() != score.cols || slots < score.rows) return {Code::kBadShape, "limit"};
+  if (memory.slots.size() < slots) return {Code::kTooShort, "memory.slots"};
+  if (memory.slot_begin.size() <= score.cols) return {Code::kTooShort, "memory.slot_begin"};
+  if (memory.waiting.size() < score.rows) return {Code::kTooShort, "memory.waiting"};
+  if (result.owner.size() < score.rows) return {Code::kTooShort, "owner"};
+  if (result.price.size() < score.cols) return {Code::kTooShort, "price"};
   const Range range = finite_range(score);
   const double most = std::max(std::fabs(range.low), std::fabs(range.high));
   AuctionMemory own = memory;
   own.slots = memory.slots.first(static_cast<std::size_t>(slots));
-  AuctionOutcome out;
+  AuctionOutcome& out = result.outcome;
   // Below 1e-9 of the scores a price could stop rising for lack of digits.
-  out.eps = std::max({options.eps, 1e-9 * most, 1e-300});
-  Auction auction(score, own, owner, range.low);
+  out = {.eps = std::max({options.eps, 1e-9 * most, 1e-300})};
+  Auction auction(score, own, result.owner, range.low);
   auction.open(limit);
   const bool scaled = options.scaled && slots == score.rows;
   double eps = scaled ? std::max(out.eps, (range.high - range.low) / 4) : out.eps;
-  while (auction.run(eps, options.most_bids) && eps > out.eps) eps = std::max(out.eps, eps / 5);
+  bool done = auction.run(eps, options.most_bids);
+  while (done && eps > out.eps) {
+    eps = std::max(out.eps, eps / 5);
+    done = auction.run(eps, options.most_bids);
+  }
   out.bids = auction.bids();
-  if (out.bids >= options.most_bids && score.rows > 0)
-    return fail(ErrorCode::kExhausted, "auction: too many bids; raise eps");
-  for (std::size_t t = 0; t < score.rows; ++t) out.value += auction.score(t, owner[t]);
+  if (!done) return {Code::kUnsupported, "most_bids"};
+  for (std::size_t t = 0; t < score.rows; ++t) out.value += auction.score(t, result.owner[t]);
   for (std::size_t e = 0; e < score.cols; ++e)
-    price[e] = limit[e] > 0 ? auction.slots_of(e)[0].price : kInfinite;
-  return out;
+    result.price[e] = limit[e] > 0 ? auction.slots_of(e)[0].price : kInfinite;
+  return {};
 }
 
 }  // namespace swy::moe

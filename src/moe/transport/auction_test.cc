@@ -17,7 +17,7 @@ struct Sold {
   std::vector<std::uint32_t> owner;
   std::vector<double> price;
   AuctionOutcome outcome;
-  bool sold = false;
+  Status status;
 };
 
 Sold sell(Rows<const double> score, const std::vector<std::uint32_t>& limit,
@@ -29,10 +29,8 @@ Sold sell(Rows<const double> score, const std::vector<std::uint32_t>& limit,
   Sold out;
   out.owner.resize(score.rows);
   out.price.resize(score.cols);
-  const auto got =
-      slot_auction(score, limit, options, {slot, begin, waiting}, out.owner, out.price);
-  out.sold = got.has_value();
-  if (got) out.outcome = *got;
+  out.status = slot_auction(score, limit, options, {slot, begin, waiting},
+                            {out.owner, out.price, out.outcome});
   return out;
 }
 
@@ -50,9 +48,9 @@ Based base(Rows<const double> score, const BaseOptions& options = {}) {
   std::vector<std::uint32_t> order(n);
   Based out;
   out.taken.resize(n);
-  const auto got = base_auction(score, options, {cost, bid, bidder, holder, order}, out.taken);
-  EXPECT_TRUE(got.has_value());
-  if (got) out.outcome = *got;
+  const Status s =
+      base_auction(score, options, {cost, bid, bidder, holder, order}, out.taken, out.outcome);
+  EXPECT_TRUE(s.ok()) << s.what;
   return out;
 }
 
@@ -87,8 +85,12 @@ TEST(SlotAuction, SolvesTheWorkedExample) {
 
 TEST(SlotAuction, RefusesMoreTokensThanSlots) {
   const Table<double> f2(testing::kF2);
-  EXPECT_FALSE(sell(f2.view(), {2, 2, 1}, {}).sold);
-  EXPECT_FALSE(sell(f2.view(), {2, 2, 2}, {.most_bids = 3}).sold);
+  EXPECT_STREQ(sell(f2.view(), {2, 2, 1}, {}).status.what, "limit");
+  EXPECT_STREQ(sell(f2.view(), {2, 2, 2}, {.most_bids = 3}).status.what, "most_bids");
+  AuctionOutcome outcome;
+  EXPECT_STREQ(
+      slot_auction(f2.view(), std::vector<std::uint32_t>{2, 2, 2}, {}, {}, {{}, {}, outcome}).what,
+      "memory.slots");
 }
 
 TEST(SlotAuction, TakesScoresThatAreNotFiniteForTheSmallest) {
@@ -97,14 +99,14 @@ TEST(SlotAuction, TakesScoresThatAreNotFiniteForTheSmallest) {
   EXPECT_EQ(s.owner, (std::vector<std::uint32_t>{0, 1, 0}));
   EXPECT_NEAR(s.outcome.value, 0.5 + 2.0 + 0.5, 1e-5);
   Table<double> none(testing::Matrix{{NAN, NAN}, {NAN, NAN}});
-  EXPECT_TRUE(sell(none.view(), {1, 1}, {}).sold);
+  EXPECT_TRUE(sell(none.view(), {1, 1}, {}).status.ok());
 }
 
 // Near the optimum, inside the limits, nobody would rather be elsewhere at these prices.
 void expect_bound(Rows<const double> score, const std::vector<std::uint32_t>& limit,
                   const AuctionOptions& options, bool exact) {
   const Sold s = sell(score, limit, options);
-  ASSERT_TRUE(s.sold);
+  ASSERT_TRUE(s.status.ok());
   std::vector<std::uint32_t> load(limit.size());
   for (const std::uint32_t e : s.owner) ++load[e];
   for (std::size_t e = 0; e < limit.size(); ++e) EXPECT_LE(load[e], limit[e]);
@@ -188,7 +190,8 @@ TEST(BaseAuction, RefusesExpertsThatDoNotDivideTheTokens) {
   std::vector<double> c(5);
   std::vector<std::uint32_t> o(5);
   std::vector<std::uint32_t> taken(5);
-  EXPECT_FALSE(base_auction(odd.view(), {}, {c, d, i, j, o}, taken).has_value());
+  BaseOutcome outcome;
+  EXPECT_FALSE(base_auction(odd.view(), {}, {c, d, i, j, o}, taken, outcome).ok());
 }
 
 TEST(Auctions, AgreeWithTheOraclesFile) {

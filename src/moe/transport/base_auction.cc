@@ -102,17 +102,18 @@ Round first_round(Rows<const double> score, const BaseOptions& options, const Ba
 
 }  // namespace
 
-Result<BaseOutcome> base_auction(Rows<const double> score, const BaseOptions& options,
-                                 const BaseMemory& memory, std::span<std::uint32_t> taken) {
+Status base_auction(Rows<const double> score, const BaseOptions& options, const BaseMemory& memory,
+                    std::span<std::uint32_t> taken, BaseOutcome& outcome) {
   const std::size_t tokens = score.rows;
-  SWY_ASSERT(memory.cost.size() >= tokens && memory.bid.size() >= tokens);
-  SWY_ASSERT(memory.bidder.size() >= tokens && memory.holder.size() >= tokens);
-  SWY_ASSERT(memory.order.size() >= tokens && taken.size() == tokens);
-  if (score.cols == 0 || tokens % score.cols != 0)
-    return fail(ErrorCode::kInvalidArgument, "BASE auction: the experts must divide the tokens");
+  const std::size_t least = std::min({memory.cost.size(), memory.bid.size(), memory.bidder.size(),
+                                      memory.holder.size(), memory.order.size()});
+  if (score.cols == 0 || tokens % score.cols != 0) return {Code::kBadShape, "score"};
+  if (least < tokens) return {Code::kTooShort, "memory"};
+  if (taken.size() != tokens) return {Code::kTooShort, "taken"};
   if (score.cols == 1 || tokens == 0) {
     for (std::uint32_t t = 0; t < tokens; ++t) taken[t] = t;
-    return BaseOutcome{0, true};
+    outcome = {0, true};
+    return {};
   }
   Round round = first_round(score, options, memory);
   // The published loop has no bound of its own; 50 times its patience is ours.
@@ -125,8 +126,10 @@ Result<BaseOutcome> base_auction(Rows<const double> score, const BaseOptions& op
         round.offer(t, static_cast<std::size_t>(memory.holder[t]), round.eps);
     const bool all = settle(round);
     const std::uint32_t done = it + (round.bid_eps && all ? 0U : 1U);
-    if (all || it >= 50 * options.rounds)
-      return BaseOutcome{done, is_partition(taken, memory.bid.first(tokens))};
+    if (all || it >= 50 * options.rounds) {
+      outcome = {done, is_partition(taken, memory.bid.first(tokens))};
+      return {};
+    }
     round.held_raw = it >= options.rounds;
   }
 }
