@@ -6,10 +6,9 @@
 //     in middle layers. Experts outside keep their relative order; lambda = 0 changes nothing.
 //   Post-MoE (2410.10626): the sample's language expert replaces the last of the k in training.
 //   ES-MoE (2512.23273) and MST-Distill (2507.07015): one choice per image or instance.
-// Deviation: hard steering's noise is positive and grows with |max|, so that it survives rounding and
-// an allowed expert always comes before the best forbidden one.
-// Cost: E a token except mixing. Loses: mixing needs the sequence (causal shares for decoders).
-// Test: router/score_edit_test.cc.
+// Deviation: hard steering's noise is positive and grows with |max|, so that it survives rounding
+// and an allowed expert always comes before the best forbidden one. Cost: E a token except mixing.
+// Loses: mixing needs the sequence (causal shares for decoders). Test: router/score_edit_test.cc.
 #include "moe/score_edit.h"
 
 #include <algorithm>

@@ -11,8 +11,8 @@
 //     The limit depends on their number (the maximum grows), hence `relative`.
 //   MAGNET (2602.20723; abstract: variant of): weights and criterion were not found; the trigger is
 //     the implementable form.
-// Cost: E^2 compares for the ranks, no scratch; E k for the picks. Loses: a router may flatten to win more experts (add mean_entropy()).
-// Test: router/variable_count_test.cc.
+// Cost: E^2 compares for the ranks, no scratch; E k for the picks. Loses: a router may flatten to
+// win more experts (add mean_entropy()). Test: router/variable_count_test.cc.
 #include "moe/variable_count.h"
 
 #include <algorithm>
