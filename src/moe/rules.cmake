@@ -1,6 +1,6 @@
 # The rules beside the plain select path: transport, losses, planners, routers with state.
 set(rules transport/auction.cc transport/base_auction.cc transport/sinkhorn.cc transport/sinkhorn_routers.cc
-  loss/balance_loss.cc loss/gradient.cc loss/noisy_load.cc loss/router_loss.cc loss/sparsemixer.cc planner/llep.cc
+  loss/balance_loss.cc loss/gradient.cc loss/locality_loss.cc loss/noisy_load.cc loss/router_loss.cc loss/sparsemixer.cc planner/llep.cc
   planner/pipeline_plan.cc router/clusters.cc router/pool_rules.cc router/recurrent.cc
   router/score_edit.cc router/uncertainty.cc router/variable_count.cc metrics/consistency.cc
   metrics/specialisation.cc)

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "moe/locality_loss.h"
 #include "moe/testing/golden_file.h"
 
 namespace swy::moe {
@@ -93,8 +94,39 @@ TEST(RouterLosses, HaveTheSlopesOfTheirValues) {
   }
 }
 
+TEST(LocalityLosses, SolveTheWorkedExamples) {
+  const Table<double> p(testing::Matrix{{.5, .5}, {.9, .1}, {.2, .8}, {1, 0}});
+  EXPECT_NEAR(chunk_loss(p.view(), 2, 1, {}), .824990, 1e-6);
+  const Table<double> z(testing::Matrix{{.02, -.01}, {.01, .03}});
+  EXPECT_NEAR(activation_locality(z.view(), 100, true, 1, {}), .965323334, 1e-8);
+}
+
+TEST(LocalityLosses, HaveTheSlopesOfTheirValues) {
+  for (std::size_t c = 0; c < testing::cases() / 20; ++c) {
+    base::Rng rng(42, c, 0);
+    auto z = testing::random_table(rng, 2 + rng.below(6), 2 + rng.below(4));
+    const std::size_t window = 1 + rng.below(3);
+    Table<double> g(z.rows, z.cols);
+    activation_locality(z.view(), 3, true, 2, g.view());
+    testing::expect_slopes([&] { return 2 * activation_locality(z.view(), 3, true, 1, {}); },
+                           z.data, g.data);
+    for (std::size_t t = 0; t < z.rows; ++t) softmax(z.view().row(t), z.view().row(t));
+    Table<double> gp(z.rows, z.cols);
+    chunk_loss(z.view(), window, .5, gp.view());
+    testing::expect_slopes([&] { return .5 * chunk_loss(z.view(), window, 1, {}); }, z.data,
+                           gp.data);
+    if (HasFailure()) FAIL() << "case " << c;
+  }
+}
+
 TEST(RouterLosses, AgreeWithTheOraclesFile) {
   SWY_MOE_GOLDEN(golden);
+  const Table<double> p(testing::matrix(golden.at("G_chunk", "P")));
+  EXPECT_NEAR(chunk_loss(p.view(), 2, 1, {}), golden.at("G_chunk", "out").as_number().value_or(0),
+              1e-8);
+  const Table<double> z(testing::matrix(golden.at("G_al", "Z")));
+  EXPECT_NEAR(activation_locality(z.view(), 100, true, 1, {}),
+              golden.at("G_al", "out").as_number().value_or(0), 1e-8);
   const Table<double> m(testing::matrix(golden.at("H_erc", "M")));
   EXPECT_NEAR(erc_loss(m.view(), 1, 1, {}), golden.at("H_erc", "out").number_or("1.0", -1), 1e-8);
   EXPECT_NEAR(erc_loss(m.view(), .5, 1, {}), golden.at("H_erc", "out").number_or("0.5", -1), 1e-8);
