@@ -261,6 +261,14 @@ Status plan(const Assignment& done, Shape shape, std::uint32_t block, Plan& out)
 // token. No tokens: all zero but tls and cls, which are 1. O(tokens kmax + experts).
 Metrics measure(const Assignment& done, Shape shape, std::uint32_t window = 8) noexcept;
 
+// dL/dlogits (rows x cols, overwritten) from dL/dweights (rows x kmax) of an assignment that
+// assign() made from the same arguments. Straight through selection, cap, bias and noise. Logits
+// are finite where they matter. kUnsupported: kCosine, whose logits are not an input. scale 0:
+// kBadSpec.
+Status backward(const Spec& spec, const Scores& scores, const Ctx& ctx, const Assignment& done,
+                std::span<const float> dw, std::span<float> dz,
+                std::span<std::byte> workspace) noexcept;
+
 // Capacity of one expert by capacity_rule, min_capacity and align. max_demand: the largest demand.
 [[nodiscard]] std::uint32_t capacity(const Spec& spec, std::size_t tokens, std::size_t experts,
                                      std::uint32_t max_demand) noexcept;
