@@ -179,6 +179,17 @@ struct Spec {
   friend bool operator==(const Spec&, const Spec&) = default;
 };
 
+// One version of the row arithmetic. All versions give the same bits.
+struct Kernels;
+// Fastest first; "scalar" is always the last.
+[[nodiscard]] std::span<const Kernels* const> runnable_kernels() noexcept;
+// "avx512", "avx2" or "scalar"; null for an unknown one or one that this CPU does not run.
+[[nodiscard]] const Kernels* find_kernels(std::string_view name) noexcept;
+// The choice of the environment variable SWITCHYARD_KERNELS where that names one that runs here,
+// else the first of the list. Decided once per process.
+[[nodiscard]] const Kernels& best_kernels() noexcept;
+[[nodiscard]] std::string_view name_of(const Kernels& kernels) noexcept;
+
 // What a call knows besides the scores. Empty spans: no such fact.
 struct Ctx {
   std::uint64_t seed = 0;
@@ -193,9 +204,10 @@ struct Ctx {
   std::span<const std::int32_t> hash_table;    // token id -> expert; empty: the formula of UniPool
   std::span<const float> cost;                 // per expert; selection sees score - lambda * cost
   float lambda = 0;
-  std::span<const float> noise_sd;  // rows x cols
-  std::span<const float> gain;      // experts; kReluRms
-  Scores hidden;                    // rows x d; kCosine
+  std::span<const float> noise_sd;   // rows x cols
+  std::span<const float> gain;       // experts; kReluRms
+  Scores hidden;                     // rows x d; kCosine
+  const Kernels* kernels = nullptr;  // null: best_kernels()
 };
 
 // What survives from batch to batch. Written by update() alone.

@@ -203,7 +203,7 @@ Status backward(const Spec& spec, const Scores& scores, const Ctx& ctx, const As
                 std::span<const float> dw, std::span<float> dz,
                 std::span<std::byte> workspace) noexcept {
   const State none;
-  const detail::Job job{spec, scores, ctx, none};
+  const detail::Job job = detail::make_job(spec, scores, ctx, none);
   if (const Status s = check(job, done, dw, dz, workspace); !s.ok()) return s;
   detail::Scratch scratch(workspace);
   const detail::Row row = detail::take_row(scratch, scores.cols);
