@@ -179,6 +179,17 @@ struct Spec {
   friend bool operator==(const Spec&, const Spec&) = default;
 };
 
+// One version of the row arithmetic. All versions give the same bits.
+struct Kernels;
+// Fastest first; "scalar" is always the last.
+[[nodiscard]] std::span<const Kernels* const> runnable_kernels() noexcept;
+// "avx512", "avx2" or "scalar"; null for an unknown one or one that this CPU does not run.
+[[nodiscard]] const Kernels* find_kernels(std::string_view name) noexcept;
+// The choice of the environment variable SWITCHYARD_KERNELS where that names one that runs here,
+// else the first of the list. Decided once per process.
+[[nodiscard]] const Kernels& best_kernels() noexcept;
+[[nodiscard]] std::string_view name_of(const Kernels& kernels) noexcept;
+
 // What a call knows besides the scores. Empty spans: no such fact.
 struct Ctx {
   std::uint64_t seed = 0;
@@ -193,9 +204,10 @@ struct Ctx {
   std::span<const std::int32_t> hash_table;    // token id -> expert; empty: the formula of UniPool
   std::span<const float> cost;                 // per expert; selection sees score - lambda * cost
   float lambda = 0;
-  std::span<const float> noise_sd;  // rows x cols
-  std::span<const float> gain;      // experts; kReluRms
-  Scores hidden;                    // rows x d; kCosine
+  std::span<const float> noise_sd;   // rows x cols
+  std::span<const float> gain;       // experts; kReluRms
+  Scores hidden;                     // rows x d; kCosine
+  const Kernels* kernels = nullptr;  // null: best_kernels()
 };
 
 // What survives from batch to batch. Written by update() alone.
@@ -260,6 +272,14 @@ Status plan(const Assignment& done, Shape shape, std::uint32_t block, Plan& out)
 // Loads and sparsity of an assignment. Without demand only tls and cls. Every row counts as a
 // token. No tokens: all zero but tls and cls, which are 1. O(tokens kmax + experts).
 Metrics measure(const Assignment& done, Shape shape, std::uint32_t window = 8) noexcept;
+
+// dL/dlogits (rows x cols, overwritten) from dL/dweights (rows x kmax) of an assignment that
+// assign() made from the same arguments. Straight through selection, cap, bias and noise. Logits
+// are finite where they matter. kUnsupported: kCosine, whose logits are not an input. scale 0:
+// kBadSpec.
+Status backward(const Spec& spec, const Scores& scores, const Ctx& ctx, const Assignment& done,
+                std::span<const float> dw, std::span<float> dz,
+                std::span<std::byte> workspace) noexcept;
 
 // Capacity of one expert by capacity_rule, min_capacity and align. max_demand: the largest demand.
 [[nodiscard]] std::uint32_t capacity(const Spec& spec, std::size_t tokens, std::size_t experts,

@@ -50,11 +50,12 @@ void assign_row(const detail::Job& job, std::size_t token, const Memory& m, Assi
   if (!detail::token_is_live(job.ctx, token)) return;
   std::int32_t* expert = out.expert.data() + token * out.kmax;
   float* weight = out.weight.data() + token * out.kmax;
-  if (reads_scores(job.spec)) out.nan_scores += detail::transform_row(job, token, m.row);
+  detail::Row row = m.row;
+  if (reads_scores(job.spec)) out.nan_scores += detail::transform_row(job, token, row);
   if (m.cap.priority != nullptr)
-    m.cap.priority[token] = *std::max_element(m.row.score, m.row.score + job.scores.cols);
-  const std::size_t n = detail::select_row(job, token, m.row, expert);
-  detail::weigh_row(job, m.row, expert, n, weight);
+    m.cap.priority[token] = *std::max_element(row.score, row.score + job.scores.cols);
+  const std::size_t n = detail::select_row(job, token, row, expert);
+  detail::weigh_row(job, row, expert, n, weight);
   if (job.spec.random_second && job.ctx.training) drop_second(job.ctx, token, n, expert, weight);
 }
 
@@ -89,7 +90,7 @@ Status check(const detail::Job& job, const Assignment& out, std::span<std::byte>
 
 Status assign(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state,
               Assignment& out, std::span<std::byte> workspace) noexcept {
-  const detail::Job job{spec, scores, ctx, state};
+  const detail::Job job = detail::make_job(spec, scores, ctx, state);
   out.nan_scores = 0;
   if (const Status s = check(job, out, workspace); !s.ok()) return s;
   detail::Scratch scratch(workspace);

@@ -379,6 +379,26 @@ TEST_F(Golden, LossFreeBiasBalancesTheBatchAsTheOracleDoes) {
   expect_near(lab.bias, numbers(*at("E_lossfree_trace").find("b")), 1e-6F);
 }
 
+TEST_F(Golden, GradientsAgree) {
+  const Json a = at("K_grad");
+  const std::tuple<const char*, Transform, Weigh, float> cases[] = {
+      {"sel", Transform::kSoftmax, Weigh::kRenorm, 1},
+      {"full", Transform::kSoftmax, Weigh::kRaw, 1},
+      {"sig", Transform::kSigmoid, Weigh::kRenorm, 2.5F}};
+  for (const auto& [key, transform, weigh, scale] : cases) {
+    Spec s;
+    s.transform = transform;
+    s.weigh = weigh;
+    s.scale = scale;
+    Lab lab(s, {numbers(*a.find("z"))});
+    ASSERT_TRUE(lab.run().ok());
+    std::vector<float> dz(3);
+    ASSERT_TRUE(
+        backward(s, lab.input(), lab.ctx, lab.out, numbers(*a.find("g")), dz, lab.workspace).ok());
+    expect_near(dz, numbers(*a.find(key)));
+  }
+}
+
 std::vector<float> negated(std::vector<float> v) {
   for (float& x : v) x = x == 0 ? 0 : -x;
   return v;

@@ -238,7 +238,7 @@ Status check(const Job& job, const Assignment& done, std::span<std::byte> worksp
 Status update(const Spec& spec, const Scores& scores, const Ctx& ctx, const Assignment& done,
               State& state, std::span<std::byte> workspace) noexcept {
   if (spec.update == Update::kNone) return {};
-  const detail::Job job{spec, scores, ctx, state};
+  const detail::Job job = detail::make_job(spec, scores, ctx, state);
   if (const Status s = detail::check(job, done, workspace); !s.ok()) return s;
   if (detail::is_bias_rule(spec.update)) {
     detail::bias_step(spec, ctx, done.demand.first(scores.cols), state.bias);

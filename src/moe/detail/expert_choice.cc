@@ -59,8 +59,9 @@ ChoiceMemory take_choice(Scratch& scratch, std::size_t rows, std::size_t cols) {
   return m;
 }
 
-void choose_by_expert(const Job& job, std::size_t begin, std::size_t end, const Row& row,
+void choose_by_expert(const Job& job, std::size_t begin, std::size_t end, const Row& memory_row,
                       const ChoiceMemory& m, Assignment& out) {
+  Row row = memory_row;
   const std::size_t cols = job.scores.cols;
   std::size_t live = 0;
   for (std::size_t t = begin; t < end; ++t) {
@@ -83,7 +84,7 @@ void choose_by_expert(const Job& job, std::size_t begin, std::size_t end, const 
       if (mine && !out.demand.empty()) ++out.demand[j];
     }
     std::int32_t* expert = out.expert.data() + t * out.kmax;
-    const std::size_t n = topk(row.key, cols, most, expert, row.index);
+    const std::size_t n = job.kernels.topk(row.key, cols, most, expert, row.index, row.value);
     weigh_row(job, row, expert, n, out.weight.data() + t * out.kmax);
   }
 }

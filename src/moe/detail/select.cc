@@ -51,48 +51,6 @@ void limit_groups(const Spec& spec, float* key, std::size_t cols) {
   }
 }
 
-// Heap order: the top is the largest key, of equals the lowest index.
-struct Worse {
-  const float* key;
-  bool operator()(std::uint32_t a, std::uint32_t b) const {
-    return key[a] < key[b] || (key[a] == key[b] && a > b);
-  }
-};
-
-// The indices of keys above `bound` as a heap; returns how many.
-std::size_t heap_of(const float* key, std::size_t n, float bound, std::uint32_t* index) {
-  std::size_t have = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    if (key[j] > bound) index[have++] = static_cast<std::uint32_t>(j);
-  }
-  std::make_heap(index, index + have, Worse{key});
-  return have;
-}
-
-std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
-  std::pop_heap(index, index + have, Worse{key});
-  return static_cast<std::int32_t>(index[--have]);
-}
-
-constexpr std::size_t kInsertion = 32;  // beyond, a heap is faster (measured at 896 experts)
-
-std::size_t topk_insert(const float* key, std::size_t n, std::size_t k, std::int32_t* expert) {
-  float value[kInsertion];
-  std::size_t have = 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    const float v = key[j];
-    if (!(v > (have < k ? -kInf : value[k - 1]))) continue;
-    std::size_t at = have < k ? have++ : k - 1;
-    for (; at > 0 && v > value[at - 1]; --at) {
-      value[at] = value[at - 1];
-      expert[at] = expert[at - 1];
-    }
-    value[at] = v;
-    expert[at] = static_cast<std::int32_t>(j);
-  }
-  return have;
-}
-
 std::size_t select_topp(const Job& job, const Row& row, std::int32_t* expert) {
   const Spec& spec = job.spec;
   const std::size_t most = row_width(spec, job.scores.cols);
@@ -151,21 +109,13 @@ std::size_t select_hash(const Job& job, std::size_t token, std::int32_t* expert)
 
 }  // namespace
 
-std::size_t topk(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
-                 std::uint32_t* index) {
-  if (k <= kInsertion) return topk_insert(key, n, k, expert);
-  std::size_t have = heap_of(key, n, -kInf, index);
-  std::size_t taken = 0;
-  while (have > 0 && taken < k) expert[taken++] = pop(key, index, have);
-  return taken;
-}
-
 std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::int32_t* expert) {
   const std::size_t cols = job.scores.cols;
   switch (job.spec.select) {
     case Select::kTopk:
       if (job.spec.groups > 1) limit_groups(job.spec, row.key, cols);
-      return topk(row.key, cols, std::min<std::size_t>(job.spec.k, cols), expert, row.index);
+      return job.kernels.topk(row.key, cols, std::min<std::size_t>(job.spec.k, cols), expert,
+                              row.index, row.value);
     case Select::kTopp:
       return select_topp(job, row, expert);
     case Select::kThreshold:

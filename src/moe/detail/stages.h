@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "moe/detail/kernels.h"
 #include "moe/detail/scratch.h"
 #include "switchyard/moe.h"
 
@@ -18,13 +19,18 @@ struct Job {
   const Scores& scores;
   const Ctx& ctx;
   const State& state;
+  const Kernels& kernels;
 };
+inline Job make_job(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state) {
+  return {spec, scores, ctx, state, ctx.kernels != nullptr ? *ctx.kernels : best_kernels()};
+}
 
-// Memory for one token: arrays of `cols`.
+// Memory for one token: arrays of `cols`, padded to kLanes (kernels.h).
 struct Row {
   float* logit = nullptr;          // -inf: dead, or the router said so; NaN replaced
   float* score = nullptr;          // unbiased; 0 where logit is -inf
   float* key = nullptr;            // what selection compares; -inf: never
+  float* value = nullptr;          // scratch of selection and weights
   std::uint32_t* index = nullptr;  // scratch of selection
 };
 Row take_row(Scratch& scratch, std::size_t cols);
@@ -37,12 +43,8 @@ bool needs_selected_only(const Job& job);
 
 // The scores of one token alone, whatever selection needs.
 void score_token(const Job& job, std::size_t token, const Row& row);
-// Stage 1. Returns the NaNs met.
-std::uint64_t transform_row(const Job& job, std::size_t token, const Row& row);
-
-// The k largest of key above -inf, best first, of equals the lower index. Returns how many.
-std::size_t topk(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
-                 std::uint32_t* index);
+// Stage 1. Returns the NaNs met. May let row.key be row.logit.
+std::uint64_t transform_row(const Job& job, std::size_t token, Row& row);
 
 // Stage 2 for the rules that need no other token: writes the experts (at most row_width), returns
 // how many. row.key may be overwritten.

@@ -56,11 +56,12 @@ float logit_at(const Job& job, std::size_t token, std::size_t expert) {
   return score_at(job.scores, token * job.scores.ld + expert);
 }
 
-std::uint64_t load_row(const Job& job, std::size_t token, float* logit) {
-  const Scores& s = job.scores;
+// Logits one by one: for dead experts, noise and cosine.
+std::uint64_t load_slowly(const Job& job, std::size_t token, float* logit) {
+  const std::size_t n = job.scores.cols;
   const float noise = job.ctx.training ? job.spec.noise : 0;
   std::uint64_t nans = 0;
-  for (std::size_t j = 0; j < s.cols; ++j) {
+  for (std::size_t j = 0; j < n; ++j) {
     if (!expert_is_live(job.ctx, j)) {
       logit[j] = -kInf;
       continue;
@@ -71,20 +72,20 @@ std::uint64_t load_row(const Job& job, std::size_t token, float* logit) {
       ++nans;
     }
     if (noise != 0 && z > kLowest && z < kInf) {
-      const float sd = job.ctx.noise_sd.empty() ? 1.0F : job.ctx.noise_sd[token * s.cols + j];
+      const float sd = job.ctx.noise_sd.empty() ? 1.0F : job.ctx.noise_sd[token * n + j];
       z += noise * sd * normal_at(job.ctx, token, j);
+      if (std::isnan(z)) z = kLowest;  // a NaN deviation
     }
     logit[j] = z;
   }
+  std::fill(logit + n, logit + padded(n), -kInf);
   return nans;
 }
 
-void softmax_row(const float* z, std::size_t n, float* p) {
-  const float max = *std::max_element(z, z + n);
-  if (max == -kInf) return std::fill(p, p + n, 0.0F);
-  for (std::size_t j = 0; j < n; ++j) p[j] = exp_below(z[j], max);
-  const float sum = sum16(p, n);
-  for (std::size_t j = 0; j < n; ++j) p[j] /= sum;
+std::uint64_t load_row(const Job& job, std::size_t token, float* logit) {
+  const bool plain = job.ctx.expert_live.empty() && job.spec.transform != Transform::kCosine &&
+                     (job.spec.noise == 0 || !job.ctx.training);
+  return plain ? job.kernels.load(job.scores, token, logit) : load_slowly(job, token, logit);
 }
 
 float sqrt_softplus(float z) {
@@ -134,9 +135,9 @@ void score_row(const Job& job, const float* z, std::size_t n, float* s) {
     case Transform::kCosine:
       return each_score(z, n, s, [](float v) { return v; });
     case Transform::kSoftmax:
-      return softmax_row(z, n, s);
+      return job.kernels.softmax(z, n, s);
     case Transform::kSigmoid:
-      return each_score(z, n, s, sigmoid_f32);
+      return job.kernels.sigmoid(z, n, s);
     case Transform::kSqrtSoftplus:
       return each_score(z, n, s, sqrt_softplus);
     case Transform::kRelu:
@@ -148,14 +149,32 @@ void score_row(const Job& job, const float* z, std::size_t n, float* s) {
   }
 }
 
+// Scores with bias and price; -inf where the logit is.
+void make_keys(const Job& job, const Row& row) {
+  const std::size_t n = job.scores.cols;
+  const float* bias = job.state.bias.empty() ? nullptr : job.state.bias.data();
+  const float* cost = job.ctx.cost.empty() || job.ctx.lambda == 0 ? nullptr : job.ctx.cost.data();
+  for (std::size_t j = 0; j < n; ++j) {
+    float key = row.score[j];
+    if (bias != nullptr) key += bias[j];
+    if (cost != nullptr) key -= job.ctx.lambda * cost[j];
+    key = key == key ? key : kLowest;  // a NaN bias, or infinities that meet
+    row.key[j] = row.logit[j] == -kInf ? -kInf : key;
+  }
+  std::fill(row.key + n, row.key + padded(n), -kInf);
+}
+
 }  // namespace
 
 Row take_row(Scratch& scratch, std::size_t cols) {
   Row row;
-  row.logit = scratch.take<float>(cols);
-  row.score = scratch.take<float>(cols);
-  row.key = scratch.take<float>(cols);
-  row.index = scratch.take<std::uint32_t>(cols);
+  // Selection stores whole vectors past the last survivor.
+  const std::size_t n = padded(cols) + kLanes;
+  row.logit = scratch.take<float>(n);
+  row.score = scratch.take<float>(n);
+  row.key = scratch.take<float>(n);
+  row.value = scratch.take<float>(n);
+  row.index = scratch.take<std::uint32_t>(n);
   return row;
 }
 
@@ -181,26 +200,15 @@ void score_token(const Job& job, std::size_t token, const Row& row) {
   score_row(job, row.logit, job.scores.cols, row.score);
 }
 
-std::uint64_t transform_row(const Job& job, std::size_t token, const Row& row) {
+std::uint64_t transform_row(const Job& job, std::size_t token, Row& row) {
   const std::size_t n = job.scores.cols;
   const std::uint64_t nans = load_row(job, token, row.logit);
-  if (needs_selected_only(job)) {
-    std::copy_n(row.logit, n, row.key);
-    return nans;
-  }
-  score_row(job, row.logit, n, row.score);
+  if (!needs_selected_only(job)) score_row(job, row.logit, n, row.score);
   if (selects_on_logits(job)) {
-    std::copy_n(row.logit, n, row.key);
+    row.key = row.logit;
     return nans;
   }
-  const bool priced = !job.ctx.cost.empty() && job.ctx.lambda != 0;
-  for (std::size_t j = 0; j < n; ++j) {
-    float key = row.score[j];
-    if (!job.state.bias.empty()) key += job.state.bias[j];
-    if (priced) key -= job.ctx.lambda * job.ctx.cost[j];
-    if (std::isnan(key)) key = kLowest;  // a NaN bias, or infinities that meet
-    row.key[j] = row.logit[j] == -kInf ? -kInf : key;
-  }
+  make_keys(job, row);
   return nans;
 }
 

@@ -4,7 +4,7 @@
 // clamped from below, or as it is; softmax_selected w = softmax of s over S; sigmoid w of s; one
 // w = 1; all times scale. Softmax, then top-k, then renorm is a softmax over the selected logits
 // (needs_selected_only): k exponentials instead of cols.
-// Cost: k. Sums run in the order selected. A sum of 0 gives weights of 0.
+// Cost: k. A sum of 0 gives weights of 0.
 // Sources: code of Hugging Face transformers, Tutel, Megatron-core, llama.cpp (preset.cc).
 // Test: golden_test.cc, properties_test.cc.
 #include <algorithm>
@@ -28,29 +28,22 @@ float eps_applied(const Spec& spec, float sum) {
   return sum;
 }
 
-void softmax_over(const float* value, const std::int32_t* expert, std::size_t n, float scale,
-                  float* weight) {
-  float max = -kInf;
-  for (std::size_t i = 0; i < n; ++i) max = std::max(max, value[expert[i]]);
-  float sum = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    weight[i] = exp_below(value[expert[i]], max);
-    sum += weight[i];
-  }
-  for (std::size_t i = 0; i < n; ++i) weight[i] = weight[i] / sum * scale;
+// value[i] = from[expert[i]], padded with `pad`.
+void gather(const float* from, const std::int32_t* expert, std::size_t n, float pad, float* value) {
+  for (std::size_t i = 0; i < n; ++i) value[i] = from[expert[i]];
+  std::fill(value + n, value + padded(n), pad);
 }
 
-void renormalise(const Spec& spec, const float* score, const std::int32_t* expert, std::size_t n,
-                 float* weight) {
-  if (spec.k == 1 && !spec.renorm_single) {
-    for (std::size_t i = 0; i < n; ++i) weight[i] = score[expert[i]] * spec.scale;
-    return;
-  }
-  float sum = 0;
-  for (std::size_t i = 0; i < n; ++i) sum += score[expert[i]];
-  sum = eps_applied(spec, sum);
-  for (std::size_t i = 0; i < n; ++i)
-    weight[i] = sum != 0 ? score[expert[i]] / sum * spec.scale : 0.0F;
+void softmax_over(const Job& job, const float* from, const std::int32_t* expert, std::size_t n,
+                  float* value) {
+  gather(from, expert, n, -kInf, value);
+  job.kernels.softmax(value, n, value);
+}
+
+void renormalise(const Spec& spec, std::size_t n, float* value) {
+  if (spec.k == 1 && !spec.renorm_single) return;
+  const float sum = eps_applied(spec, sum16(value, n));
+  for (std::size_t i = 0; i < n; ++i) value[i] = sum != 0 ? value[i] / sum : 0.0F;
 }
 
 }  // namespace
@@ -58,23 +51,20 @@ void renormalise(const Spec& spec, const float* score, const std::int32_t* exper
 void weigh_row(const Job& job, const Row& row, const std::int32_t* expert, std::size_t n,
                float* weight) {
   const Spec& spec = job.spec;
+  float* value = row.value;
   if (n == 0) return;
-  if (needs_selected_only(job)) return softmax_over(row.logit, expert, n, spec.scale, weight);
-  switch (spec.weigh) {
-    case Weigh::kRaw:
-      for (std::size_t i = 0; i < n; ++i) weight[i] = row.score[expert[i]] * spec.scale;
-      return;
-    case Weigh::kRenorm:
-      return renormalise(spec, row.score, expert, n, weight);
-    case Weigh::kSoftmaxSelected:
-      return softmax_over(row.score, expert, n, spec.scale, weight);
-    case Weigh::kSigmoid:
-      for (std::size_t i = 0; i < n; ++i)
-        weight[i] = sigmoid_f32(row.score[expert[i]]) * spec.scale;
-      return;
-    case Weigh::kOne:
-      return std::fill(weight, weight + n, spec.scale);
+  if (needs_selected_only(job)) {
+    softmax_over(job, row.logit, expert, n, value);
+  } else if (spec.weigh == Weigh::kSoftmaxSelected) {
+    softmax_over(job, row.score, expert, n, value);
+  } else if (spec.weigh == Weigh::kOne) {
+    std::fill(value, value + n, 1.0F);
+  } else {
+    gather(row.score, expert, n, 0, value);
+    if (spec.weigh == Weigh::kRenorm) renormalise(spec, n, value);
+    if (spec.weigh == Weigh::kSigmoid) job.kernels.sigmoid(value, n, value);
   }
+  for (std::size_t i = 0; i < n; ++i) weight[i] = value[i] * spec.scale;
 }
 
 }  // namespace swy::moe::detail

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -99,6 +100,12 @@ struct Lab {
             weight.begin() + static_cast<std::ptrdiff_t>((t + 1) * kmax)};
   }
 };
+
+// How many random cases a property gets: SWY_MOE_CASES, or 10,000.
+inline std::uint64_t cases() {
+  const char* n = std::getenv("SWY_MOE_CASES");
+  return n != nullptr ? std::strtoull(n, nullptr, 10) : 10'000;
+}
 
 inline Spec named(std::string_view name) {
   Spec s;
