@@ -1,42 +1,35 @@
-// assign(): stages 1, 2 and 4 per token, in order, then the counts.
+// assign(): stages 1, 2 and 4 per token, then the cap over the batch, then the counts.
 //
-// Cost: O(rows * cols). Source: the specification's observation that every rule is five stages.
-// Test: assign_test.cc (semantics, bad input), golden_test.cc (fixtures).
+// Cost: O(rows * cols) plus the rule's own. Source: the observation that every published rule is a
+// choice in five stages. Test: assign_test.cc (semantics, bad input), golden_test.cc (fixtures),
+// properties_test.cc.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include "moe/detail/check.h"
 #include "moe/detail/number.h"
 #include "moe/detail/stages.h"
+#include "moe/detail/update.h"
 #include "switchyard/moe.h"
 
 namespace swy::moe {
 namespace {
 
-constexpr std::size_t kAlign = 64;  // a cache line, and the widest vector
-
-std::size_t row_stride(std::size_t cols) {
-  return (cols + detail::kLanes - 1) / detail::kLanes * detail::kLanes;
-}
-
-// Arrays of floats taken from the caller's scratch. REQUIRES: workspace_bytes() of it.
-class Scratch {
- public:
-  explicit Scratch(std::span<std::byte> ws) : at_(ws.data()) {
-    const auto past = reinterpret_cast<std::uintptr_t>(at_) % kAlign;
-    if (past != 0) at_ += kAlign - past;
-  }
-  float* floats(std::size_t n) {
-    auto* p = reinterpret_cast<float*>(at_);
-    at_ += row_stride(n) * sizeof(float);
-    return p;
-  }
-
- private:
-  std::byte* at_;
+struct Memory {
+  detail::Row row;
+  detail::ChoiceMemory choice;
+  detail::CapMemory cap;
 };
+
+Memory take_memory(detail::Scratch& scratch, const Spec& spec, Shape shape) {
+  Memory m;
+  m.row = detail::take_row(scratch, shape.experts);
+  if (spec.select == Select::kExpertChoice)
+    m.choice = detail::take_choice(scratch, shape.tokens, shape.experts);
+  m.cap = detail::take_cap(scratch, spec, shape);
+  return m;
+}
 
 // The second choice stays with probability min(1, 2 w2 / (w1 + w2)) (GShard).
 void drop_second(const Ctx& ctx, std::size_t token, std::size_t n, std::int32_t* expert,
@@ -49,52 +42,84 @@ void drop_second(const Ctx& ctx, std::size_t token, std::size_t n, std::int32_t*
   weight[1] = 0;
 }
 
-void assign_row(const detail::Job& job, std::size_t token, detail::Row row, Assignment& out) {
-  std::int32_t* expert = out.expert.data() + token * out.kmax;
-  float* weight = out.weight.data() + token * out.kmax;
-  std::size_t n = 0;
-  if (detail::token_is_live(job.ctx, token)) {
-    out.nan_scores += detail::transform_row(job, token, row);
-    n = detail::select_topk(job.spec, row.key, job.scores.cols, expert);
-    detail::weigh_row(job, row, expert, n, weight);
-    if (job.spec.random_second && job.ctx.training) drop_second(job.ctx, token, n, expert, weight);
-  }
-  std::fill(expert + n, expert + out.kmax, -1);
-  std::fill(weight + n, weight + out.kmax, 0.0F);
+bool reads_scores(const Spec& spec) {
+  return spec.select != Select::kHash || spec.weigh != Weigh::kOne;
 }
 
-void count(const Assignment& a, std::size_t rows, std::size_t experts,
-           std::span<std::uint32_t> counts) {
-  if (counts.empty()) return;
-  std::fill_n(counts.begin(), experts, 0U);
-  for (std::size_t i = 0; i < rows * a.kmax; ++i) {
+void assign_row(const detail::Job& job, std::size_t token, const Memory& m, Assignment& out) {
+  if (!detail::token_is_live(job.ctx, token)) return;
+  std::int32_t* expert = out.expert.data() + token * out.kmax;
+  float* weight = out.weight.data() + token * out.kmax;
+  detail::Row row = m.row;
+  if (reads_scores(job.spec)) out.nan_scores += detail::transform_row(job, token, row);
+  if (m.cap.priority != nullptr)
+    m.cap.priority[token] = *std::max_element(row.score, row.score + job.scores.cols);
+  const std::size_t n = detail::select_row(job, token, row, expert);
+  detail::weigh_row(job, row, expert, n, weight);
+  if (job.spec.random_second && job.ctx.training) drop_second(job.ctx, token, n, expert, weight);
+}
+
+void count(const Assignment& a, std::size_t rows, std::span<std::uint32_t> counts) {
+  for (std::size_t i = 0; i < rows * a.kmax && !counts.empty(); ++i) {
     if (a.expert[i] >= 0) ++counts[static_cast<std::size_t>(a.expert[i])];
   }
 }
 
-}  // namespace
-
-std::size_t workspace_bytes(const Spec& /*spec*/, Shape shape) noexcept {
-  return 3 * row_stride(shape.experts) * sizeof(float) + kAlign;
+void clear(const Assignment& out, std::size_t rows, std::size_t experts) {
+  const std::size_t entries = rows * out.kmax;
+  std::fill_n(out.expert.begin(), entries, -1);
+  std::fill_n(out.weight.begin(), entries, 0.0F);
+  if (!out.slot.empty()) std::fill_n(out.slot.begin(), entries, 0U);
+  if (!out.demand.empty()) std::fill_n(out.demand.begin(), experts, 0U);
+  if (!out.kept.empty()) std::fill_n(out.kept.begin(), experts, 0U);
 }
+
+Status check(const detail::Job& job, const Assignment& out, std::span<std::byte> workspace) {
+  const Shape shape{job.scores.rows, job.scores.cols, out.kmax};
+  if (const Status s = detail::check_spec(job.spec, shape.experts); !s.ok()) return s;
+  if (const Status s = detail::check_inputs(job, reads_scores(job.spec)); !s.ok()) return s;
+  if (const Status s = detail::check_assignment(out, shape.tokens, shape.experts); !s.ok())
+    return s;
+  if (out.kmax < detail::row_width(job.spec, shape.experts))
+    return {Code::kBadShape, "assignment.kmax"};
+  if (workspace.size() < workspace_bytes(job.spec, shape)) return {Code::kTooShort, "workspace"};
+  return {};
+}
+
+}  // namespace
 
 Status assign(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state,
               Assignment& out, std::span<std::byte> workspace) noexcept {
-  const detail::Job job{spec, scores, ctx, state};
+  const detail::Job job = detail::make_job(spec, scores, ctx, state);
   out.nan_scores = 0;
-  if (const Status s = detail::check_spec(spec, scores.cols); !s.ok()) return s;
-  if (const Status s = detail::check_inputs(job); !s.ok()) return s;
-  if (const Status s = detail::check_assignment(out, scores.rows, scores.cols); !s.ok()) return s;
-  if (out.kmax < detail::row_width(spec, scores.cols)) return {Code::kBadShape, "assignment.kmax"};
-  if (workspace.size() < workspace_bytes(spec, {scores.rows, scores.cols, out.kmax}))
-    return {Code::kTooShort, "workspace"};
-  Scratch scratch(workspace);
-  const detail::Row row{scratch.floats(scores.cols), scratch.floats(scores.cols),
-                        scratch.floats(scores.cols)};
-  for (std::size_t t = 0; t < scores.rows; ++t) assign_row(job, t, row, out);
-  count(out, scores.rows, scores.cols, out.demand);
-  count(out, scores.rows, scores.cols, out.kept);
+  if (const Status s = check(job, out, workspace); !s.ok()) return s;
+  detail::Scratch scratch(workspace);
+  const Memory memory = take_memory(scratch, spec, {scores.rows, scores.cols, out.kmax});
+  clear(out, scores.rows, scores.cols);
+  if (spec.select == Select::kExpertChoice) {
+    detail::each_sequence(job, [&](std::size_t begin, std::size_t end) {
+      detail::choose_by_expert(job, begin, end, memory.row, memory.choice, out);
+    });
+  } else {
+    for (std::size_t t = 0; t < scores.rows; ++t) assign_row(job, t, memory, out);
+    count(out, scores.rows, out.demand);
+  }
+  if (spec.cap == Cap::kNone && out.slot.empty()) {
+    count(out, scores.rows, out.kept);
+    return {};
+  }
+  detail::each_sequence(job, [&](std::size_t begin, std::size_t end) {
+    detail::apply_cap(job, begin, end, memory.cap, out);
+  });
   return {};
+}
+
+std::size_t workspace_bytes(const Spec& spec, Shape shape) noexcept {
+  detail::Scratch assigning = detail::Scratch::count();
+  (void)take_memory(assigning, spec, shape);
+  detail::Scratch updating = detail::Scratch::count();
+  (void)detail::take_update(updating, spec, shape);
+  return std::max(assigning.bytes(), updating.bytes());
 }
 
 }  // namespace swy::moe

@@ -59,6 +59,8 @@ TEST(Assign, DeepSeekV3LeavesOutTheBestExpertOfAWeakGroup) {
 TEST(Assign, EveryPresetRunsAndIsFoundByName) {
   for (const Preset& p : presets()) {
     Lab lab(p.spec, {std::vector<float>(64, 0.25F)});
+    const std::vector<std::uint32_t> id{0};
+    lab.ctx.token_id = id;
     EXPECT_TRUE(lab.run().ok()) << p.name;
     EXPECT_EQ(named(p.name), p.spec);
     EXPECT_EQ(lab.experts(0)[0], 0) << p.name;
@@ -260,11 +262,179 @@ TEST(Assign, RefusesSpecsThatMakeNoSense) {
     EXPECT_STREQ(lab.run().what, what);
   };
   refused([](Spec& s) { s.k = 0; }, "spec.k");
-  refused([](Spec& s) { s.k = 600; }, "spec.k");
   refused([](Spec& s) { s.k = 3; }, "assignment.kmax");
   refused([](Spec& s) { s.groups = 2; }, "spec.groups");
   refused([](Spec& s) { s.groups = 3; }, "spec.groups_kept");
   refused([](Spec& s) { s.scale = kNaN; }, "spec.scale");
+}
+
+TEST(Capacity, FollowsEachFormula) {
+  Spec s;
+  s.k = 2;
+  s.capacity_factor = 1.25F;
+  EXPECT_EQ(capacity(s, 10, 4, 9), 7U);
+  s.capacity_rule = CapacityRule::kTutel;
+  EXPECT_EQ(capacity(s, 10, 4, 9), 6U);
+  s.capacity_factor = 0;
+  EXPECT_EQ(capacity(s, 10, 4, 9), 9U) << "dropless: the largest demand";
+  s.capacity_factor = -1.25F;
+  EXPECT_EQ(capacity(s, 10, 4, 5), 5U);
+  EXPECT_EQ(capacity(s, 10, 4, 9), 6U);
+  s.capacity_rule = CapacityRule::kMegablocks;
+  s.capacity_factor = 1.25F;
+  EXPECT_EQ(capacity(s, 10, 4, 9), 6U);
+  s.capacity_rule = CapacityRule::kPerExpert;
+  s.min_capacity = 8;
+  EXPECT_EQ(capacity(s, 10, 4, 9), 8U);
+  s.align = 16;
+  EXPECT_EQ(capacity(s, 10, 4, 9), 16U);
+  EXPECT_EQ(capacity(s, 0, 0, 0), 16U);
+}
+
+TEST(Capacity, OfZeroDropsEverything) {
+  for (const Cap cap : {Cap::kArrival, Cap::kChoiceMajor, Cap::kBatchPriority, Cap::kByWeight}) {
+    Spec s = named("mixtral");
+    s.cap = cap;
+    Lab lab(s, f1());
+    const std::vector<std::uint32_t> none(3, 0);
+    lab.ctx.capacity = none;
+    ASSERT_TRUE(lab.run().ok());
+    EXPECT_THAT(lab.demand, ElementsAre(4, 3, 1));
+    EXPECT_THAT(lab.kept, ElementsAre(0, 0, 0));
+    EXPECT_EQ(lab.expert, std::vector<std::int32_t>(8, -1));
+    EXPECT_EQ(measure(lab.out, {4, 3, 2}).drop_rate, 1);
+  }
+}
+
+TEST(Capacity, CountsEachSequenceAlone) {
+  Spec s = named("switch");
+  s.cap = Cap::kArrival;
+  s.per_sequence = true;
+  Lab lab(s, testing::Rows(6, {2, 1, 0}));
+  const std::vector<std::uint32_t> first{0, 4};
+  lab.ctx.seq_begin = first;  // ceil(4 / 3) = 2 places, then ceil(2 / 3) = 1
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.expert, ElementsAre(0, 0, -1, -1, 0, -1));
+  EXPECT_THAT(lab.slot, ElementsAre(0, 1, 0, 0, 0, 0));
+}
+
+TEST(Capacity, CanGiveTheLostWeightToWhatIsLeft) {
+  Spec s = named("mixtral");
+  s.cap = Cap::kArrival;
+  s.renorm_after_cap = true;
+  Lab lab(s, f1());
+  const std::vector<std::uint32_t> caps{1, 3, 3};
+  lab.ctx.capacity = caps;
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.experts(1), ElementsAre(-1, 1));
+  EXPECT_THAT(lab.weights(1), ElementsAre(0, FloatNear(1, 1e-6F)));
+}
+
+TEST(Select, TopPStopsBeforeOrAfterAnExactHit) {
+  Spec s = named("dynamic-moe");
+  s.transform = Transform::kIdentity;
+  s.top_p = 0.75F;
+  Lab lab(s, {{0.5F, 0.25F, 0.125F, 0.125F}});
+  const auto count = [&] {
+    EXPECT_TRUE(lab.run().ok());
+    return 4 - std::count(lab.expert.begin(), lab.expert.end(), -1);
+  };
+  EXPECT_EQ(count(), 3) << "> keeps going at equality";
+  lab.spec.past_top_p = false;
+  EXPECT_EQ(count(), 2);
+  lab.spec.keep_crossing = false;
+  EXPECT_EQ(count(), 1);
+  lab.spec.kmin = 2;
+  EXPECT_EQ(count(), 2);
+  lab.spec.top_p = 2;
+  EXPECT_EQ(count(), 4) << "never crossed: all";
+  lab.spec.kmax = 3;
+  EXPECT_EQ(count(), 3);
+}
+
+TEST(Select, ThresholdMayTakeNobodyUnlessToldOtherwise) {
+  Spec s = named("blockffn");
+  Lab lab(s, {{-1, -2, -3}});
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.expert, ElementsAre(-1, -1, -1));
+  lab.spec.kmin = 1;
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.expert, ElementsAre(0, -1, -1));
+}
+
+TEST(Select, HashSendsUnknownIdsAndDeadExpertsNowhere) {
+  Lab lab(named("hash"), testing::Rows(3, {0, 0, 0}));
+  const std::vector<std::uint32_t> ids{0, 1, 2};
+  const std::vector<std::int32_t> table{2, -1};
+  const std::vector<std::uint64_t> live{0b011};
+  lab.ctx.token_id = ids;
+  lab.ctx.hash_table = table;
+  lab.kmax = 1;
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.expert, ElementsAre(2, -1, -1));
+  EXPECT_EQ(lab.weight[0], 1);
+  lab.ctx.expert_live = live;
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.expert, ElementsAre(-1, -1, -1));
+}
+
+TEST(Select, ExpertChoiceWorksOnEachSequenceAndTrimsToKmax) {
+  Spec s = named("expert-choice");
+  s.k = 1;
+  s.per_sequence = true;
+  Lab lab(s, testing::Rows(4, {1, 0}));
+  const std::vector<std::uint32_t> first{0, 2};
+  lab.ctx.seq_begin = first;
+  ASSERT_TRUE(lab.run().ok());
+  // Each expert takes one of two equal tokens: the earlier; both take the same.
+  EXPECT_THAT(lab.expert, ElementsAre(0, 1, -1, -1, 0, 1, -1, -1));
+  lab.spec.kmax = 1;
+  lab.kmax = 1;
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_THAT(lab.expert, ElementsAre(0, -1, 0, -1));
+  EXPECT_THAT(lab.demand, ElementsAre(2, 2));
+  EXPECT_THAT(lab.kept, ElementsAre(2, 0));
+}
+
+TEST(Update, LeavesDeadExpertsAloneAndNamesWhatIsMissing) {
+  Spec s = named("gpt-oss");
+  s.k = 1;
+  s.update = Update::kBiasProp;
+  s.rate = 1;
+  Lab lab(s, testing::Rows(4, {3, 2, 1}));
+  const std::vector<std::uint64_t> live{0b011};
+  lab.ctx.expert_live = live;
+  ASSERT_TRUE(lab.run().ok());
+  EXPECT_STREQ(lab.learn().what, "state.bias");
+  lab.bias = {0, 0, 7};
+  ASSERT_TRUE(lab.learn().ok());
+  EXPECT_THAT(lab.bias, ElementsAre(-2, 2, 7));
+  lab.out.demand = {};
+  EXPECT_STREQ(lab.learn().what, "assignment.demand");
+  for (const Update rule : {Update::kPrice, Update::kQuantile, Update::kColumnQuantile}) {
+    lab.spec.update = rule;
+    lab.bias = {0, 0, 7};
+    ASSERT_TRUE(lab.learn().ok());
+    EXPECT_EQ(lab.bias[2], 7);
+  }
+  lab.spec.update = Update::kHistQuantile;
+  EXPECT_STREQ(lab.learn().what, "state.hist");
+}
+
+TEST(Update, SurvivesScoresThatSayNothing) {
+  for (const Update rule :
+       {Update::kPrice, Update::kQuantile, Update::kHistQuantile, Update::kColumnQuantile}) {
+    for (const float value : {-kInf, kInf, kNaN, 0.0F, 1e-45F}) {
+      Spec s = named("gpt-oss");
+      s.k = 1;
+      s.update = rule;
+      Lab lab(s, testing::Rows(5, {value, value, value}));
+      lab.bias = {0, 0, 0};
+      lab.hist.assign(30, 0);
+      ASSERT_TRUE(lab.learn().ok());
+      for (const float b : lab.bias) EXPECT_TRUE(std::isfinite(b)) << value;
+    }
+  }
 }
 
 TEST(Assign, TakesNoTokensAndAMillionExperts) {

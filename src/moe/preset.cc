@@ -62,6 +62,37 @@ constexpr Spec shazeer() {
   return s;
 }
 
+constexpr Spec blockffn() {
+  Spec s = make(Transform::kReluRms, Weigh::kRaw, 1);
+  s.select = Select::kThreshold;
+  return s;
+}
+
+constexpr Spec unipool() {
+  Spec s = make(Transform::kL2Relu, Weigh::kRaw, 8);
+  s.norm_eps = 1e-12F;
+  return s;
+}
+
+constexpr Spec expert_choice() {
+  Spec s = make(Transform::kSoftmax, Weigh::kRaw, 2);
+  s.select = Select::kExpertChoice;
+  return s;
+}
+
+constexpr Spec dynamic_moe() {
+  Spec s = make(Transform::kSoftmax, Weigh::kRaw, 2);
+  s.select = Select::kTopp;
+  s.top_p = 0.4F;
+  return s;
+}
+
+constexpr Spec hash() {
+  Spec s = make(Transform::kIdentity, Weigh::kOne, 1);
+  s.select = Select::kHash;
+  return s;
+}
+
 constexpr std::array kPresets{
     Preset{"shazeer", shazeer(), "arXiv 1701.06538, from memory; k 4"},
     Preset{"switch", make(Transform::kSoftmax, Weigh::kRaw, 1), "transformers switch_transformers"},
@@ -88,6 +119,11 @@ constexpr std::array kPresets{
     Preset{"kimi-k2", kimi_k2(), "as deepseek-v3 with one group; scale from memory"},
     Preset{"llama-4", make(Transform::kIdentity, Weigh::kSigmoid, 1),
            "llama.cpp build_moe_ffn; the weight multiplies the expert's input"},
+    Preset{"blockffn", blockffn(), "thunlp/BlockFFN"},
+    Preset{"unipool", unipool(), "UniPool router.py; the learned scale is the caller's"},
+    Preset{"expert-choice", expert_choice(), "Megatron-core, EC-DLM; arXiv 2202.09368 from memory"},
+    Preset{"dynamic-moe", dynamic_moe(), "ZhenweiAn/Dynamic_MoE"},
+    Preset{"hash", hash(), "arXiv 2106.04426, from memory; UniPool's formula without a table"},
 };
 
 }  // namespace

@@ -146,14 +146,16 @@ TEST(InOrder, SamplesWithTheirProbabilities) {
     std::vector<std::int32_t> id(2);
     sample_in_order(z, rng, id);
     ASSERT_NE(id[0], id[1]);
-    ++seen[static_cast<std::size_t>(id[0] * 4 + id[1])];
+    ++seen[4 * static_cast<std::size_t>(id[0]) + static_cast<std::size_t>(id[1])];
   }
   for (std::int32_t a = 0; a < 4; ++a)
     for (std::int32_t b = 0; b < 4; ++b) {
       if (a == b) continue;
       const std::int32_t id[] = {a, b};
-      EXPECT_NEAR(static_cast<double>(seen[static_cast<std::size_t>(a * 4 + b)]) / n,
-                  std::exp(log_probability_in_order(z, id, 0, {})), .01);
+      EXPECT_NEAR(
+          static_cast<double>(seen[4 * static_cast<std::size_t>(a) + static_cast<std::size_t>(b)]) /
+              n,
+          std::exp(log_probability_in_order(z, id, 0, {})), .01);
     }
 }
 

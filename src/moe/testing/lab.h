@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -36,11 +37,13 @@ struct Lab {
   std::size_t ld = 0;
   Ctx ctx;
   std::vector<float> bias;  // empty: none
-  std::uint32_t kmax = 0;   // 0: k
+  std::vector<float> hist, centroid;
+  std::uint64_t tokens_seen = 0;
+  std::uint32_t kmax = 0;  // 0: k
 
   std::vector<std::int32_t> expert;
   std::vector<float> weight;
-  std::vector<std::uint32_t> demand, kept;
+  std::vector<std::uint32_t> slot, demand, kept;
   std::vector<std::byte> workspace;
   Assignment out;
 
@@ -51,14 +54,30 @@ struct Lab {
         cols(r.empty() ? 1 : static_cast<std::uint32_t>(r.front().size())) {}
 
   Scores input() const { return Scores::f32(scores, rows, cols, ld); }
-  State state() { return {.bias = bias}; }
+  State state() {
+    State s;
+    s.bias = bias;
+    s.hist = hist;
+    s.centroid = centroid;
+    s.tokens_seen = tokens_seen;
+    return s;
+  }
+  // update() from the last run's assignment.
+  Status learn() {
+    State s = state();
+    workspace.assign(workspace_bytes(spec, {rows, cols, out.kmax}), std::byte{0xEE});
+    const Status status = update(spec, input(), ctx, out, s, workspace);
+    tokens_seen = s.tokens_seen;
+    return status;
+  }
 
   Status run() { return run(input()); }
   Status run(const Scores& in) {
-    if (kmax == 0) kmax = spec.k;
+    if (kmax == 0) kmax = spec.select == Select::kTopk ? spec.k : cols;
     const std::size_t n = std::size_t{rows} * kmax;
     expert.assign(n, -7);
     weight.assign(n, -7);
+    slot.assign(n, 77);
     demand.assign(cols, 77);
     kept.assign(cols, 77);
     workspace.assign(workspace_bytes(spec, {rows, cols, kmax}), std::byte{0xEE});
@@ -66,6 +85,7 @@ struct Lab {
     out.kmax = kmax;
     out.expert = expert;
     out.weight = weight;
+    out.slot = slot;
     out.demand = demand;
     out.kept = kept;
     return assign(spec, in, ctx, state(), out, workspace);
@@ -80,6 +100,12 @@ struct Lab {
             weight.begin() + static_cast<std::ptrdiff_t>((t + 1) * kmax)};
   }
 };
+
+// How many random cases a property gets: SWY_MOE_CASES, or 10,000.
+inline std::uint64_t cases() {
+  const char* n = std::getenv("SWY_MOE_CASES");
+  return n != nullptr ? std::strtoull(n, nullptr, 10) : 10'000;
+}
 
 inline Spec named(std::string_view name) {
   Spec s;
