@@ -23,7 +23,7 @@ TEST(Bernoulli, ScoreFunctionIsUnbiasedForEveryBaseline) {
 }
 
 TEST(StraightThrough, IsTheSlopeOfALossLinearInTheProbabilities) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(51, c, 0);
     std::vector<double> z(2 + rng.below(6));
     std::vector<double> g(z.size());
@@ -87,7 +87,7 @@ TEST(SparseMixer, DrawsFromItsProbabilitiesAndItsFactorsMean) {
 }
 
 TEST(SparseMixer, BackwardIsTheSlopeOfTheProbability) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(52, c, 0);
     std::vector<double> z(2 + rng.below(6));
     for (double& v : z) v = 1 + .001 * normal(rng);  // inside the mask, away from its edge
@@ -124,7 +124,7 @@ TEST(InOrder, SolvesTheWorkedExample) {
 }
 
 TEST(InOrder, HasTheSlopesOfItsLogarithm) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(55, c, 0);
     std::vector<double> z(2 + rng.below(6));
     for (double& v : z) v = normal(rng);

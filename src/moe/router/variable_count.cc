@@ -32,8 +32,7 @@ std::size_t rank_of(std::span<const double> v, std::size_t j) {
   return better;
 }
 
-}  // namespace
-
+// 1 + #{cumulative sums, largest first, below mass}, at most all.
 std::size_t reach_count(std::span<const double> p, double mass) {
   std::size_t below = 0;
   for (std::size_t j = 0; j < p.size(); ++j) {
@@ -45,6 +44,8 @@ std::size_t reach_count(std::span<const double> p, double mass) {
   }
   return std::min(below + 1, p.size());
 }
+
+}  // namespace
 
 std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
                            std::span<double> scratch, std::span<std::int32_t> chosen,
@@ -93,35 +94,27 @@ double percentile(std::span<double> v, double share) {
   return here + (at - static_cast<double>(low)) * (next - here);
 }
 
-std::size_t above_threshold(std::span<const double> v, double threshold,
-                            std::span<std::int32_t> id) {
-  std::size_t count = largest(v, id);
-  while (count > 1 && v[static_cast<std::size_t>(id[count - 1])] < threshold) --count;
-  std::fill(id.begin() + static_cast<std::ptrdiff_t>(count), id.end(), -1);
-  return count;
-}
-
-std::uint32_t layer_limit(Schedule schedule, std::uint32_t layer, std::uint32_t layers,
+std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint32_t layers,
                           std::uint32_t kmin, std::uint32_t kmax) {
   SWY_ASSERT(layer < layers && kmin <= kmax);
   const double at = layers > 1 ? static_cast<double>(layer) / (layers - 1) : 0.0;
   double share = 1;
   switch (schedule) {
-    case Schedule::kUniform:
+    case LayerSchedule::kUniform:
       break;
-    case Schedule::kDescending:
+    case LayerSchedule::kDescending:
       share = 1 - at;
       break;
-    case Schedule::kAscending:
+    case LayerSchedule::kAscending:
       share = at;
       break;
-    case Schedule::kPyramid:
+    case LayerSchedule::kPyramid:
       share = 1 - std::fabs(2 * at - 1);
       break;
-    case Schedule::kValley:
+    case LayerSchedule::kValley:
       share = std::fabs(2 * at - 1);
       break;
-    case Schedule::kWave:
+    case LayerSchedule::kWave:
       share = 0.5 + 0.5 * std::cos(6.283185307179586 * at * 2);  // two waves over the depth
       break;
   }

@@ -124,7 +124,7 @@ void expect_bound(Rows<const double> score, const std::vector<std::uint32_t>& li
 }
 
 TEST(SlotAuction, StaysWithinTokensTimesEpsOfTheOptimum) {
-  for (std::size_t i = 0; i < testing::cases(); ++i) {
+  for (std::size_t i = 0; i < testing::random_cases(); ++i) {
     base::Rng rng(11, i, 0);
     const std::size_t experts = 2 + rng.below(3);
     const std::size_t tokens = 1 + rng.below(8);
@@ -165,7 +165,7 @@ TEST(BaseAuction, SolvesTheWorkedExample) {
 TEST(BaseAuction, GivesEveryExpertItsShareAndLosesLittle) {
   double sum = 0;
   double worst = 0;
-  const std::size_t n = testing::cases() / 10;
+  const std::size_t n = testing::random_cases() / 10;
   for (std::size_t i = 0; i < n; ++i) {
     base::Rng rng(12, i, 0);
     const auto score = testing::random_table(rng, 12, 4);
