@@ -63,7 +63,7 @@ struct DynMole {
   std::size_t k = 1;
 };
 std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
-                            std::span<std::int32_t> scratch, std::span<double> weight);
+                            std::span<double> weight);
 
 // --- MAGNET: stage 1 spreads (maximise entropy_of_mean()), stage 2 specialises (minimise
 // mean_entropy()). Stage 2 from the step at which the mean row's entropy over its maximum has been

@@ -133,6 +133,10 @@ TEST(Llep, WinsUnderSkewAndLosesWhenBalanced) {
   RecordProperty("skewed_peak_mb", static_cast<int>(won.peak_bytes / 1'000'000));
   RecordProperty("skewed_peak_mb_ordinary",
                  static_cast<int>(ordinary(skewed).peak_bytes / 1'000'000));
+  RecordProperty("balanced_tokens_moved", static_cast<int>(lost.tokens_moved));
+  RecordProperty("balanced_peak_mb", static_cast<int>(lost.peak_bytes / 1'000'000));
+  RecordProperty("balanced_peak_mb_ordinary",
+                 static_cast<int>(ordinary(balanced).peak_bytes / 1'000'000));
   RecordProperty("balanced_weights_mb", static_cast<int>(lost.weights_moved / 1'000'000));
 }
 

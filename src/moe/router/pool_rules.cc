@@ -74,10 +74,12 @@ void union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<
   std::fill(sum.begin(), sum.end(), kTiny);
   for (std::size_t t = 0; t < p.rows; ++t) {
     std::copy_n(p.row(t).begin(), p.cols, row.begin());
-    for (std::size_t j = 0; j < p.cols; ++j) {
-      const bool kept = among_largest(row, j, k);
-      out.at(t, j) = kept ? row[j] : 0.0;
-      sum[j] += kept ? row[j] : 0.0;
+    std::fill_n(out.row(t).begin(), p.cols, 0.0);
+    std::ptrdiff_t at = next_largest(row, -1);
+    for (std::size_t i = 0; i < k && at >= 0; ++i, at = next_largest(row, at)) {
+      const auto j = static_cast<std::size_t>(at);
+      out.at(t, j) = row[j];
+      sum[j] += row[j];
     }
   }
   for (std::size_t t = 0; t < p.rows; ++t)
