@@ -47,7 +47,8 @@ double kl_to_uniform(Rows<const double> p, double scale, std::span<double> scrat
                      Rows<double> grad);
 
 // One token of noisy top-k: load[j] = the probability that j would be chosen if its noise were
-// drawn again, Phi((clean - k-th largest noisy one beside j) / sd). REQUIRES: k < experts, sd > 0.
+// drawn again, Phi((clean - k-th largest noisy one beside j) / sd). REQUIRES: 0 < k < experts,
+// finite logits, sd > 0.
 void noisy_load(std::span<const double> clean, std::span<const double> noisy,
                 std::span<const double> sd, std::size_t k, std::span<double> load);
 struct NoisyLoadGradient {

@@ -1,4 +1,4 @@
-// Pools of experts shared between layers or sequences: ReXMoE, UniPool's NormRouter,
+// Pools of experts shared between layers or sequences: ReXMoE, UniPool's scale,
 // Union-of-Experts.
 //
 // When to use: models whose layers draw on one pool. Threading: pure. Ownership: the caller's
@@ -24,10 +24,9 @@ std::uint32_t open_experts(const ProgressivePool& pool, std::uint64_t step);
 void open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t open,
                std::span<std::uint64_t> live);
 
-// --- UniPool: y = scale * relu(z / (|z| + 1e-12)); weights are the k largest of y as they are.
-void norm_router(std::span<const float> z, double scale, std::span<float> y);
-// The scale that gives the k kept ones length 1 on average, by `draws` normal rows. Draws with no
-// positive entry (2^-E of them) count nothing. REQUIRES: scratch of `experts`.
+// --- UniPool: the scale of Transform::kL2Relu (preset "unipool") that gives the k kept scores
+// length 1 on average, by `draws` normal rows. Draws with no positive entry (2^-E of them) count
+// nothing. REQUIRES: scratch of `experts`.
 double norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws, std::uint64_t seed,
                          std::span<double> scratch);
 
@@ -36,8 +35,4 @@ double norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws, 
 // (expert choice). out may be p's memory. REQUIRES: scratch of 2 * experts.
 void union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<double> scratch,
                 Rows<double> out);
-// Expert selection for a whole sequence: softmax(logits of the sequence), the k best.
-void sequence_experts(std::span<const double> logits, std::span<std::int32_t> id,
-                      std::span<double> weight);
-
 }  // namespace swy::moe

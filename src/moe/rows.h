@@ -98,43 +98,35 @@ double length(const A& a) {
   return std::sqrt(inner(a, a));
 }
 
-// id[0..] = the indices of the id.size() largest, best first: O(n k). NaN and -inf are never taken;
-// with fewer others the rest is -1. Returns how many were found.
+// The index that follows `after` in falling order (of equals the lower first); after = -1: the
+// best. -1 at the end. NaN and -inf are never reached. One pass.
 template <class Row>
-std::size_t largest(const Row& v, std::span<std::int32_t> id) {
-  double last = std::numeric_limits<double>::infinity();
-  std::size_t last_at = 0;
-  bool any = false;
-  for (std::size_t n = 0; n < id.size(); ++n) {
-    std::ptrdiff_t at = -1;
-    double most = -std::numeric_limits<double>::infinity();
-    for (std::size_t j = 0; j < v.size(); ++j) {
-      const double x = static_cast<double>(v[j]);
-      const bool free = !any || x < last || (x == last && j > last_at);
-      if (free && x > most) {
-        most = x;
-        at = static_cast<std::ptrdiff_t>(j);
-      }
+std::ptrdiff_t next_largest(const Row& v, std::ptrdiff_t after) {
+  std::ptrdiff_t best = -1;
+  for (std::size_t j = 0; j < v.size(); ++j) {
+    const auto x = static_cast<double>(v[j]);
+    const auto at = static_cast<std::ptrdiff_t>(j);
+    if (!(x > -std::numeric_limits<double>::infinity())) continue;
+    if (after >= 0) {
+      const auto last = static_cast<double>(v[static_cast<std::size_t>(after)]);
+      if (x > last || (x == last && at <= after)) continue;
     }
-    if (at < 0) {
-      for (std::size_t r = n; r < id.size(); ++r) id[r] = -1;
-      return n;
-    }
-    id[n] = static_cast<std::int32_t>(at);
-    last = most;
-    last_at = static_cast<std::size_t>(at);
-    any = true;
+    if (best < 0 || x > static_cast<double>(v[static_cast<std::size_t>(best)])) best = at;
   }
-  return id.size();
+  return best;
 }
 
-// Whether rank(j) < k in the order of largest(): one pass, no memory.
+// id[0..] = the indices of the id.size() largest in that order: O(n k). With fewer others the rest
+// is -1. Returns how many were found.
 template <class Row>
-bool among_largest(const Row& v, std::size_t j, std::size_t k) {
-  std::size_t better = 0;
-  for (std::size_t i = 0; i < v.size(); ++i)
-    better += v[i] > v[j] || (v[i] == v[j] && i < j) ? 1U : 0U;
-  return better < k;
+std::size_t largest(const Row& v, std::span<std::int32_t> id) {
+  std::size_t found = 0;
+  for (std::ptrdiff_t at = next_largest(v, -1); at >= 0 && found < id.size(); ++found) {
+    id[found] = static_cast<std::int32_t>(at);
+    at = next_largest(v, at);
+  }
+  for (std::int32_t& rest : id.subspan(found)) rest = -1;
+  return found;
 }
 
 // A standard normal number (Box and Muller; two draws).

@@ -31,10 +31,8 @@ void chain_step(std::span<const double> weight, Rows<const float> outputs, std::
 // --- Hops of one mixture layer that stop early: whether |delta| / |h| < threshold.
 bool halts(std::span<const float> h, std::span<const float> delta, double threshold);
 
-// --- Cosine to a centroid per expert (online K-means, ST-MoE after a projection). 0 for a zero
-// vector.
-void cosine_scores(std::span<const float> x, Rows<const float> centroids, std::span<float> score);
-
+// --- Online K-means: Transform::kCosine scores tokens against State::centroid (so does ST-MoE's
+// router, on a projection); these move the centroids afterwards.
 // centroid_j <- (1 - rate) centroid_j + rate * mean of the tokens with j among their choices; one
 // without tokens stays. REQUIRES: scratch of experts * (dims + 1).
 void kmeans_update(Rows<const float> x, Rows<const std::int32_t> chosen, double rate,

@@ -13,14 +13,12 @@
 
 namespace swy::moe {
 
-// UniMoE-Audio: 1 + the number of cumulative sums (largest first) below `mass`, at most all. Top-p
-// stops where a sum exceeds the mass, this where it reaches it.
-std::size_t reach_count(std::span<const double> p, double mass);
-
 // UniMoE-Audio's weights in inference: SparseMixer picks, normalised, times the share that one
 // softmax over [picked dynamic, shared] gives to the dynamic ones. dynamic[j] = 0 where not picked;
-// shared experts are always on. A null expert is an index like any other with no output.
-// Returns the number picked. REQUIRES: scratch of dynamic; chosen of at least the count.
+// shared experts are always on. Picks: 1 + the number of cumulative sums of softmax, largest first,
+// below `mass` (Spec::past_top_p = false is the same count). A null expert is an index like any
+// other with no output. Returns the number picked. REQUIRES: scratch of dynamic; chosen of at least
+// the count.
 struct UniMoeScores {
   std::span<const double> dynamic, shared;
 };
@@ -34,11 +32,8 @@ std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
 // --- DynaMoE.
 // numpy's linear percentile. REQUIRES: v not empty, share in [0, 1]; reorders v.
 double percentile(std::span<double> v, double share);
-// The best of a row whose value is at least `threshold`: at least one, at most id.size(). The rest
-// of id is -1. Returns how many.
-std::size_t above_threshold(std::span<const double> v, double threshold,
-                            std::span<std::int32_t> id);
-// The share-quantile of a stream, by steps of +-rate: a threshold over history, which is what lets
+// The share-quantile of a stream, by steps of +-rate: a threshold over history for
+// Select::kThreshold (kmin 1, kmax layer_limit()), which is what lets
 // the count vary (a percentile within one token's own values is a fixed k).
 struct RunningQuantile {
   double value = 0;
@@ -46,9 +41,16 @@ struct RunningQuantile {
   double rate = 0.01;
   void see(double x) { value += x > value ? rate * share : -rate * (1 - share); }
 };
-enum class Schedule : std::uint8_t { kUniform, kDescending, kAscending, kPyramid, kValley, kWave };
+enum class LayerSchedule : std::uint8_t {
+  kUniform,
+  kDescending,
+  kAscending,
+  kPyramid,
+  kValley,
+  kWave
+};
 // The most experts a token may get in a layer, between kmin and kmax.
-std::uint32_t layer_limit(Schedule schedule, std::uint32_t layer, std::uint32_t layers,
+std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint32_t layers,
                           std::uint32_t kmin, std::uint32_t kmax);
 
 // --- DynMoLE: entropy above the limit: all experts with their probabilities; else the top-p prefix
@@ -61,7 +63,7 @@ struct DynMole {
   std::size_t k = 1;
 };
 std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
-                            std::span<std::int32_t> scratch, std::span<double> weight);
+                            std::span<double> weight);
 
 // --- MAGNET: stage 1 spreads (maximise entropy_of_mean()), stage 2 specialises (minimise
 // mean_entropy()). Stage 2 from the step at which the mean row's entropy over its maximum has been

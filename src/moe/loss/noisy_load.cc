@@ -18,14 +18,11 @@ struct Thresholds {
 
 Thresholds thresholds(std::span<const double> noisy, std::size_t k) {
   SWY_ASSERT(k > 0 && k < noisy.size());
-  Thresholds out;
-  for (std::size_t j = 0; j < noisy.size(); ++j) {
-    const bool within = among_largest(noisy, j, k + 1);
-    const bool inside = within && among_largest(noisy, j, k);
-    if (within && !inside) out.next = j;
-    if (inside && !among_largest(noisy, j, k - 1)) out.kth = j;
-  }
-  return out;
+  std::ptrdiff_t at = -1;
+  for (std::size_t i = 0; i < k; ++i) at = next_largest(noisy, at);
+  const std::ptrdiff_t next = next_largest(noisy, at);
+  SWY_ASSERT(at >= 0 && next >= 0);
+  return {static_cast<std::size_t>(at), static_cast<std::size_t>(next)};
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ TEST(RouterLosses, AreZeroWhereTheyShouldBe) {
 }
 
 TEST(RouterLosses, HaveTheSlopesOfTheirValues) {
-  for (std::size_t c = 0; c < testing::cases() / 20; ++c) {
+  for (std::size_t c = 0; c < testing::random_cases() / 20; ++c) {
     base::Rng rng(41, c, 0);
     const std::size_t rows = 1 + rng.below(4);
     const std::size_t cols = 2 + rng.below(4);
@@ -102,7 +102,7 @@ TEST(LocalityLosses, SolveTheWorkedExamples) {
 }
 
 TEST(LocalityLosses, HaveTheSlopesOfTheirValues) {
-  for (std::size_t c = 0; c < testing::cases() / 20; ++c) {
+  for (std::size_t c = 0; c < testing::random_cases() / 20; ++c) {
     base::Rng rng(42, c, 0);
     auto z = testing::random_table(rng, 2 + rng.below(6), 2 + rng.below(4));
     const std::size_t window = 1 + rng.below(3);

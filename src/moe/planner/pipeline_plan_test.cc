@@ -20,7 +20,7 @@ TEST(Pipeline, OverlapsItsStages) {
 }
 
 TEST(Pipeline, FindsTheLeastOfAllNumbersOfParts) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(71, c, 0);
     std::vector<PipelineStage> stages(1 + rng.below(4));
     for (PipelineStage& s : stages) s = {rng.uniform(), 0.2 * rng.uniform()};
@@ -80,7 +80,7 @@ TEST(Tutel, MovesTokensWhenTheyAreFewAndWeightsWhenTokensAreMany) {
 }
 
 TEST(Tutel, IsNeverSlowerThanAnyFixedChoice) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(72, c, 0);
     const Network net{.nodes = static_cast<std::uint32_t>(1 + rng.below(8)),
                       .per_node = static_cast<std::uint32_t>(1 + rng.below(8)),

@@ -14,15 +14,6 @@
 
 namespace swy::moe {
 
-void cosine_scores(std::span<const float> x, Rows<const float> centroids, std::span<float> score) {
-  SWY_ASSERT(score.size() == centroids.rows && x.size() == centroids.cols);
-  const double norm = length(x);
-  for (std::size_t j = 0; j < score.size(); ++j) {
-    const double both = norm * length(centroids.row(j));
-    score[j] = both > 0 ? static_cast<float>(inner(x, centroids.row(j)) / both) : 0.0F;
-  }
-}
-
 void kmeans_update(Rows<const float> x, Rows<const std::int32_t> chosen, double rate,
                    std::span<double> scratch, Rows<float> centroids) {
   const std::size_t experts = centroids.rows;

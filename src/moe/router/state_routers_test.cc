@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "moe/testing/golden_file.h"
+#include "moe/testing/golden.h"
+#include "moe/testing/lab.h"
 
 namespace swy::moe {
 namespace {
@@ -28,7 +29,7 @@ TEST(Recurrent, SolvesTheWorkedExample) {
 }
 
 TEST(Recurrent, StateStaysWithinOneAndHalvesWithoutWeights) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(81, c, 0);
     const std::size_t n = 1 + rng.below(4);
     const std::size_t in = 1 + rng.below(4);
@@ -79,17 +80,18 @@ TEST(Halting, IsMonotoneInTheThreshold) {
 TEST(KMeans, SolvesTheWorkedExample) {
   const Table<float> x(kX);
   Table<float> m(kM);
-  Table<std::int32_t> chosen(4, 1);
-  Table<float> score(4, 3);
-  for (std::size_t t = 0; t < 4; ++t) {
-    cosine_scores(x.view().row(t), m.view(), score.view().row(t));
-    largest(score.view().row(t), chosen.view().row(t));
-  }
-  testing::expect_near(score.view().row(0), {.99503719, 0, -1});
-  testing::expect_near(score.view().row(3), {-.517419339, .8, .6});
-  EXPECT_EQ(chosen.data, (std::vector<std::int32_t>{0, 0, 1, 1}));
+  Spec spec = testing::named("gpt-oss");
+  spec.transform = Transform::kCosine;
+  spec.weigh = Weigh::kRaw;
+  spec.k = 1;
+  testing::Lab lab(spec, {4, {0, 0, 0}});
+  lab.ctx.hidden = Scores::f32(x.data, 4, 2);
+  lab.centroid = m.data;
+  ASSERT_TRUE(lab.run().ok());
+  testing::expect_near(lab.weight, {.99503719, .855731984, 1, .8});
+  EXPECT_EQ(lab.expert, (std::vector<std::int32_t>{0, 0, 1, 1}));
   std::vector<double> scratch(3 * 3);
-  kmeans_update(x.view(), chosen.view(), .1, scratch, m.view());
+  kmeans_update(x.view(), {lab.expert.data(), 4, 1}, .1, scratch, m.view());
   testing::expect_near(m.data, {.99, .12, -.03, .99, -1, 0});
 }
 
@@ -102,33 +104,6 @@ TEST(KMeans, ReseedsIdleCentroidsOnDifferentTokens) {
   testing::expect_near(m.data, {1, 0, -1, 0, 0, 1});
 }
 
-TEST(KMeans, ScoresAreCosinesWhateverTheSizesAndTurns) {
-  for (std::size_t c = 0; c < testing::cases(); ++c) {
-    base::Rng rng(82, c, 0);
-    Table<float> m(3, 2);
-    for (float& v : m.data) v = static_cast<float>(normal(rng));
-    std::vector<float> x = {static_cast<float>(normal(rng)), static_cast<float>(normal(rng))};
-    std::vector<float> a(3);
-    std::vector<float> b(3);
-    cosine_scores(x, m.view(), a);
-    const double angle = 6.28 * rng.uniform();
-    const auto turn = [&](float& u, float& v, double size) {
-      const double s = std::sin(angle);
-      const double k = std::cos(angle);
-      const double old = static_cast<double>(u);
-      u = static_cast<float>(size * (k * old - s * static_cast<double>(v)));
-      v = static_cast<float>(size * (s * old + k * static_cast<double>(v)));
-    };
-    turn(x[0], x[1], 3);
-    for (std::size_t j = 0; j < 3; ++j) turn(m.at(j, 0), m.at(j, 1), .5);
-    cosine_scores(x, m.view(), b);
-    for (std::size_t j = 0; j < 3; ++j) {
-      ASSERT_LE(std::fabs(a[j]), 1.000001F);
-      ASSERT_NEAR(a[j], b[j], 1e-5);
-    }
-  }
-}
-
 TEST(AdaptDhm, SolvesTheWorkedExample) {
   const Table<float> x(kX);
   Table<float> c(testing::Matrix{{1, 0}, {0, 1}});
@@ -139,7 +114,7 @@ TEST(AdaptDhm, SolvesTheWorkedExample) {
 }
 
 TEST(AdaptDhm, KeepsItsCentresAtLengthOne) {
-  for (std::size_t i = 0; i < testing::cases() / 10; ++i) {
+  for (std::size_t i = 0; i < testing::random_cases() / 10; ++i) {
     base::Rng rng(83, i, 0);
     Table<float> x(5, 3);
     Table<float> c(3, 3);

@@ -11,7 +11,7 @@
 //     The limit depends on their number (the maximum grows), hence `relative`.
 //   MAGNET (2602.20723; abstract: variant of): weights and criterion were not found; the trigger is
 //     the implementable form.
-// Cost: E^2 compares for the ranks, no scratch; E k for the picks. Loses: a router may flatten to
+// Cost: E compares for every expert used, no scratch. Loses: a router may flatten to
 // win more experts (add mean_entropy()). Test: router/variable_count_test.cc.
 #include "moe/variable_count.h"
 
@@ -24,27 +24,19 @@
 namespace swy::moe {
 namespace {
 
-// Where v[j] stands among the largest, 0 for the best.
-std::size_t rank_of(std::span<const double> v, std::size_t j) {
-  std::size_t better = 0;
-  for (std::size_t i = 0; i < v.size(); ++i)
-    better += v[i] > v[j] || (v[i] == v[j] && i < j) ? 1U : 0U;
-  return better;
+// 1 + #{cumulative sums, largest first, below mass}, at most all.
+std::size_t reach_count(std::span<const double> p, double mass) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::ptrdiff_t at = next_largest(p, -1); at >= 0; at = next_largest(p, at)) {
+    ++count;
+    sum += p[static_cast<std::size_t>(at)];
+    if (!(sum < mass)) break;
+  }
+  return count;
 }
 
 }  // namespace
-
-std::size_t reach_count(std::span<const double> p, double mass) {
-  std::size_t below = 0;
-  for (std::size_t j = 0; j < p.size(); ++j) {
-    // The cumulative sum at j: everything that stands before it, and itself.
-    double sum = p[j];
-    for (std::size_t i = 0; i < p.size(); ++i)
-      if (p[i] > p[j] || (p[i] == p[j] && i < j)) sum += p[i];
-    below += sum < mass ? 1U : 0U;
-  }
-  return std::min(below + 1, p.size());
-}
 
 std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
                            std::span<double> scratch, std::span<std::int32_t> chosen,
@@ -93,35 +85,27 @@ double percentile(std::span<double> v, double share) {
   return here + (at - static_cast<double>(low)) * (next - here);
 }
 
-std::size_t above_threshold(std::span<const double> v, double threshold,
-                            std::span<std::int32_t> id) {
-  std::size_t count = largest(v, id);
-  while (count > 1 && v[static_cast<std::size_t>(id[count - 1])] < threshold) --count;
-  std::fill(id.begin() + static_cast<std::ptrdiff_t>(count), id.end(), -1);
-  return count;
-}
-
-std::uint32_t layer_limit(Schedule schedule, std::uint32_t layer, std::uint32_t layers,
+std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint32_t layers,
                           std::uint32_t kmin, std::uint32_t kmax) {
   SWY_ASSERT(layer < layers && kmin <= kmax);
   const double at = layers > 1 ? static_cast<double>(layer) / (layers - 1) : 0.0;
   double share = 1;
   switch (schedule) {
-    case Schedule::kUniform:
+    case LayerSchedule::kUniform:
       break;
-    case Schedule::kDescending:
+    case LayerSchedule::kDescending:
       share = 1 - at;
       break;
-    case Schedule::kAscending:
+    case LayerSchedule::kAscending:
       share = at;
       break;
-    case Schedule::kPyramid:
+    case LayerSchedule::kPyramid:
       share = 1 - std::fabs(2 * at - 1);
       break;
-    case Schedule::kValley:
+    case LayerSchedule::kValley:
       share = std::fabs(2 * at - 1);
       break;
-    case Schedule::kWave:
+    case LayerSchedule::kWave:
       share = 0.5 + 0.5 * std::cos(6.283185307179586 * at * 2);  // two waves over the depth
       break;
   }
@@ -129,23 +113,20 @@ std::uint32_t layer_limit(Schedule schedule, std::uint32_t layer, std::uint32_t 
 }
 
 std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
-                            std::span<std::int32_t> scratch, std::span<double> weight) {
-  SWY_ASSERT(weight.size() == p.size() && scratch.size() >= p.size());
+                            std::span<double> weight) {
+  SWY_ASSERT(weight.size() == p.size());
   const double limit = rule.relative ? rule.limit * most_entropy(p.size(), rule.q) : rule.limit;
   if (entropy(p, rule.q) > limit) {
     std::copy(p.begin(), p.end(), weight.begin());
     return p.size();
   }
-  for (std::size_t j = 0; j < p.size(); ++j) scratch[rank_of(p, j)] = static_cast<std::int32_t>(j);
   double sum = 0;
   std::size_t count = 0;
-  while (count < p.size() && (sum <= rule.mass || count < rule.k))
-    sum += p[static_cast<std::size_t>(scratch[count++])];
   std::fill(weight.begin(), weight.end(), 0.0);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto at = static_cast<std::size_t>(scratch[i]);
-    weight[at] = p[at] / sum;
-  }
+  std::ptrdiff_t at = next_largest(p, -1);
+  for (; at >= 0 && (sum <= rule.mass || count < rule.k); ++count, at = next_largest(p, at))
+    sum += weight[static_cast<std::size_t>(at)] = p[static_cast<std::size_t>(at)];
+  for (double& w : weight) w /= sum;
   return count;
 }
 

@@ -36,7 +36,7 @@ inline const Matrix kF2 = {{3, 1, .5},     {2.5, 2, 0},  {2, 1.8, .2},
                            {1.5, .2, 1.4}, {1.2, 1, .9}, {.9, .1, .3}};
 
 // Random cases of a property: SWY_CASES, or 10,000.
-inline std::size_t cases() {
+inline std::size_t random_cases() {
   const char* text = std::getenv("SWY_CASES");
   const auto n = text != nullptr ? std::strtoul(text, nullptr, 10) : 0UL;
   return n > 0 ? n : 10'000;
