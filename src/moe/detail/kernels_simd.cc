@@ -217,6 +217,7 @@ HWY_INLINE float threshold(const float* key, std::size_t n, std::size_t k) {
 
 HWY_INLINE float threshold_for(const float* key, std::size_t n, std::size_t k) {
   constexpr std::size_t kWide = kPer16;  // 16 lanes
+  if (n <= kLanes) return -kInf;  // all of them fit the list
   if (k <= 8) return threshold<kWide>(key, n, k);
   if (k <= 16) return threshold<2 * kWide>(key, n, k);
   return threshold<4 * kWide>(key, n, k);
