@@ -83,11 +83,11 @@ Result<Array> find_tensor(const embed::Safetensors& file, std::string_view name)
   if (tensor == nullptr) {
     std::vector<std::string> known;
     for (const embed::Tensor& t : file.tensors()) known.push_back(t.name);
-    return fail(ErrorCode::kNotFound, name.empty()
-                                          ? fmt::format("{} has {} tensors: name one with --tensor",
-                                                        file.name(), known.size())
-                                          : fmt::format("{} has no tensor '{}'{}", file.name(),
-                                                        name, base::did_you_mean(name, known)));
+    return fail(ErrorCode::kInvalidArgument,
+                name.empty() ? fmt::format("{} has {} tensors: name one with --tensor", file.name(),
+                                           known.size())
+                             : fmt::format("{} has no tensor '{}'{}", file.name(), name,
+                                           base::did_you_mean(name, known)));
   }
   return Array{std::string(embed::to_string(tensor->dtype)),
                tensor->shape,
@@ -105,28 +105,24 @@ void widen(std::string_view data, std::size_t count, std::vector<std::byte>& out
   }
 }
 
-// Takes `count` numbers over; false: of a type that scores do not have.
-bool take(const Array& a, std::size_t count, ScoreFile& out) {
-  const auto copy = [&](moe::DType type) {
-    out.type = type;
-    const auto* from = reinterpret_cast<const std::byte*>(a.data.data());
-    out.bytes.assign(from, from + count * (type == moe::DType::kF32 ? 4 : 2));
-    return true;
-  };
-  const std::string& t = a.type;
-  if (t == "<f4" || t == "F32") return copy(moe::DType::kF32);
-  if (t == "<f2" || t == "F16") return copy(moe::DType::kF16);
-  if (t == "<V2" || t == "|V2" || t == "BF16") return copy(moe::DType::kBf16);
-  if (t == "<f8" || t == "F64") return widen<double>(a.data, count, out.bytes), true;
-  if (t == "<i8" || t == "I64") return widen<std::int64_t>(a.data, count, out.bytes), true;
-  if (t == "<i4" || t == "I32") return widen<std::int32_t>(a.data, count, out.bytes), true;
-  return false;
+// Bytes of a number; 0: of a type that scores do not have.
+std::size_t width_of(std::string_view t) {
+  if (t == "<f8" || t == "F64" || t == "<i8" || t == "I64") return 8;
+  if (t == "<f4" || t == "F32" || t == "<i4" || t == "I32") return 4;
+  const bool half = t == "<f2" || t == "F16" || t == "<V2" || t == "|V2" || t == "BF16";
+  return half ? 2 : 0;
 }
 
-std::size_t width_of(std::string_view type) {
-  if (type == "<f8" || type == "F64" || type == "<i8" || type == "I64") return 8;
-  if (type == "<f4" || type == "F32" || type == "<i4" || type == "I32") return 4;
-  return 2;
+// Takes `count` numbers over. REQUIRES: a type with a width.
+void take(const Array& a, std::size_t count, ScoreFile& out) {
+  const std::string& t = a.type;
+  if (t == "<f8" || t == "F64") return widen<double>(a.data, count, out.bytes);
+  if (t == "<i8" || t == "I64") return widen<std::int64_t>(a.data, count, out.bytes);
+  if (t == "<i4" || t == "I32") return widen<std::int32_t>(a.data, count, out.bytes);
+  if (t == "<f2" || t == "F16") out.type = moe::DType::kF16;
+  if (t == "<V2" || t == "|V2" || t == "BF16") out.type = moe::DType::kBf16;
+  const auto* from = reinterpret_cast<const std::byte*>(a.data.data());
+  out.bytes.assign(from, from + count * width_of(t));
 }
 
 Result<ScoreFile> scores_of(const std::string& path, const Array& a) {
@@ -141,12 +137,14 @@ Result<ScoreFile> scores_of(const std::string& path, const Array& a) {
                   fmt::format("scores have two dimensions, tokens and experts, or steps before "
                               "them; these have {}",
                               a.shape.size()));
-  ScoreFile out;
-  if (a.data.size() < count * width_of(a.type)) return broken(path, "the file ends too soon");
-  if (!take(a, count, out))
+  const std::size_t width = width_of(a.type);
+  if (width == 0)
     return broken(path, fmt::format("numbers of type '{}': save them as float32, float16, bfloat16 "
                                     "or float64",
                                     a.type));
+  if (a.data.size() / width < count) return broken(path, "the file ends too soon");
+  ScoreFile out;
+  take(a, count, out);
   out.cols = static_cast<std::uint32_t>(a.shape.back());
   const std::size_t rows = count / a.shape.back();
   if (rows > std::numeric_limits<std::uint32_t>::max()) return broken(path, "too many tokens");

@@ -24,7 +24,8 @@ struct ScoreFile {
   [[nodiscard]] moe::Scores rows_at(std::uint32_t first, std::uint32_t count) const;
 };
 
-// tensor: of a safetensors file; "": its only one. kNotFound: no file; kParse: not such a file.
+// tensor: of a safetensors file; "": its only one. kNotFound: no file; kParse: not such a file;
+// kInvalidArgument: no such tensor.
 Result<ScoreFile> read_scores(const std::string& path, std::string_view tensor);
 
 // A row of numbers, such as a bias.
