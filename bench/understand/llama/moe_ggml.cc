@@ -19,7 +19,7 @@ struct Case {
 };
 
 double least_ns(const Case& c, int tokens, int repeats, bool full_sort) {
-  const std::size_t room = std::size_t{64} * 1024 * 1024 + std::size_t{tokens} * c.experts * 64;
+  const std::size_t room = (std::size_t{64} << 20U) + static_cast<std::size_t>(tokens) * static_cast<std::size_t>(c.experts) * 64;
   ggml_context* g = ggml_init({room, nullptr, false});
   ggml_tensor* logits = ggml_new_tensor_2d(g, GGML_TYPE_F32, c.experts, tokens);
   std::mt19937 random(1);
