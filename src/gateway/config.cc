@@ -10,6 +10,7 @@
 
 #include "base/options.h"
 #include "gateway/experiments_config.h"
+#include "gateway/onboarding_config.h"
 #include "gateway/url.h"
 
 namespace swy::gateway {
@@ -24,7 +25,7 @@ struct TopOptions {
   std::int64_t version = 0, workers = 1, seed = 0, busy_poll_us = 0;
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
             *limits = nullptr, *understanding = nullptr, *learning = nullptr,
-            *experiments = nullptr, *drift = nullptr;
+            *experiments = nullptr, *drift = nullptr, *onboarding = nullptr;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -40,6 +41,7 @@ struct TopOptions {
     b.node("learning", learning, "what learns while serving");
     b.node("experiments", experiments, "rule sets tried against each other");
     b.node("drift", drift, "alarms when what is observed moves away");
+    b.node("onboarding", onboarding, "how models that are added are made known");
   }
 };
 
@@ -166,6 +168,8 @@ class Reader {
       out_->experiments =
           read_experiments(*top.experiments, doc_, *out_->plan, !out_->records.path.empty(), diag_);
     }
+    if (top.onboarding != nullptr)
+      out_->onboarding = read_onboarding(*top.onboarding, doc_, *out_, directory_, diag_);
     if (out_->plan != nullptr && !out_->plan->learners.empty() && out_->records.path.empty()) {
       diag_.warning({},
                     "an estimator learns from feedback, but without records there is none: set "

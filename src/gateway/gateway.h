@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gateway/drift.h"
+#include "gateway/onboarding.h"
 #include "gateway/worker.h"
 
 namespace swy::gateway {
@@ -56,6 +57,8 @@ class Gateway {
   struct Thread;
   Status start_worker(unsigned index, std::uint64_t salt);
   void handle_signals();
+  bool read_again();
+  void keep_line(std::string line);
   base::Task<void> watch();
   base::Task<void> sync_records();
   // On the control thread: what was learned becomes the next plan; beats until the end.
@@ -81,10 +84,11 @@ class Gateway {
   std::vector<std::unique_ptr<Thread>> threads_;
   std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
-  Learner learner_;  // control thread
-  Trials trials_;    // control thread
-  Drift drift_;      // control thread
-  FileMark seen_;    // of the configuration file, control thread
+  Learner learner_;        // control thread
+  Trials trials_;          // control thread
+  Drift drift_;            // control thread
+  FileMark seen_;          // of the configuration file, control thread
+  Onboarding onboarding_;  // control thread; its tasks use everything above
 };
 
 }  // namespace swy::gateway

@@ -51,6 +51,7 @@ struct Shared {
   std::function<void(const Happened&)> happened;
   std::function<void(std::string_view record, double score)> heard;
   std::function<std::string()> tell_experiments;
+  std::function<std::string()> tell_onboarding;  // GET /v1/onboarding, likewise
   // What /readyz says of the last reload: "" when it was good. Guarded by its own mutex.
   std::mutex reload_mutex;
   std::string reload_error;
@@ -112,7 +113,9 @@ class Worker final : public http::Handler {
   void weigh_seat(Exchange& x, const route::Choice& choice);
   std::string seat_text(const Exchange& x) const;
   void report_seat(const Exchange& x, std::int64_t now_ns);
-  base::Task<void> experiments(http::Request request, http::ServerConnection& connection);
+  // What the control thread tells of experiments or onboarding.
+  base::Task<void> told_elsewhere(http::Request request, http::ServerConnection& connection,
+                                  std::function<std::string()> tell);
 
   void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
                     const route::RuleSet* set, const Key* key = nullptr);

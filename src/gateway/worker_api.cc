@@ -202,7 +202,7 @@ base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::
     out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
   } else {
     out = reply(connection, 200, take_feedback(record, score));
-    if (!snapshot_->trials.empty() || snapshot_->config->drift) {
+    if (!snapshot_->trials.empty() || snapshot_->config->drift || snapshot_->config->onboarding) {
       shared_.on_control([shared = &shared_, seen = *known, score] { shared->heard(seen, score); });
     }
   }
