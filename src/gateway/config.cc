@@ -26,6 +26,7 @@ struct TopOptions {
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
             *limits = nullptr, *understanding = nullptr, *learning = nullptr,
             *experiments = nullptr, *drift = nullptr, *onboarding = nullptr;
+  std::string state;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -41,6 +42,7 @@ struct TopOptions {
     b.node("learning", learning, "what learns while serving");
     b.node("experiments", experiments, "rule sets tried against each other");
     b.node("drift", drift, "alarms when what is observed moves away");
+    b.field("state", state, "directory of what learning and drift keep over a restart");
     b.node("onboarding", onboarding, "how models that are added are made known");
   }
 };
@@ -154,6 +156,8 @@ class Reader {
     out_->workers = top.workers;
     out_->busy_poll_us = top.busy_poll_us;
     out_->seed = static_cast<std::uint64_t>(top.seed);
+    if (!top.state.empty())
+      out_->state = (std::filesystem::path(directory_) / top.state).lexically_normal().string();
     if (top.keys != nullptr) read_keys(*top.keys);
     if (top.listen != nullptr) read_listen(*top.listen);
     if (top.limits != nullptr) read_limits(*top.limits);

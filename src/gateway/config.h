@@ -100,6 +100,7 @@ struct Config {
   LearningOptions learning;
   std::vector<route::ExperimentSpec> experiments;  // at most one for a rule set
   std::optional<DriftOptions> drift;               // nullopt: not looked for
+  std::string state;                               // directory of what survives a restart; "": none
   std::optional<OnboardingOptions> onboarding;     // nullopt: models that are added are not probed
   std::shared_ptr<const route::Plan> plan;
 };

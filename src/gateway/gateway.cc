@@ -104,7 +104,10 @@ Status Gateway::start(base::Diagnostics& diag) {
   learner_.adopt(snapshot_->config->plan, snapshot_->configured);
   shared_.lessons = std::make_unique<Lessons>(
       static_cast<std::size_t>(snapshot_->config->learning.keep_mb) << 20U);
-  shared_.learn = [this](const std::string& record, double score) { return learn(record, score); };
+  shared_.learn = [this](const std::string& record, double score, const std::string& line) {
+    return learn(record, score, line);
+  };
+  begin_learning();
   begin_experiments();
   shared_.understanding =
       std::make_unique<Understanding>(snapshot_->config->understanding, metrics_);
@@ -175,6 +178,7 @@ void Gateway::run() {
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
   publish_learned();
+  drift_.beat(*snapshot_);
   (void)control_.run_for(
       net::kMillisecond);  // what was posted answers to loops that must still be there
 }
@@ -285,12 +289,24 @@ std::string Gateway::tell_experiments() const {
   return out;
 }
 
-bool Gateway::learn(const std::string& record, double score) {
-  const auto lesson = shared_.lessons->take(record);
-  return lesson && learner_.learn(*lesson, score);
+std::string_view Gateway::learn(const std::string& record, double score, const std::string& line) {
+  const auto standing = shared_.lessons->standing(record);
+  if (standing == Lessons::Standing::kLearned) return to_string(standing);
+  const auto lesson = shared_.lessons->take(record);  // it counts as learned from here on
+  bool done = lesson && learner_.learn(*lesson, score);
+  if (!lesson && shared_.lessons->may_learn_again(record)) {
+    base::JsonDoc doc;
+    const auto parsed = doc.parse(line);
+    done = parsed && learner_.learn_again(*parsed, score);
+    if (done) shared_.lessons->learned(record);
+  }
+  if (done) shared_.learned.add();
+  return to_string(done ? Lessons::Standing::kKept : Lessons::Standing::kGone);
 }
 
 void Gateway::publish_learned() {
+  if (!learner_.dirty()) return;
+  save_learning();  // first: what is learned twice is worse than what is not learned
   if (auto plan = learner_.publish()) hand_out(with_plan(*snapshot_, std::move(plan)));
 }
 

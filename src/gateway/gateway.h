@@ -64,7 +64,12 @@ class Gateway {
   // On the control thread: what was learned becomes the next plan; beats until the end.
   void publish_learned();
   base::Task<void> beat();
-  bool learn(const std::string& record, double score);
+  // What became of this feedback; line: the record's.
+  std::string_view learn(const std::string& record, double score, const std::string& line);
+  // What earlier processes learned, and what they could not publish any more.
+  void begin_learning();
+  void learn_what_is_left();
+  void save_learning();
   // On the control thread: what experiments and drift are told, and what they tell.
   void begin_experiments();
   void adopt_experiments();

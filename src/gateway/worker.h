@@ -42,10 +42,11 @@ struct Shared {
   std::atomic<bool> draining{false};
   // Runs fn on the control thread (file searches and the like). Set before the first worker starts.
   std::function<void(std::function<void()>)> on_control;
-  // What requests leave behind for the learner; and the learning itself, on the control thread:
-  // false when nothing came of it. Both set before the first worker starts.
+  // What requests leave behind for the learner; and the learning itself, on the control thread,
+  // which tells what became of it. Both set before the first worker starts.
   std::unique_ptr<Lessons> lessons;
-  std::function<bool(const std::string& record, double score)> learn;
+  std::function<std::string_view(const std::string& record, double score, const std::string& line)>
+      learn;
   // Experiments and drift, on the control thread: how a request of one ended, feedback for a record
   // line, and what GET /v1/experiments tells. Set before the first worker starts.
   std::function<void(const Happened&)> happened;
@@ -166,7 +167,6 @@ class Worker final : public http::Handler {
   base::Task<void> keep_feedback(http::ServerConnection& connection, std::string line,
                                  std::string record, double score,
                                  std::function<Result<std::string>()> find);
-  std::string take_feedback(const std::string& record, double score);
   // Looks for a record on the control thread, as this caller may see it.
   std::function<Result<std::string>()> finder(const Key* key, std::string id) const;
   base::Task<void> ready(http::ServerConnection& connection);
