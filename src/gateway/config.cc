@@ -9,9 +9,9 @@
 #include <set>
 
 #include "base/options.h"
-#include "gateway/experiments_config.h"
 #include "gateway/onboarding_config.h"
 #include "gateway/url.h"
+#include "route/experiments_config.h"
 
 namespace swy::gateway {
 namespace {
@@ -170,7 +170,7 @@ class Reader {
     match_upstreams();
     if (top.experiments != nullptr && out_->plan != nullptr) {
       out_->experiments =
-          read_experiments(*top.experiments, doc_, *out_->plan, !out_->records.path.empty(), diag_);
+          route::read_experiments(*top.experiments, doc_, *out_->plan, !out_->records.path.empty(), diag_);
     }
     if (top.onboarding != nullptr)
       out_->onboarding = read_onboarding(*top.onboarding, doc_, *out_, directory_, diag_);

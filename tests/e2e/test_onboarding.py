@@ -137,7 +137,7 @@ records: {{ path: records/, {records} }}
         self.assertEqual(len(self.lines("probe")), PROBES)
         report = json.loads(subprocess.run([PROGRAM, "replay", gateway.file, "--json"], text=True,
                                            capture_output=True, check=False).stdout)
-        self.assertEqual(report["proved"], 61, report)
+        self.assertEqual((report["proved"], report["feedback"]), (61, 0), report)
 
     def test_a_restart_asks_only_the_probes_that_are_missing(self):
         # A budget for a part of the probes first: 30 micro-USD each, 1044 at most.
