@@ -40,6 +40,7 @@ SWY_COMMANDS(SWY_DECLARE_COMMAND)
 
 // Below `switchyard eval` and `switchyard train`.
 void add_eval_batch(CLI::App& eval, int& exit_code);
+void add_eval_experiments(CLI::App& eval, int& exit_code);
 void add_eval_online(CLI::App& eval, int& exit_code);
 void add_eval_signals(CLI::App& eval, int& exit_code);
 void add_eval_grounding(CLI::App& eval, int& exit_code);

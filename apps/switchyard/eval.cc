@@ -11,6 +11,7 @@ void add_eval(CLI::App& app, int& exit_code) {
   CLI::App* c = add_eval_tables(app, exit_code, flow::builtin_registry);
   add_eval_grounding(*c, exit_code);
   add_eval_batch(*c, exit_code);
+  add_eval_experiments(*c, exit_code);
   add_eval_online(*c, exit_code);
   add_eval_signals(*c, exit_code);
 }

@@ -358,8 +358,9 @@ Result<ReplayReport> replay(const std::string& directory, std::string_view file_
             const auto record = doc.parse(line);
             if (!record) {
               ++broken;
-            } else if (record->string_or("kind", "") == "experiment") {
-              // what an experiment decided: nothing to decide again
+            } else if (record->string_or("kind", "") == "experiment" ||
+                       record->string_or("kind", "") == "probe") {
+              // what an experiment decided, a probe's call: nothing to decide again
             } else if (record->string_or("kind", "") != "request") {
               ++report.feedback;
               if (const auto score = record->find("score"); score && score->as_number())

@@ -128,6 +128,7 @@ TEST_F(ReplayTest, TheSamePlanGivesEveryDecisionByteForByte) {
   ASSERT_TRUE(p);
   auto lines = records(*p);
   lines.push_back(R"({"v":1,"kind":"feedback","record":"rec_x","score":1})");
+  lines.push_back(R"({"v":1,"kind":"probe","id":"rec_y","of":"m0","score":1})");  // no feedback
   write(lines);
   const ReplayReport r = replayed(*p);
   EXPECT_EQ(r.records, 40U);

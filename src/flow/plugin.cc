@@ -49,7 +49,7 @@ std::vector<std::uint32_t> by_price(route::BuildContext& ctx) {
 }
 
 std::optional<AnswerForm> form_named(const std::string& name, const base::Doc& node,
-                                     route::BuildContext& ctx) {
+                                     base::Diagnostics& diag) {
   constexpr std::array<std::pair<std::string_view, AnswerForm>, 5> kForms = {
       {{"auto", AnswerForm::kAuto},
        {"letter", AnswerForm::kLetter},
@@ -59,8 +59,8 @@ std::optional<AnswerForm> form_named(const std::string& name, const base::Doc& n
   for (const auto& [known, form] : kForms) {
     if (known == name) return form;
   }
-  ctx.diag().error(mark_of(node, "form"),
-                   fmt::format("form must be auto, letter, number, text or json, not '{}'", name));
+  diag.error(mark_of(node, "form"),
+             fmt::format("form must be auto, letter, number, text or json, not '{}'", name));
   return std::nullopt;
 }
 

@@ -28,7 +28,11 @@ std::vector<std::uint32_t> by_price(route::BuildContext& ctx);
 
 // "auto", "letter", "number", "text", "json"; nullopt after an error was reported at `form`.
 std::optional<AnswerForm> form_named(const std::string& name, const base::Doc& node,
-                                     route::BuildContext& ctx);
+                                     base::Diagnostics& diag);
+inline std::optional<AnswerForm> form_named(const std::string& name, const base::Doc& node,
+                                            route::BuildContext& ctx) {
+  return form_named(name, node, ctx.diag());
+}
 
 // The answers seen (not verdicts), in the order they came, in normal form.
 std::vector<Heard> heard_of(const route::Episode& episode, AnswerForm form);

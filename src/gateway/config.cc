@@ -9,8 +9,9 @@
 #include <set>
 
 #include "base/options.h"
-#include "gateway/experiments_config.h"
+#include "gateway/onboarding_config.h"
 #include "gateway/url.h"
+#include "route/experiments_config.h"
 
 namespace swy::gateway {
 namespace {
@@ -24,7 +25,8 @@ struct TopOptions {
   std::int64_t version = 0, workers = 1, seed = 0, busy_poll_us = 0;
   const Doc *listen = nullptr, *keys = nullptr, *upstreams = nullptr, *records = nullptr,
             *limits = nullptr, *understanding = nullptr, *learning = nullptr,
-            *experiments = nullptr, *drift = nullptr;
+            *experiments = nullptr, *drift = nullptr, *onboarding = nullptr;
+  std::string state;
   void bind(OptionBinder& b) {
     b.field("version", version, {1, 1}, "of the configuration format");
     b.field("workers", workers, {1, 256}, "threads, each with its own loop");
@@ -40,6 +42,8 @@ struct TopOptions {
     b.node("learning", learning, "what learns while serving");
     b.node("experiments", experiments, "rule sets tried against each other");
     b.node("drift", drift, "alarms when what is observed moves away");
+    b.field("state", state, "directory of what learning and drift keep over a restart");
+    b.node("onboarding", onboarding, "how models that are added are made known");
   }
 };
 
@@ -152,6 +156,8 @@ class Reader {
     out_->workers = top.workers;
     out_->busy_poll_us = top.busy_poll_us;
     out_->seed = static_cast<std::uint64_t>(top.seed);
+    if (!top.state.empty())
+      out_->state = (std::filesystem::path(directory_) / top.state).lexically_normal().string();
     if (top.keys != nullptr) read_keys(*top.keys);
     if (top.listen != nullptr) read_listen(*top.listen);
     if (top.limits != nullptr) read_limits(*top.limits);
@@ -164,8 +170,10 @@ class Reader {
     match_upstreams();
     if (top.experiments != nullptr && out_->plan != nullptr) {
       out_->experiments =
-          read_experiments(*top.experiments, doc_, *out_->plan, !out_->records.path.empty(), diag_);
+          route::read_experiments(*top.experiments, doc_, *out_->plan, !out_->records.path.empty(), diag_);
     }
+    if (top.onboarding != nullptr)
+      out_->onboarding = read_onboarding(*top.onboarding, doc_, *out_, directory_, diag_);
     if (out_->plan != nullptr && !out_->plan->learners.empty() && out_->records.path.empty()) {
       diag_.warning({},
                     "an estimator learns from feedback, but without records there is none: set "

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/doc.h"
+#include "flow/extract.h"
 #include "http/client.h"
 #include "route/experiment.h"
 #include "route/plan.h"
@@ -59,6 +60,21 @@ struct DriftOptions {
   double evidence_below = 5;  // a choice with less evidence than this counts as a guess
 };
 
+// How a model that was added is made known; see onboarding.h and docs/reference/onboarding.md.
+struct OnboardingOptions {
+  std::vector<std::string> table;  // resolved paths: questions with outcomes of other models
+  std::string directory;           // resolved: what is learned of new models
+  std::int64_t probes = 30;        // questions asked of a new model
+  std::int64_t concurrency = 2;    // at once
+  double max_cost_usd = 1;         // of one model's probes and their judging
+  std::int64_t max_tokens = 1024;  // of an answer
+  std::int64_t timeout_ms = 120'000;
+  std::int64_t feedback = 200;  // observations up to which feedback on its answers joins them
+  std::string judge;            // a model; "": answers are compared with recorded right ones
+  flow::AnswerForm form = flow::AnswerForm::kAuto;  // how these are compared
+  bool operator==(const OnboardingOptions&) const = default;
+};
+
 // The pool that encodes texts for signals. Fixed for the life of the process.
 struct UnderstandingOptions {
   std::int64_t threads = 1;
@@ -84,6 +100,8 @@ struct Config {
   LearningOptions learning;
   std::vector<route::ExperimentSpec> experiments;  // at most one for a rule set
   std::optional<DriftOptions> drift;               // nullopt: not looked for
+  std::string state;                               // directory of what survives a restart; "": none
+  std::optional<OnboardingOptions> onboarding;     // nullopt: models that are added are not probed
   std::shared_ptr<const route::Plan> plan;
 };
 

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/hash.h"
 #include "base/log.h"
+#include "gateway/state_file.h"
 
 namespace swy::gateway {
 namespace {
@@ -31,9 +33,25 @@ double residual_of(const base::Json& record, double score) {
   return score - believed;
 }
 
+std::uint64_t Drift::belonging(const Snapshot& snapshot) {
+  const DriftOptions& o = *snapshot.config->drift;
+  return base::hash64(fmt::format("{} {} {} {} {}", snapshot.plan().configured, o.every,
+                                  o.reference, o.tolerance, o.evidence_below));
+}
+
 void Drift::adopt(const Snapshot& snapshot) {
+  if (!snapshot.config->drift) return sets_.clear();
+  const std::string dir = snapshot.config->state;
+  path_ = dir.empty() ? "" : dir + "/drift.json";
+  const std::uint64_t belongs = belonging(snapshot);
+  if (!sets_.empty() && belongs == belongs_) return;
+  belongs_ = belongs;
+  begin(snapshot);
+  restore();
+}
+
+void Drift::begin(const Snapshot& snapshot) {
   sets_.clear();
-  if (!snapshot.config->drift) return;
   const DriftOptions& o = *snapshot.config->drift;
   math::ChangeOptions both{.every = o.every,
                            .reference = static_cast<std::uint64_t>(o.reference),
@@ -58,6 +76,7 @@ void Drift::adopt(const Snapshot& snapshot) {
 }
 
 void Drift::feed(const Set& set, Stream& stream, std::string_view what, double x) {
+  news_ = true;
   const double place = stream.detector.reference();
   const math::Change change = stream.detector.add(x);
   if (change == math::Change::kNone) return;
@@ -97,6 +116,104 @@ void Drift::beat(const Snapshot& snapshot) {
       feed(set, set.evidence, "evidence", is_low ? 1 : 0);
     }
   }
+  save();
+}
+
+// ---- over a restart
+// ------------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::string_view kStateKind = "drift";
+
+void write_state(base::JsonWriter& w, std::string_view name, const math::ChangeDetector& d) {
+  const math::ChangeDetector::State s = d.state();
+  const auto sums = [&w](std::string_view side, const auto& values) {
+    w.key(side).begin_array();
+    for (const double v : values) w.number(v);
+    w.end_array();
+  };
+  w.key(name).begin_object().field("seen", s.seen).field("total", s.total);
+  w.field("reference_sum", s.reference_sum).field("recent", s.recent);
+  sums("up", s.up);
+  sums("down", s.down);
+  w.end_object();
+}
+
+bool read_state(const base::Json& set, std::string_view name, math::ChangeDetector& d) {
+  const auto stream = set.find(name);
+  if (!stream) return false;
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  math::ChangeDetector::State s;
+  const auto seen = stream->integer_or("seen", -1);
+  const auto total = stream->integer_or("total", -1);
+  if (seen < 0 || total < 0) return false;
+  s.seen = static_cast<std::uint64_t>(seen);
+  s.total = static_cast<std::uint64_t>(total);
+  s.reference_sum = stream->number_or("reference_sum", none);
+  s.recent = stream->number_or("recent", none);
+  const auto sums = [&](std::string_view side, auto& values) {
+    const auto list = stream->find(side);
+    if (!list || list->size() != values.size()) return false;
+    std::size_t i = 0;
+    list->each([&](const base::Json& v) { values[i++] = v.as_number().value_or(none); });
+    return true;
+  };
+  return sums("up", s.up) && sums("down", s.down) && d.restore(s);
+}
+
+}  // namespace
+
+void Drift::restore() {
+  history_ = "begun by this process";
+  if (path_.empty()) return;
+  const auto text = gateway::read_state(path_, {kStateKind, belongs_});
+  std::string trouble = text ? "" : text.error().message;
+  if (text && *text) {
+    base::JsonDoc doc;
+    const auto root = doc.parse(**text);
+    // What it says goes in whole or not at all.
+    std::vector<Set> before = sets_;
+    if (!root || !restore_sets(*root)) {
+      sets_ = std::move(before);
+      trouble = fmt::format("{} does not fit the rule sets", path_);
+    } else {
+      history_ = "goes on from an earlier process";
+    }
+  }
+  if (trouble.empty()) return;
+  history_ = "begun anew: " + trouble;
+  base::log_warning("drift begins anew: " + trouble);
+}
+
+bool Drift::restore_sets(const base::Json& root) {
+  if (root.size() != sets_.size()) return false;
+  std::size_t i = 0;
+  bool good = true;
+  root.each([&](const base::Json& s) {
+    Set& set = sets_[i++];
+    good = good && s.string_or("name", "") == set.name &&
+           read_state(s, "quality", set.quality.detector) &&
+           read_state(s, "evidence", set.evidence.detector);
+  });
+  return good;
+}
+
+void Drift::save() {
+  if (path_.empty() || !news_) return;
+  news_ = false;
+  std::string text;
+  base::JsonWriter w(text);
+  w.begin_array();
+  for (const Set& s : sets_) {
+    w.begin_object().field("name", s.name);
+    write_state(w, "quality", s.quality.detector);
+    write_state(w, "evidence", s.evidence.detector);
+    w.end_object();
+  }
+  w.end_array();
+  if (const Status saved = gateway::write_state(path_, {kStateKind, belongs_}, text); !saved)
+    base::log_warning(saved.error().message);
 }
 
 namespace {
@@ -114,7 +231,7 @@ void write_stream(base::JsonWriter& w, std::string_view name, const math::Change
 void Drift::write(base::JsonWriter& w) const {
   w.key("drift").begin_array();
   for (const Set& s : sets_) {
-    w.begin_object().field("rules", s.name);
+    w.begin_object().field("rules", s.name).field("history", history_);
     write_stream(w, "quality", s.quality.detector, s.quality.alarms->value(), true);
     write_stream(w, "evidence", s.evidence.detector, s.evidence.alarms->value(), false);
     w.end_object();

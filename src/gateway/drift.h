@@ -25,10 +25,12 @@ double residual_of(const base::Json& record, double score);
 class Drift {
  public:
   explicit Drift(base::Metrics& metrics) : metrics_(metrics) {}
-  // Begins anew. Without options it never says anything.
+  // Goes on where it was with the same decision part of the configuration and the same options, in
+  // this process or, by the file in Config::state, an earlier one; else begins anew. Without
+  // options it never says anything.
   void adopt(const Snapshot& snapshot);
   void hear(const base::Json& record, double score);
-  // Reads what workers counted since the last time.
+  // Reads what workers counted since the last time, and writes the file when there is news.
   void beat(const Snapshot& snapshot);
   [[nodiscard]] bool on() const { return !sets_.empty(); }
   // "drift": one object for each rule set. REQUIRES: inside an object.
@@ -45,9 +47,18 @@ class Drift {
     std::int64_t low = 0, enough = 0;  // of the counters, when last read
   };
   void feed(const Set& set, Stream& stream, std::string_view what, double x);
+  static std::uint64_t belonging(const Snapshot& snapshot);
+  void begin(const Snapshot& snapshot);
+  void restore();
+  bool restore_sets(const base::Json& root);
+  void save();
 
   base::Metrics& metrics_;
-  std::vector<Set> sets_;  // by rule set
+  std::vector<Set> sets_;      // by rule set
+  std::string path_;           // of the file; "": none
+  std::uint64_t belongs_ = 0;  // hash of what the detectors depend on
+  std::string history_;        // where they began
+  bool news_ = false;          // since the file was written
 };
 
 }  // namespace swy::gateway

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "base/rng.h"
 #include "switchyard/registry.h"
@@ -40,6 +42,49 @@ bool alarmed(const base::Metrics& m, std::string_view of, int times) {
   return m.prometheus().find(
              fmt::format(R"(switchyard_drift_alarms_total{{set="auto",of="{}"}} {})", of, times)) !=
          std::string::npos;
+}
+
+TEST(Drift, GoesOnOverAReloadAndARestartAndBeginsAnewWithAnotherConfiguration) {
+  std::string dir = testing::TempDir() + "swy_drift_XXXXXX";
+  ASSERT_NE(mkdtemp(dir.data()), nullptr);
+  base::Metrics metrics;
+  const std::string same = "drift: { reference: 100, tolerance: 0.05 }\nstate: " + dir + "\n";
+  const auto told = [](const Drift& drift) {
+    std::string out;
+    base::JsonWriter w(out);
+    w.begin_object();
+    drift.write(w);
+    w.end_object();
+    return out;
+  };
+  const auto first = snapshot(same, metrics);
+  Drift drift(metrics);
+  drift.adopt(*first);
+  for (int i = 0; i < 150; ++i) hear(drift, record(0.8), 0.8);
+  drift.beat(*first);
+  std::string before = told(drift);
+  EXPECT_NE(before.find(R"("n":150,"learning":false)"), std::string::npos) << before;
+  drift.adopt(*snapshot(same + "seed: 9\n", metrics));  // of nothing that drift depends on
+  EXPECT_EQ(told(drift), before);
+
+  Drift second(metrics);
+  second.adopt(*first);
+  const std::string after = told(second);
+  EXPECT_NE(after.find("goes on from an earlier process"), std::string::npos) << after;
+  EXPECT_EQ(after.substr(after.find(R"("n":150)")), before.substr(before.find(R"("n":150)")));
+
+  for (const std::string& other :
+       {"drift: { reference: 99, tolerance: 0.05 }\nstate: " + dir + "\n",
+        same + "signals: { code: { type: keyword, any: [x] } }\n"}) {
+    Drift anew(metrics);
+    anew.adopt(*snapshot(other, metrics));
+    EXPECT_NE(told(anew).find("another configuration"), std::string::npos) << told(anew);
+    EXPECT_NE(told(anew).find(R"("n":0)"), std::string::npos);
+  }
+  std::ofstream(dir + "/drift.json", std::ios::app) << "x";
+  Drift damaged(metrics);
+  damaged.adopt(*first);
+  EXPECT_NE(told(damaged).find("begun anew"), std::string::npos) << told(damaged);
 }
 
 TEST(Drift, TheResidualIsOfTheChosenModel) {

@@ -1,4 +1,4 @@
-#include "gateway/experiments_config.h"
+#include "route/experiments_config.h"
 
 #include <gtest/gtest.h>
 
@@ -197,7 +197,7 @@ void expect_shown(const std::vector<base::OptionInfo>& keys, const std::vector<R
 TEST(ExperimentsConfig, ThePageShowsTheKeysAndDefaultsAsTheyAre) {
   const auto tables = tables_of_the_page();
   ASSERT_EQ(tables.size(), 2U);
-  expect_shown(experiment_keys(), tables[0], {"cap", "promote"});  // depend on other keys
+  expect_shown(route::experiment_keys(), tables[0], {"cap", "promote"});  // depend on other keys
   expect_shown(drift_keys(), tables[1], {});
 }
 

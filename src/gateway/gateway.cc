@@ -77,7 +77,10 @@ Gateway::Gateway(GatewayOptions options, const route::Registry& registry, const 
       clock_(clock),
       shared_(clock, metrics_),
       trials_(metrics_),
-      drift_(metrics_) {
+      drift_(metrics_),
+      onboarding_(control_, clock_, metrics_,
+                  {.record = [this](std::string line) { keep_line(std::move(line)); },
+                   .publish = [this] { control_.post([this] { reload(); }); }}) {
   shared_.on_control = [this](std::function<void()> fn) { control_.post(std::move(fn)); };
 }
 
@@ -101,7 +104,10 @@ Status Gateway::start(base::Diagnostics& diag) {
   learner_.adopt(snapshot_->config->plan, snapshot_->configured);
   shared_.lessons = std::make_unique<Lessons>(
       static_cast<std::size_t>(snapshot_->config->learning.keep_mb) << 20U);
-  shared_.learn = [this](const std::string& record, double score) { return learn(record, score); };
+  shared_.learn = [this](const std::string& record, double score, const std::string& line) {
+    return learn(record, score, line);
+  };
+  begin_learning();
   begin_experiments();
   shared_.understanding =
       std::make_unique<Understanding>(snapshot_->config->understanding, metrics_);
@@ -144,6 +150,7 @@ void Gateway::run() {
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty())
     control_.spawn(sync_records());
   control_.spawn(beat());
+  onboarding_.adopt(snapshot_);
   const auto left =
       std::make_shared<std::size_t>(threads_.size());  // touched on the control loop only
   for (auto& t : threads_) {
@@ -156,6 +163,7 @@ void Gateway::run() {
     });
   }
   control_.run();
+  onboarding_.stop();
   shared_.draining.store(true);
   for (auto& t : threads_) {
     t->loop.post([w = t.get()] {
@@ -170,6 +178,7 @@ void Gateway::run() {
     if (t->worker->log() != nullptr) (void)t->worker->log()->sync();
   }
   publish_learned();
+  drift_.beat(*snapshot_);
   (void)control_.run_for(
       net::kMillisecond);  // what was posted answers to loops that must still be there
 }
@@ -177,6 +186,11 @@ void Gateway::run() {
 void Gateway::stop() { control_.stop(); }
 
 void Gateway::reload() {
+  if (read_again()) onboarding_.adopt(snapshot_);
+}
+
+// False: the running configuration stays in force.
+bool Gateway::read_again() {
   publish_learned();  // what has a file is read back from it
   base::Diagnostics diag(options_.config_file);
   auto config = load_config(options_.config_file, registry_, diag);
@@ -195,7 +209,7 @@ void Gateway::reload() {
     shared_.reload_error = diag.to_text();
     base::log_error(fmt::format("configuration not reloaded, the running one stays in force:\n{}",
                                 diag.to_text()));
-    return;
+    return false;
   }
   shared_.reload_error.clear();
   shared_.reload_ok.add();
@@ -207,6 +221,7 @@ void Gateway::reload() {
   shared_.lessons->clear();  // their facts are those of the configuration that is gone
   base::log_info(fmt::format("configuration reloaded: plan {}, generation {}",
                              snapshot_->plan().version, snapshot_->generation));
+  return true;
 }
 
 void Gateway::hand_out(std::shared_ptr<const Snapshot> snapshot) {
@@ -225,6 +240,7 @@ void Gateway::begin_experiments() {
   };
   shared_.heard = [this](std::string_view record, double score) { heard(record, score); };
   shared_.tell_experiments = [this] { return tell_experiments(); };
+  shared_.tell_onboarding = [this] { return onboarding_.tell(); };
   trials_.adopt(snapshot_->config->experiments);
   trials_.catch_up(snapshot_->config->records.path);
   adopt_experiments();
@@ -242,21 +258,25 @@ void Gateway::heard(std::string_view record, double score) {
   const auto line = doc.parse(record);
   if (!line) return;
   drift_.hear(*line, score);
+  onboarding_.hear(*line, score);
   if (trials_.hear(*line, score)) shares_changed();
 }
 
 // New requests are dealt by what was decided; a line in the record log makes it last.
 void Gateway::shares_changed() {
   hand_out(with_shares(*snapshot_, trials_.shares()));
-  for (std::string& line : trials_.take_lines(clock_.wall_us())) {
-    threads_.front()->loop.post(
-        [weak = std::weak_ptr(threads_.front()->worker), line = std::move(line)] {
-          const auto worker = weak.lock();
-          if (worker == nullptr || worker->log() == nullptr) return;
-          if (const Status written = worker->log()->append(line); !written)
-            base::log_warning(written.error().message);
-        });
-  }
+  for (std::string& line : trials_.take_lines(clock_.wall_us())) keep_line(std::move(line));
+}
+
+// A line for the record log, which the first worker writes.
+void Gateway::keep_line(std::string line) {
+  threads_.front()->loop.post(
+      [weak = std::weak_ptr(threads_.front()->worker), line = std::move(line)] {
+        const auto worker = weak.lock();
+        if (worker == nullptr || worker->log() == nullptr) return;
+        if (const Status written = worker->log()->append(line); !written)
+          base::log_warning(written.error().message);
+      });
 }
 
 std::string Gateway::tell_experiments() const {
@@ -269,12 +289,24 @@ std::string Gateway::tell_experiments() const {
   return out;
 }
 
-bool Gateway::learn(const std::string& record, double score) {
-  const auto lesson = shared_.lessons->take(record);
-  return lesson && learner_.learn(*lesson, score);
+std::string_view Gateway::learn(const std::string& record, double score, const std::string& line) {
+  const auto standing = shared_.lessons->standing(record);
+  if (standing == Lessons::Standing::kLearned) return to_string(standing);
+  const auto lesson = shared_.lessons->take(record);  // it counts as learned from here on
+  bool done = lesson && learner_.learn(*lesson, score);
+  if (!lesson && shared_.lessons->may_learn_again(record)) {
+    base::JsonDoc doc;
+    const auto parsed = doc.parse(line);
+    done = parsed && learner_.learn_again(*parsed, score);
+    if (done) shared_.lessons->learned(record);
+  }
+  if (done) shared_.learned.add();
+  return to_string(done ? Lessons::Standing::kKept : Lessons::Standing::kGone);
 }
 
 void Gateway::publish_learned() {
+  if (!learner_.dirty()) return;
+  save_learning();  // first: what is learned twice is worse than what is not learned
   if (auto plan = learner_.publish()) hand_out(with_plan(*snapshot_, std::move(plan)));
 }
 

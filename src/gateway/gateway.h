@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "gateway/drift.h"
+#include "gateway/onboarding.h"
 #include "gateway/worker.h"
 
 namespace swy::gateway {
@@ -56,12 +57,19 @@ class Gateway {
   struct Thread;
   Status start_worker(unsigned index, std::uint64_t salt);
   void handle_signals();
+  bool read_again();
+  void keep_line(std::string line);
   base::Task<void> watch();
   base::Task<void> sync_records();
   // On the control thread: what was learned becomes the next plan; beats until the end.
   void publish_learned();
   base::Task<void> beat();
-  bool learn(const std::string& record, double score);
+  // What became of this feedback; line: the record's.
+  std::string_view learn(const std::string& record, double score, const std::string& line);
+  // What earlier processes learned, and what they could not publish any more.
+  void begin_learning();
+  void learn_what_is_left();
+  void save_learning();
   // On the control thread: what experiments and drift are told, and what they tell.
   void begin_experiments();
   void adopt_experiments();
@@ -81,10 +89,11 @@ class Gateway {
   std::vector<std::unique_ptr<Thread>> threads_;
   std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
-  Learner learner_;  // control thread
-  Trials trials_;    // control thread
-  Drift drift_;      // control thread
-  FileMark seen_;    // of the configuration file, control thread
+  Learner learner_;        // control thread
+  Trials trials_;          // control thread
+  Drift drift_;            // control thread
+  FileMark seen_;          // of the configuration file, control thread
+  Onboarding onboarding_;  // control thread; its tasks use everything above
 };
 
 }  // namespace swy::gateway

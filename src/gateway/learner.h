@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "chat/openai.h"
 #include "route/plan.h"
 
@@ -43,7 +45,21 @@ class Lessons {
   [[nodiscard]] Standing standing(std::string_view record) const;
   // Takes the lesson out; its record stays known as learned until it is forgotten.
   [[nodiscard]] std::optional<Lesson> take(std::string_view record);
+  // The lessons that nobody has learned; what has been learned stays known.
   void clear();
+
+  // A record whose lesson is gone may be learned from its record line while it is certain that
+  // nobody has: it is younger than every record of which that was forgotten.
+  [[nodiscard]] bool may_learn_again(std::string_view record) const;
+  void learned(std::string_view record);
+  // Which records have been learned, oldest first, at most so many; and the time in milliseconds up
+  // to which records may have been learned that are not among these.
+  struct History {
+    std::vector<std::string> learned;
+    std::int64_t horizon_ms = 0;
+  };
+  [[nodiscard]] History history(std::size_t most) const;
+  void restore(const History& history);
   [[nodiscard]] std::size_t bytes() const;
 
  private:
@@ -52,7 +68,9 @@ class Lessons {
     bool learned = false;
     std::size_t bytes = 0;
   };
+  void forget_oldest();       // REQUIRES: mutex_ held, there is one
   mutable std::mutex mutex_;  // guards all below
+  std::int64_t horizon_ms_ = std::numeric_limits<std::int64_t>::max();
   std::size_t max_bytes_;
   std::size_t bytes_ = 0;
   std::deque<std::string> order_;  // oldest first
@@ -67,12 +85,17 @@ class Learner {
   // False: nothing was learned, because the lesson is of another configuration, cannot be read, or
   // no estimator learns.
   bool learn(const Lesson& lesson, double quality);
+  // From the record line of a request whose lesson is gone, as far as it has what estimators read:
+  // encodings, for example, only with its body.
+  bool learn_again(const base::Json& record, double quality);
   // The plan with everything that was learned since the last one; nullptr when there is nothing
   // new. Saves.
   [[nodiscard]] std::shared_ptr<const route::Plan> publish();
   [[nodiscard]] bool learns() const { return !copies_.empty(); }
+  [[nodiscard]] bool dirty() const { return dirty_; }
 
  private:
+  void update(const route::Rule& rule, std::size_t candidate, const route::Outcome& outcome);
   std::shared_ptr<const route::Plan> plan_;
   std::uint64_t configured_ = 0;
   std::vector<std::unique_ptr<route::Estimator>> copies_;  // of plan_->learners

@@ -25,6 +25,7 @@ enum class Endpoint : std::uint8_t {
   kFeedback,
   kRecords,
   kExperiments,
+  kOnboarding,
   kHealth,
   kReady,
   kMetrics
@@ -34,13 +35,14 @@ struct Route {
   bool post;              // otherwise GET and HEAD
   Endpoint endpoint;
 };
-constexpr std::array<Route, 10> kRoutes = {{{"/v1/chat/completions", true, Endpoint::kChat},
+constexpr std::array<Route, 11> kRoutes = {{{"/v1/chat/completions", true, Endpoint::kChat},
                                             {"/v1/models", false, Endpoint::kModels},
                                             {"/v1/models/", false, Endpoint::kModels},
                                             {"/v1/route", true, Endpoint::kRoute},
                                             {"/v1/feedback", true, Endpoint::kFeedback},
                                             {"/v1/records/", false, Endpoint::kRecords},
                                             {"/v1/experiments", false, Endpoint::kExperiments},
+                                            {"/v1/onboarding", false, Endpoint::kOnboarding},
                                             {"/healthz", false, Endpoint::kHealth},
                                             {"/readyz", false, Endpoint::kReady},
                                             {"/metrics", false, Endpoint::kMetrics}}};
@@ -147,7 +149,9 @@ base::Task<void> Worker::handle(http::Request request, http::ServerConnection& c
     case Endpoint::kRecords:
       return records(std::move(request), connection, std::move(name));
     case Endpoint::kExperiments:
-      return experiments(std::move(request), connection);
+      return told_elsewhere(std::move(request), connection, shared_.tell_experiments);
+    case Endpoint::kOnboarding:
+      return told_elsewhere(std::move(request), connection, shared_.tell_onboarding);
     case Endpoint::kHealth:
       return reply(connection, 200, R"({"status":"ok"})");
     case Endpoint::kReady:
@@ -163,7 +167,7 @@ base::Task<void> Worker::unknown_path(http::ServerConnection& connection, std::s
       connection, 404,
       chat::openai_error(fmt::format("unknown path {}; try /v1/chat/completions, "
                                      "/v1/models, /v1/route, /v1/records/ID, /v1/feedback, "
-                                     "/v1/experiments",
+                                     "/v1/experiments, /v1/onboarding",
                                      path),
                          "invalid_request_error", "", "unknown_url"));
 }

@@ -42,15 +42,17 @@ struct Shared {
   std::atomic<bool> draining{false};
   // Runs fn on the control thread (file searches and the like). Set before the first worker starts.
   std::function<void(std::function<void()>)> on_control;
-  // What requests leave behind for the learner; and the learning itself, on the control thread:
-  // false when nothing came of it. Both set before the first worker starts.
+  // What requests leave behind for the learner; and the learning itself, on the control thread,
+  // which tells what became of it. Both set before the first worker starts.
   std::unique_ptr<Lessons> lessons;
-  std::function<bool(const std::string& record, double score)> learn;
+  std::function<std::string_view(const std::string& record, double score, const std::string& line)>
+      learn;
   // Experiments and drift, on the control thread: how a request of one ended, feedback for a record
   // line, and what GET /v1/experiments tells. Set before the first worker starts.
   std::function<void(const Happened&)> happened;
   std::function<void(std::string_view record, double score)> heard;
   std::function<std::string()> tell_experiments;
+  std::function<std::string()> tell_onboarding;  // GET /v1/onboarding, likewise
   // What /readyz says of the last reload: "" when it was good. Guarded by its own mutex.
   std::mutex reload_mutex;
   std::string reload_error;
@@ -112,7 +114,9 @@ class Worker final : public http::Handler {
   void weigh_seat(Exchange& x, const route::Choice& choice);
   std::string seat_text(const Exchange& x) const;
   void report_seat(const Exchange& x, std::int64_t now_ns);
-  base::Task<void> experiments(http::Request request, http::ServerConnection& connection);
+  // What the control thread tells of experiments or onboarding.
+  base::Task<void> told_elsewhere(http::Request request, http::ServerConnection& connection,
+                                  std::function<std::string()> tell);
 
   void begin_record(Exchange& x, const http::Request& raw, std::string_view decision,
                     const route::RuleSet* set, const Key* key = nullptr);
@@ -164,7 +168,6 @@ class Worker final : public http::Handler {
   base::Task<void> keep_feedback(http::ServerConnection& connection, std::string line,
                                  std::string record, double score,
                                  std::function<Result<std::string>()> find);
-  std::string take_feedback(const std::string& record, double score);
   // Looks for a record on the control thread, as this caller may see it.
   std::function<Result<std::string>()> finder(const Key* key, std::string id) const;
   base::Task<void> ready(http::ServerConnection& connection);

@@ -195,35 +195,33 @@ base::Task<void> Worker::keep_feedback(http::ServerConnection& connection, std::
                                        std::function<Result<std::string>()> find) {
   RunElsewhere<Result<std::string>> search(loop_, shared_.on_control, std::move(find));
   const auto known = co_await search;
-  base::Task<void> out;
   if (!known) {
-    out = reply_error(connection, known.error().code, known.error().message, "record");
-  } else if (const auto written = log_->append(line); !written) {
-    out = reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
-  } else {
-    out = reply(connection, 200, take_feedback(record, score));
-    if (!snapshot_->trials.empty() || snapshot_->config->drift) {
-      shared_.on_control([shared = &shared_, seen = *known, score] { shared->heard(seen, score); });
-    }
+    base::Task<void> out =
+        reply_error(connection, known.error().code, known.error().message, "record");
+    co_return co_await std::move(out);
   }
-  co_await std::move(out);
-}
-
-// Hands feedback to what learns; the answer, which says what became of it where something learns.
-std::string Worker::take_feedback(const std::string& record, double score) {
+  if (const auto written = log_->append(line); !written) {
+    base::Task<void> out =
+        reply_error(connection, ErrorCode::kExhausted, written.error().message, "");
+    co_return co_await std::move(out);
+  }
+  if (!snapshot_->trials.empty() || snapshot_->config->drift || snapshot_->config->onboarding) {
+    shared_.on_control([shared = &shared_, seen = *known, score] { shared->heard(seen, score); });
+  }
   std::string answer;
   base::JsonWriter w(answer);
   w.begin_object().field("object", "feedback").field("record", record).field("score", score);
   if (!snapshot_->plan().learners.empty()) {
-    // Said beforehand: should the same feedback come twice at once, both answers say "learned", and
-    // it is learned once.
-    w.field("learning", to_string(shared_.lessons->standing(record)));
-    shared_.on_control([shared = &shared_, record, score] {
-      if (shared->learn(record, score)) shared->learned.add();
-    });
+    std::function<std::string_view()> teach = [shared = &shared_, record, score, seen = *known] {
+      return shared->learn(record, score, seen);
+    };
+    RunElsewhere<std::string_view> learning(loop_, shared_.on_control, std::move(teach));
+    const std::string_view became = co_await learning;
+    w.field("learning", became);
   }
   w.end_object();
-  return answer;
+  base::Task<void> out = reply(connection, 200, std::move(answer));
+  co_await std::move(out);
 }
 
 base::Task<void> Worker::ready(http::ServerConnection& connection) {

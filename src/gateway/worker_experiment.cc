@@ -126,14 +126,14 @@ void Worker::report_seat(const Exchange& x, std::int64_t now_ns) {
   shared_.on_control([shared = &shared_, h = std::move(h)] { shared->happened(h); });
 }
 
-base::Task<void> Worker::experiments(http::Request request, http::ServerConnection& connection) {
+base::Task<void> Worker::told_elsewhere(http::Request request, http::ServerConnection& connection,
+                                        std::function<std::string()> tell) {
   const auto key = authenticate(request);
   if (!key) {
     co_await reply_error(connection, ErrorCode::kUnauthorized,
                          "missing or unknown API key; send Authorization: Bearer KEY", "");
     co_return;
   }
-  std::function<std::string()> tell = shared_.tell_experiments;
   RunElsewhere<std::string> told(loop_, shared_.on_control, std::move(tell));
   std::string body = co_await told;
   co_await reply(connection, 200, std::move(body));

@@ -17,6 +17,7 @@
 #include "math/change_detector.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 
@@ -51,6 +52,24 @@ double ChangeDetector::Side::mean() const {
   double total = 0;
   for (const double s : sums) total += s;
   return total / static_cast<double>(kBets);
+}
+
+bool ChangeDetector::restore(const State& s) {
+  const auto sound = [](const std::array<double, kBets>& sums) {
+    return std::all_of(sums.begin(), sums.end(),
+                       [](double v) { return std::isfinite(v) && v >= 0; });
+  };
+  const bool ok = s.seen <= s.total && s.seen <= options_.reference && s.reference_sum >= 0 &&
+                  s.reference_sum <= static_cast<double>(s.seen) && s.recent >= 0 &&
+                  s.recent <= 1 && sound(s.up) && sound(s.down);
+  if (!ok) return false;
+  seen_ = s.seen;
+  total_ = s.total;
+  reference_sum_ = s.reference_sum;
+  recent_ = s.recent;
+  up_.sums = s.up;
+  down_.sums = s.down;
+  return true;
 }
 
 Change ChangeDetector::add(double x) {

@@ -30,8 +30,20 @@ class ChangeDetector {
   // Nearness of an alarm: 1 raises it.
   [[nodiscard]] double level() const;
 
- private:
   static constexpr std::size_t kBets = 5;
+  // Everything that it has seen, to go on in another process.
+  struct State {
+    std::uint64_t seen = 0, total = 0;
+    double reference_sum = 0, recent = 0.5;
+    std::array<double, kBets> up{}, down{};
+  };
+  [[nodiscard]] State state() const {
+    return {seen_, total_, reference_sum_, recent_, up_.sums, down_.sums};
+  }
+  // False, and nothing changes, when no detector with these options can be in that state.
+  bool restore(const State& state);
+
+ private:
   struct Side {
     std::array<double, kBets> sums{};
     void add(double x, double bound);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "base/rng.h"
 
@@ -25,6 +26,41 @@ TEST(ChangeDetector, FollowsTheSumsWrittenOutByHand) {
   d.add(1);
   d.add(0.3);
   EXPECT_NEAR(d.level() * 1e9, sum / 5, 1e-9);
+}
+
+TEST(ChangeDetector, GoesOnWhereAnotherOneWasToTheLastBit) {
+  const ChangeOptions options{.every = 500, .reference = 20, .tolerance = 0.05};
+  ChangeDetector whole(options);
+  ChangeDetector first(options);
+  base::Rng rng(3, 1, 4);
+  std::vector<double> stream;
+  for (int i = 0; i < 400; ++i) stream.push_back(rng.uniform() < (i < 220 ? 0.5 : 0.9) ? 1 : 0);
+  for (std::size_t cut : {5U, 20U, 100U, 200U}) {
+    first = whole = ChangeDetector(options);
+    for (std::size_t i = 0; i < cut; ++i) {
+      whole.add(stream[i]);
+      first.add(stream[i]);
+    }
+    ChangeDetector second(options);
+    ASSERT_TRUE(second.restore(first.state()));
+    bool alarm = false;
+    for (std::size_t i = cut; i < stream.size(); ++i) {
+      const Change c = whole.add(stream[i]);
+      EXPECT_EQ(second.add(stream[i]), c);
+      EXPECT_EQ(second.level(), whole.level());
+      alarm = alarm || c != Change::kNone;
+    }
+    EXPECT_TRUE(alarm);
+  }
+  ChangeDetector::State bad = first.state();
+  bad.up[2] = std::nan("");
+  EXPECT_FALSE(whole.restore(bad));
+  bad = first.state();
+  bad.seen = bad.total + 1;
+  EXPECT_FALSE(whole.restore(bad));
+  bad = first.state();
+  bad.recent = 2;
+  EXPECT_FALSE(whole.restore(bad));
 }
 
 TEST(ChangeDetector, FalseAlarmsAreAsRareAsPromised) {

@@ -49,6 +49,7 @@ const PolicyCase kPolicies[] = {
     {"cheapest_passing", "{ type: cheapest_passing, quality: 0.6 }"},
     {"cheapest_passing", "{ type: cheapest_passing, quality: 0.4, margin: 1 }"},
     {"epsilon", "{ type: epsilon, epsilon: 0.2, inner: utility }", false, true, false},
+    {"newcomers", "{ type: newcomers, table: probes, inner: utility }", false, true, false},
     {"epsilon", "{ type: epsilon, inner: { type: weighted, weights: { m1: 1, m2: 3 } } }", false,
      true, false},
     {"sticky", "{ type: sticky, inner: utility }"},

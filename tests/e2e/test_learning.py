@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -112,6 +113,59 @@ class Learning(unittest.TestCase):
         again = Gateway(learning(self.upstream), directory=directory)
         self.addCleanup(again.stop)
         self.assertEqual(self.model(again), after)
+
+    def test_feedback_that_was_taken_before_a_crash_is_learned_after_it_and_once(self):
+        directory = tempfile.mkdtemp(prefix="swy-e2e-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        slow = (learning(self.upstream) + "state: state/\n").replace("beat_ms: 20", "beat_ms: 3600000")
+        gateway = Gateway(slow, directory=directory)
+        self.addCleanup(gateway.stop)
+        first, second = gateway.chat(), gateway.chat(chat_body("another"))
+        before = first.headers["x-switchyard-model"]
+        self.assertEqual(self.feedback(gateway, first.record, 0).json()["learning"], "learned")
+        self.assertEqual(self.model(gateway), before)  # nothing is published yet
+        gateway.stop(signal.SIGKILL)
+        again = Gateway(slow, directory=directory)
+        self.addCleanup(again.stop)
+        self.assertIn("learned from 1 feedbacks of an earlier process", again.log())
+        self.assertNotEqual(self.model(again), before)
+        self.assertEqual(again.metric("switchyard_outcomes_learned_total"), 1)
+        # Feedback that comes late is learned from its record; what comes again is not.
+        self.assertEqual(self.feedback(again, first.record, 0).json()["learning"], "learned before")
+        self.assertEqual(self.feedback(again, second.record, 0).json()["learning"], "learned")
+        self.assertEqual(self.feedback(again, second.record, 1).json()["learning"], "learned before")
+        self.assertEqual(again.stop(), 0)
+        third = Gateway(slow, directory=directory)
+        self.addCleanup(third.stop)
+        self.assertEqual(self.feedback(third, second.record, 0).json()["learning"], "learned before")
+        self.assertEqual(third.metric("switchyard_outcomes_learned_total"), 0)
+        self.assertEqual(third.stop(), 0)
+        # A file that cannot be believed is told, and nothing old is learned any more.
+        with open(os.path.join(directory, "state", "learning.json"), "a", encoding="utf-8") as file:
+            file.write("}")
+        late = Gateway(slow, directory=directory)
+        self.addCleanup(late.stop)
+        self.assertIn("is not learned any more", late.log())
+        self.assertEqual(self.feedback(late, first.record, 0).json()["learning"], "not kept")
+
+    def test_drift_goes_on_after_a_restart(self):
+        directory = tempfile.mkdtemp(prefix="swy-e2e-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        text = learning(self.upstream) + "state: state/\ndrift: { reference: 20 }\n"
+        for restarts in range(3):
+            gateway = Gateway(text, directory=directory)
+            self.addCleanup(gateway.stop)
+
+            def drift(server=gateway):
+                return server.get("/v1/experiments").json()["drift"][0]
+            self.assertEqual(drift()["history"], "goes on from an earlier process" if restarts
+                             else "begun by this process")
+            self.assertEqual(drift()["quality"]["n"], 10 * restarts)
+            for i in range(10):
+                self.feedback(gateway, gateway.chat(chat_body(f"question {i}")).record, 1)
+            until(lambda: drift()["quality"]["n"] == 10 * (restarts + 1), "it is heard")
+            self.assertEqual(drift()["quality"]["learning"], restarts == 0)
+            self.assertEqual(gateway.stop(), 0)
 
     def test_what_was_published_is_what_replay_and_route_decide_with(self):
         gateway, _, first = self.taught()

@@ -1,5 +1,5 @@
 // Reads `experiments:` of a configuration (docs/reference/experiments.md). Pure; part of
-// load_config().
+// the gateway's load_config() and of `switchyard eval experiments`.
 #pragma once
 
 #include <vector>
@@ -9,14 +9,14 @@
 #include "route/experiment.h"
 #include "route/plan.h"
 
-namespace swy::gateway {
+namespace swy::route {
 
 // node: the value of `experiments`; config: the whole document. What is wrong goes to diag.
-std::vector<route::ExperimentSpec> read_experiments(const base::Doc& node, const base::Doc& config,
-                                                    const route::Plan& plan, bool records,
-                                                    base::Diagnostics& diag);
+std::vector<ExperimentSpec> read_experiments(const base::Doc& node, const base::Doc& config,
+                                             const Plan& plan, bool records,
+                                             base::Diagnostics& diag);
 
 // The keys of an experiment, for the reference page.
 std::vector<base::OptionInfo> experiment_keys();
 
-}  // namespace swy::gateway
+}  // namespace swy::route

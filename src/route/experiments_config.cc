@@ -1,4 +1,4 @@
-#include "gateway/experiments_config.h"
+#include "route/experiments_config.h"
 
 #include <fmt/format.h>
 
@@ -6,17 +6,13 @@
 #include <cmath>
 #include <optional>
 
-namespace swy::gateway {
+namespace swy::route {
 namespace {
 
 using base::Diagnostics;
 using base::Doc;
 using base::DocBinder;
 using base::OptionBinder;
-using route::ExperimentKind;
-using route::ExperimentMetric;
-using route::ExperimentSpec;
-using route::ExperimentUnit;
 
 constexpr std::size_t kMaxArms = 16;
 
@@ -55,8 +51,8 @@ std::optional<E> named(const std::array<E, N>& all, const std::string& text, std
                        base::Mark at, Diagnostics& diag) {
   std::vector<std::string> known;
   for (const E e : all) {
-    if (route::to_string(e) == text) return e;
-    known.emplace_back(route::to_string(e));
+    if (to_string(e) == text) return e;
+    known.emplace_back(to_string(e));
   }
   diag.error(at, fmt::format("unknown {} '{}'{}; known: {}", what, text,
                              base::did_you_mean(text, known), fmt::join(known, ", ")));
@@ -65,7 +61,7 @@ std::optional<E> named(const std::array<E, N>& all, const std::string& text, std
 
 class Reader {
  public:
-  Reader(const std::string& name, const Doc& node, const Doc& config, const route::Plan& plan,
+  Reader(const std::string& name, const Doc& node, const Doc& config, const Plan& plan,
          Diagnostics& diag)
       : node_(node), config_(config), plan_(plan), diag_(diag) {
     spec_.name = name;
@@ -91,7 +87,7 @@ class Reader {
                   "path: ... }");
     }
     if (diag_.errors() != before) return std::nullopt;
-    spec_.id = route::experiment_id(node_, config_, spec_.arms);
+    spec_.id = experiment_id(node_, config_, spec_.arms);
     return spec_;
   }
 
@@ -103,7 +99,7 @@ class Reader {
   void known_rules(const std::string& rules, base::Mark at) {
     if (plan_.find(rules) != nullptr) return;
     std::vector<std::string> sets;
-    for (const route::RuleSet& s : plan_.rule_sets) sets.push_back(s.name);
+    for (const RuleSet& s : plan_.rule_sets) sets.push_back(s.name);
     diag_.error(at, rules.empty() ? "an experiment needs rules: the rule set that clients ask for"
                                   : fmt::format("unknown rule set '{}'{}", rules,
                                                 base::did_you_mean(rules, sets)));
@@ -183,7 +179,7 @@ class Reader {
                                   "be another arm",
                                   spec_.rules, o.rules));
     }
-    for (const route::ExperimentArm& other : spec_.arms) {
+    for (const ExperimentArm& other : spec_.arms) {
       if (other.rules == o.rules && !o.rules.empty())
         diag_.error(at, fmt::format("arms '{}' and '{}' have the same rules", other.name, name));
     }
@@ -218,7 +214,7 @@ class Reader {
 
   const Doc& node_;
   const Doc& config_;
-  const route::Plan& plan_;
+  const Plan& plan_;
   Diagnostics& diag_;
   ExperimentKeys keys_;
   ExperimentSpec spec_;
@@ -233,9 +229,8 @@ std::vector<base::OptionInfo> experiment_keys() {
   return binder.all();
 }
 
-std::vector<ExperimentSpec> read_experiments(const Doc& node, const Doc& config,
-                                             const route::Plan& plan, bool records,
-                                             Diagnostics& diag) {
+std::vector<ExperimentSpec> read_experiments(const Doc& node, const Doc& config, const Plan& plan,
+                                             bool records, Diagnostics& diag) {
   std::vector<ExperimentSpec> out;
   if (!node.is_map()) {
     diag.error(node.mark(), "experiments must be a map of NAME: { rules, kind, arms: ... }");
@@ -255,4 +250,4 @@ std::vector<ExperimentSpec> read_experiments(const Doc& node, const Doc& config,
   return out;
 }
 
-}  // namespace swy::gateway
+}  // namespace swy::route
