@@ -50,6 +50,7 @@ const std::map<std::string, std::string> kExamples = {
     {"gate", "{ type: gate, judge: L }"},
     {"best_route", "{ type: best_route, judge: M }"},
     {"best_set", "{ type: best_set, budget: .01 }"},
+    {"speculative", "{ type: speculative, alpha: .2, confidence: believed }"},
 };
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {};
