@@ -20,6 +20,9 @@ std::string judge_prompt(std::string_view question, std::span<const std::string>
 // A better answer, given these: each cut to its last `most` bytes.
 std::string synthesis_prompt(std::string_view question, std::span<const std::string> answers,
                              std::size_t most);
+// The question with passages that may help, each cut to its last `most` bytes.
+std::string passages_prompt(std::string_view question, std::span<const std::string> passages,
+                            std::size_t most);
 
 std::optional<bool> read_yes(std::string_view reply);
 std::optional<double> read_grade(std::string_view reply);
