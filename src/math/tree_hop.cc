@@ -124,8 +124,9 @@ void next_query(const TreeHopWeights& w, std::span<const float> q, std::span<con
 std::vector<std::size_t> prune_layer(std::span<const float> scores, std::size_t keep) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return scores[a] != scores[b] ? scores[a] > scores[b] : a < b;
+  });
   order.resize(std::min(keep, order.size()));
   std::sort(order.begin(), order.end());
   return order;

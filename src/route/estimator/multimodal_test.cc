@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -62,7 +63,7 @@ std::string png(std::uint32_t width, std::uint32_t height) {
 std::vector<Belief> ask(EstimatorLab& lab, const std::string& url) {
   Prompt p("What is the area of the shaded figure?");
   if (!url.empty()) {
-    chat::Part image{chat::PartKind::kImage};
+    chat::Part image{chat::PartKind::kImage, {}};
     image.source = url;
     p.request.parts.push_back(image);
     p.request.messages[0].parts = 2;
