@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)swy::flow::read_yes(text);
   if (const auto grade = swy::flow::read_grade(text)) SWY_ASSERT(*grade >= 0 && *grade <= 1);
   if (const auto choice = swy::flow::read_choice(text, 3)) SWY_ASSERT(*choice < 3);
+  if (const auto route = swy::flow::read_route(text)) SWY_ASSERT(route->size() <= 4'000);
   const std::string said = swy::gateway::answer_said(text);
   (void)swy::gateway::answer_logprobs(text);
   (void)swy::gateway::answer_as_stream(text, true);

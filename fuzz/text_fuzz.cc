@@ -10,6 +10,7 @@
 #include "text/detail/characters_reference.h"
 #include "text/detail/tokens_reference.h"
 #include "text/fuzzy.h"
+#include "text/image_facts.h"
 #include "text/language.h"
 #include "text/ngram.h"
 #include "text/phrases.h"
@@ -93,5 +94,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   walk(s);
   round_trips(s);
   search(s);
+  const ImageFacts head = image_head_facts(s);
+  SWY_ASSERT(head.bytes == 0);
+  (void)image_facts("data:image/png;base64," + std::string(s));
   return 0;
 }

@@ -36,6 +36,9 @@ constexpr std::string_view to_string(ResponseFormat f) {
 struct Part {
   PartKind kind = PartKind::kText;
   std::string_view text;  // for kText; empty otherwise
+  // For kImage: where it is (a data URL holds it), and the detail asked for; "" when not said.
+  std::string_view source{};
+  std::string_view detail{};
 };
 
 struct Message {

@@ -31,6 +31,10 @@ struct FlowCall {
   Purpose purpose = Purpose::kAnswer;
   std::string prompt;     // "": the client's request as it is; else this, as the only message
   bool logprobs = false;  // the answer's token log-probabilities are wanted
+  // For this call alone, besides the flow's; of a round the longest counts.
+  double deadline_ms = kUnknownNumber;
+  // A reply to the same prompt of the same model that is no older will do; 0: ask.
+  double reuse_s = 0;
 };
 
 // What one call gave. A failed call is an observation too.
@@ -40,13 +44,20 @@ struct Observation {
   Purpose purpose = Purpose::kAnswer;
   std::uint32_t round = 0;
   bool failed = false;
-  std::string text;  // the answer; of a failed call: why
+  bool reused = false;  // of an earlier call: nothing was asked or paid
+  std::string text;     // the answer; of a failed call: why
   double cost_usd = kUnknownNumber;
   double latency_ms = kUnknownNumber;
   std::int64_t tokens_in = 0;
   std::int64_t tokens_out = 0;
   double logprob_mean = kUnknownNumber;  // over the tokens of the answer, where the model said them
   double logprob_min = kUnknownNumber;
+};
+
+// What somebody said in the conversation.
+struct Turn {
+  bool user = true;  // else the assistant
+  std::string text;
 };
 
 struct FlowLimits {
@@ -66,6 +77,7 @@ struct Episode {
   std::span<const Observation> seen;
   std::uint32_t round = 0;      // rounds of calls so far
   std::int64_t calls_left = 0;  // 0: answer or abstain now
+  std::span<const Turn> turns;  // oldest first, of a strategy that reads_turns()
 };
 
 struct RunCalls {
@@ -87,6 +99,8 @@ class Strategy {
   virtual ~Strategy() = default;
   // REQUIRES: at least one candidate is allowed. A pure function of the episode.
   [[nodiscard]] virtual Step next(const Episode& episode) const = 0;
+  // True: Episode::turns holds what user and assistant said (the latest turns, within bounds).
+  [[nodiscard]] virtual bool reads_turns() const { return false; }
   // Identifies what was learned (thresholds, weights).
   [[nodiscard]] virtual std::uint64_t version() const { return 0; }
 };

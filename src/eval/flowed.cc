@@ -58,8 +58,14 @@ class RecordedCaller final : public flow::Caller {
     out.tokens_in = std::isnan(cell.tokens_in) ? 0 : std::lround(cell.tokens_in);
     out.tokens_out = std::isnan(cell.tokens_out) ? 0 : std::lround(cell.tokens_out);
     if (!std::isnan(cell.latency_s)) out.latency_ms = 1e3 * static_cast<double>(cell.latency_s);
-    const auto text = texts_.find(pool_.table.row(row_).id, pool_.table.models()[model]);
-    if (text) out.text = *text;
+    const std::string_view id = pool_.table.row(row_).id;
+    const std::string& name = pool_.table.models()[model];
+    if (const auto text = texts_.find(id, name)) out.text = *text;
+    if (!call.logprobs) return;
+    if (const auto p = texts_.logprobs(id, name)) {
+      out.logprob_mean = static_cast<double>(p->mean);
+      out.logprob_min = static_cast<double>(p->min);
+    }
   }
 
   const Pool& pool_;
@@ -256,6 +262,15 @@ std::vector<Knob> knobs_of(const Pool& pool, const RouterSpec& spec,
     return prices(pool, points);
   if (open && pool.priced && has_option(registry, "strategy", spec.name, "budget"))
     return budgets(pool, points);
+  if (!spec.states("alpha") && has_option(registry, "strategy", spec.name, "alpha")) {
+    std::vector<Knob> out;
+    for (std::size_t i = 0; i < points; ++i) {
+      const double alpha = static_cast<double>(i) / static_cast<double>(points - 1);
+      out.push_back(
+          {fmt::format("alpha={:.3g}", alpha), {{"alpha", fmt::format("{:.9g}", alpha)}}});
+    }
+    return out;
+  }
   if (!spec.states("agree") && has_option(registry, "strategy", spec.name, "agree")) {
     std::vector<Knob> out;
     for (std::size_t k = 1; k < pool.models(); ++k)

@@ -95,6 +95,27 @@ TEST_F(Recorded, ThresholdsComeFromTheTrainPart) {
   EXPECT_LE(l.points[0].cost, 20 + 1e-6);  // L alone is the cheapest that is always right
 }
 
+// S says how sure it is: exp(-.1) = .90 where it is right and exp(-1) = .37 elsewhere; L .67.
+TEST_F(Recorded, DeferralRulesReadTheConfidencesThatWereRecorded) {
+  std::ofstream texts(directory_ + "/t.responses.jsonl");
+  for (int i = 0; i < 400; ++i) {
+    const bool right = i % 4 == 0;
+    texts << R"({"id":"q)" << i << R"(","responses":{"S":")" << (right ? "right" : "wrong")
+          << R"(","M":"m","L":"right"},"logprobs":{"S":{"mean":)" << (right ? -.1 : -1.0)
+          << R"(,"min":-2},"L":{"mean":-0.4,"min":-1}}})" << '\n';
+  }
+  texts.close();
+  const PointReport chow = line("speculative:rule=chow,alpha=.2").points[0];
+  const double share = (21 - chow.cost) / 20;  // of the drafts stand, all of them right
+  EXPECT_NEAR(share, .25, .1);
+  EXPECT_NEAR(chow.quality.value, 1, 1e-6);
+  // .67 - .5 < .37: the target is asked and every draft stands all the same.
+  const PointReport diff = line("speculative:rule=diff,alpha=.5").points[0];
+  EXPECT_NEAR(diff.quality.value, share, 1e-6);
+  EXPECT_NEAR(diff.cost, chow.cost, 1e-6);
+  EXPECT_GT(line("speculative:rule=opt").points.size(), 2U);  // alpha is swept
+}
+
 TEST_F(Recorded, CallsThatNoTableHasFailAndAreCounted) {
   (void)line("automix:threshold=.5");
   EXPECT_THAT(report_.notes, ::testing::Contains(HasSubstr("of a kind the tables do not record")));

@@ -50,6 +50,12 @@ const std::map<std::string, std::string> kExamples = {
     {"gate", "{ type: gate, judge: L }"},
     {"best_route", "{ type: best_route, judge: M }"},
     {"best_set", "{ type: best_set, budget: .01 }"},
+    {"treehop",
+     "{ type: treehop, passages: " + (kRoot / "src/flow/testing/passages.jsonl").string() + " }"},
+    {"arch_router",
+     "{ type: arch_router, router: L, routes: { a: { when: one, model: S }, b: { when: two, model: "
+     "M } } }"},
+    {"speculative", "{ type: speculative, alpha: .2, confidence: believed }"},
 };
 
 class EveryStrategy : public ::testing::TestWithParam<std::string> {};

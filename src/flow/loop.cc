@@ -2,6 +2,7 @@
 // turn besides the calls: one next(). Tests: loop_test.cc.
 #include "flow/loop.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -48,7 +49,31 @@ Start Start::of(const route::Rule& rule, const route::Choice& choice, route::Scr
   s.beliefs = scratch.beliefs;
   s.probability = scratch.probability;
   s.chosen = choice.candidate;
+  if (rule.strategy != nullptr && rule.strategy->reads_turns())
+    s.turns = turns_of(scratch.reading.request());
   return s;
+}
+
+std::vector<route::Turn> turns_of(const chat::Request& request) {
+  constexpr std::size_t kMostTurns = 64, kMostBytes = 16'384;
+  std::vector<route::Turn> out;
+  for (std::size_t i = request.messages.size(); i-- > 0 && out.size() < kMostTurns;) {
+    const chat::Message& m = request.messages[i];
+    if (m.role != chat::Role::kUser && m.role != chat::Role::kAssistant) continue;
+    route::Turn turn{m.role == chat::Role::kUser, {}};
+    for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p) {
+      const std::string_view text = request.parts[p].text;
+      if (text.empty()) continue;
+      if (!turn.text.empty()) turn.text += '\n';
+      turn.text += text.substr(text.size() - std::min(text.size(), kMostBytes));
+    }
+    if (turn.text.size() > kMostBytes) turn.text.erase(0, turn.text.size() - kMostBytes);
+    while (!turn.text.empty() && (static_cast<unsigned char>(turn.text[0]) & 0xC0U) == 0x80U)
+      turn.text.erase(0, 1);
+    if (!turn.text.empty()) out.push_back(std::move(turn));
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 double Ended::cost_usd() const {
@@ -71,7 +96,8 @@ base::Task<Ended> run(const route::Strategy& strategy, route::FlowLimits limits,
                                  start.chosen,
                                  e.seen,
                                  e.rounds,
-                                 closed ? 0 : std::max<std::int64_t>(limits.max_calls - made, 0)};
+                                 closed ? 0 : std::max<std::int64_t>(limits.max_calls - made, 0),
+                                 start.turns};
     route::Step step = strategy.next(episode);
     if (const auto* answer = std::get_if<route::AnswerWith>(&step)) {
       e.why = answer->why;

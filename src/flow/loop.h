@@ -39,6 +39,7 @@ struct Start {
   std::vector<route::Belief> beliefs;
   std::vector<double> probability;
   std::uint32_t chosen = 0;
+  std::vector<route::Turn> turns;  // of a strategy that reads them
 
   // REQUIRES: decide() has just given this choice.
   static Start of(const route::Rule& rule, const route::Choice& choice, route::Scratch& scratch);
@@ -55,6 +56,9 @@ struct Ended {
   // Of all calls, failed ones too; NaN when one of them has no known cost.
   [[nodiscard]] double cost_usd() const;
 };
+
+// The latest turns of user and assistant: at most 64, of at most 16 KiB each (their ends).
+std::vector<route::Turn> turns_of(const chat::Request& request);
 
 base::Task<Ended> run(const route::Strategy& strategy, route::FlowLimits limits, Start start,
                       Caller& caller);

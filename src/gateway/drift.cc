@@ -57,6 +57,7 @@ void Drift::begin(const Snapshot& snapshot) {
                            .reference = static_cast<std::uint64_t>(o.reference),
                            .tolerance = o.tolerance};
   math::ChangeOptions rise = both;
+  const math::ChangeOptions share = both;
   both.tolerance /= 2;  // of a number that was halved
   rise.down = false;
   for (std::size_t i = 0; i < snapshot.rule_sets.size(); ++i) {
@@ -70,8 +71,11 @@ void Drift::begin(const Snapshot& snapshot) {
     sets_.push_back({name,
                      {math::ChangeDetector(both), alarms("quality")},
                      {math::ChangeDetector(rise), alarms("evidence")},
+                     {math::ChangeDetector(share), alarms("dearest")},
                      state.low_evidence->value(),
-                     state.enough_evidence->value()});
+                     state.enough_evidence->value(),
+                     state.of_dearest->value(),
+                     state.of_others->value()});
   }
 }
 
@@ -84,7 +88,9 @@ void Drift::feed(const Set& set, Stream& stream, std::string_view what, double x
   const bool quality = what == "quality";
   base::log_warning(fmt::format(
       "drift: rule set '{}': {} {} from {:.3f} to about {:.3f}", set.name,
-      quality ? "scores less what was believed" : "the share of choices with little evidence",
+      quality              ? "scores less what was believed"
+      : what == "evidence" ? "the share of choices with little evidence"
+                           : "the share of the dearest models (calibrate thresholds again)",
       change == math::Change::kUp ? "rose" : "fell", quality ? from_unit(place) : place,
       quality ? from_unit(stream.detector.recent()) : stream.detector.recent()));
 }
@@ -100,21 +106,30 @@ void Drift::hear(const base::Json& record, double score) {
   if (set != sets_.end()) feed(*set, set->quality, "quality", to_unit(residual));
 }
 
+// In what order they came is not known: spread evenly.
+void Drift::feed_counts(const Set& set, Stream& stream, std::string_view what, std::int64_t hits,
+                        std::int64_t all) {
+  if (all <= 0) return;
+  const std::int64_t n = std::min(all, kMostAtOnce);
+  for (std::int64_t k = 0; k < n; ++k) {
+    const bool hit = (k + 1) * hits / all != k * hits / all;
+    feed(set, stream, what, hit ? 1 : 0);
+  }
+}
+
 void Drift::beat(const Snapshot& snapshot) {
+  const auto since = [](std::int64_t& last, const base::Counter& counter) {
+    const std::int64_t now = counter.value();
+    return now - std::exchange(last, now);
+  };
   for (std::size_t i = 0; i < sets_.size(); ++i) {
     Set& set = sets_[i];
     const RuleSetState& state = snapshot.rule_sets[i];
-    const std::int64_t low = state.low_evidence->value();
-    const std::int64_t enough = state.enough_evidence->value();
-    const std::int64_t lows = low - std::exchange(set.low, low);
-    const std::int64_t all = lows + enough - std::exchange(set.enough, enough);
-    if (all <= 0) continue;
-    // In what order they came is not known: spread evenly.
-    const std::int64_t n = std::min(all, kMostAtOnce);
-    for (std::int64_t k = 0; k < n; ++k) {
-      const bool is_low = (k + 1) * lows / all != k * lows / all;
-      feed(set, set.evidence, "evidence", is_low ? 1 : 0);
-    }
+    const std::int64_t low = since(set.low, *state.low_evidence);
+    feed_counts(set, set.evidence, "evidence", low,
+                low + since(set.enough, *state.enough_evidence));
+    const std::int64_t dear = since(set.dear, *state.of_dearest);
+    feed_counts(set, set.dearest, "dearest", dear, dear + since(set.other, *state.of_others));
   }
   save();
 }
@@ -234,6 +249,7 @@ void Drift::write(base::JsonWriter& w) const {
     w.begin_object().field("rules", s.name).field("history", history_);
     write_stream(w, "quality", s.quality.detector, s.quality.alarms->value(), true);
     write_stream(w, "evidence", s.evidence.detector, s.evidence.alarms->value(), false);
+    write_stream(w, "dearest", s.dearest.detector, s.dearest.alarms->value(), false);
     w.end_object();
   }
   w.end_array();

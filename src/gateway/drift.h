@@ -1,6 +1,6 @@
-// Drift: says when what is observed has moved away from what it was. For every rule set two
-// streams: scores less what was believed of the chosen model (either way), and whether a choice had
-// little evidence behind it (more of it).
+// Drift: says when what is observed has moved away from what it was. For every rule set three
+// streams: scores less what was believed of the chosen model (either way), whether a choice had
+// little evidence behind it (more of it), and whether it was of the dearest model (either way).
 //
 // When to use: the gateway's control thread owns one (docs/reference/experiments.md). Threading:
 // one thread; the evidence counters of RuleSetState are counted by workers. Ownership: owns its
@@ -43,9 +43,11 @@ class Drift {
   };
   struct Set {
     std::string name;
-    Stream quality, evidence;
-    std::int64_t low = 0, enough = 0;  // of the counters, when last read
+    Stream quality, evidence, dearest;
+    std::int64_t low = 0, enough = 0, dear = 0, other = 0;  // of the counters, when last read
   };
+  void feed_counts(const Set& set, Stream& stream, std::string_view what, std::int64_t hits,
+                   std::int64_t all);
   void feed(const Set& set, Stream& stream, std::string_view what, double x);
   static std::uint64_t belonging(const Snapshot& snapshot);
   void begin(const Snapshot& snapshot);

@@ -125,6 +125,27 @@ TEST(Drift, MoreChoicesWithLittleEvidenceRaiseAnAlarm) {
   EXPECT_TRUE(alarmed(metrics, "evidence", 1)) << metrics.prometheus();
 }
 
+// request-routing.md section 6, pitfall 10: thresholds drift with router, pool and traffic.
+TEST(Drift, AShareOfTheDearestThatLeavesItsBandRaisesAnAlarm) {
+  base::Metrics metrics;
+  const auto s = snapshot("drift: { reference: 100, tolerance: 0.05 }\n", metrics);
+  EXPECT_EQ(s->rule_sets[0].dearest, std::vector<ExpertId>{kNoExpert});  // one model is none
+  for (const int later : {16, 0}) {                                      // up or down
+    base::Metrics own;
+    Drift drift(own);
+    drift.adopt(*s);
+    const auto beat = [&](int dear, int other) {
+      s->rule_sets[0].of_dearest->add(dear);
+      s->rule_sets[0].of_others->add(other);
+      drift.beat(*s);
+    };
+    for (int i = 0; i < 50; ++i) beat(8, 12);
+    EXPECT_TRUE(alarmed(own, "dearest", 0));
+    for (int i = 0; i < 40 && alarmed(own, "dearest", 0); ++i) beat(later, 20 - later);
+    EXPECT_TRUE(alarmed(own, "dearest", 1)) << own.prometheus();
+  }
+}
+
 TEST(Drift, WithoutTheOptionNothingIsCountedOrSaid) {
   base::Metrics metrics;
   const auto s = snapshot("", metrics);

@@ -90,6 +90,7 @@ void write_flow(base::JsonWriter& w, const Exchange& x) {
     w.field("why", run.ended.round_why[o.round].view());
     if (o.sample > 0) w.field("sample", o.sample);
     if (o.failed) w.field("error", o.text);
+    if (o.reused) w.field("reused", true);
     w.field("tokens_in", o.tokens_in).field("tokens_out", o.tokens_out);
     if (!std::isnan(o.cost_usd)) w.field("cost_nano", std::int64_t{std::lround(o.cost_usd * 1e9)});
     if (!std::isnan(o.latency_ms))

@@ -1,6 +1,7 @@
 #include "gateway/snapshot.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 
@@ -34,7 +35,23 @@ ModelMetrics metrics_of(const std::string& model, base::Metrics& m) {
 
 namespace {
 
-// Who counts the evidence behind choices, and which experiments are on which rule sets.
+// Of a usual request (1,000 tokens in, 300 out); kNoExpert when prices are missing or all equal.
+ExpertId dearest_of(const route::Rule& rule, const Catalogue& catalogue) {
+  ExpertId best = kNoExpert;
+  double most = 0, least = HUGE_VAL;
+  for (const ExpertId id : rule.candidates) {
+    const Price& p = catalogue[id].price;
+    if (!p.known()) return kNoExpert;
+    const double price = 1000 * p.input + 300 * p.output;
+    if (best == kNoExpert || price > most) best = id;
+    most = std::max(most, price);
+    least = std::min(least, price);
+  }
+  return most > least ? best : kNoExpert;
+}
+
+// Who counts the evidence behind choices and how often the dearest is chosen, and which experiments
+// are on which rule sets.
 void watch(Snapshot& s, base::Metrics& metrics) {
   for (std::size_t i = 0; i < s.rule_sets.size() && s.config->drift; ++i) {
     const auto counter = [&](const char* evidence) {
@@ -44,6 +61,16 @@ void watch(Snapshot& s, base::Metrics& metrics) {
     };
     s.rule_sets[i].low_evidence = counter("low");
     s.rule_sets[i].enough_evidence = counter("enough");
+    const auto priced = [&](const char* which) {
+      return &metrics.counter("switchyard_choice_price_total",
+                              "Choices of a rule's dearest model and of others.",
+                              {{"set", s.plan().rule_sets[i].name}, {"model", which}});
+    };
+    s.rule_sets[i].of_dearest = priced("dearest");
+    s.rule_sets[i].of_others = priced("other");
+    s.rule_sets[i].dearest.clear();
+    for (const route::Rule& rule : s.plan().rule_sets[i].rules)
+      s.rule_sets[i].dearest.push_back(dearest_of(rule, s.plan().catalogue));
   }
   const auto index_of = [&](std::string_view rules) {
     return static_cast<std::size_t>(s.plan().find(rules) - s.plan().rule_sets.data());

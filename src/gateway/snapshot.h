@@ -44,6 +44,11 @@ struct RuleSetState {
   // Choices by the evidence behind them; null when drift is not looked for.
   base::Counter* low_evidence = nullptr;
   base::Counter* enough_evidence = nullptr;
+  // By rule its dearest candidate (kNoExpert: there is no dearest), and choices of these and of
+  // others; null as above.
+  std::vector<ExpertId> dearest;
+  base::Counter* of_dearest = nullptr;
+  base::Counter* of_others = nullptr;
 };
 
 // How requests of an experiment are dealt at present.

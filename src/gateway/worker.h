@@ -21,6 +21,7 @@
 #include "gateway/exchange.h"
 #include "gateway/learner.h"
 #include "gateway/relay.h"
+#include "gateway/replies.h"
 #include "gateway/sessions.h"
 #include "gateway/snapshot.h"
 #include "gateway/trials.h"
@@ -217,6 +218,7 @@ class Worker final : public http::Handler {
   std::string header_text_;
   std::string decision_text_;
   std::optional<std::string> previous_model_;
+  Replies replies_;            // of calls within flows that may be answered from here
   wire::Headers out_headers_;  // of the next request or answer to leave
 
   http::Server server_;  // last: its tasks use everything above

@@ -234,6 +234,11 @@ void count_evidence(const Snapshot& snapshot, std::size_t rule_set, double evide
   (low ? state.low_evidence : state.enough_evidence)->add();
 }
 
+void count_price(const RuleSetState& state, const route::Choice& choice) {
+  if (state.of_dearest == nullptr || state.dearest[choice.rule] == kNoExpert) return;
+  (choice.expert == state.dearest[choice.rule] ? state.of_dearest : state.of_others)->add();
+}
+
 }  // namespace
 
 Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set, std::size_t index,
@@ -255,6 +260,7 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
   if (const auto* choice = std::get_if<route::Choice>(&d)) {
     x.snapshot->rule_sets[index].fired[choice->rule]->add();
     count_evidence(*x.snapshot, index, scratch_.beliefs[choice->candidate].evidence);
+    count_price(x.snapshot->rule_sets[index], *choice);
     x.expert = choice->expert;
     const route::Rule& rule = set.rules[choice->rule];
     x.rule = &rule;

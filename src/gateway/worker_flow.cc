@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "flow/loop.h"
 #include "gateway/flow_run.h"
@@ -64,11 +65,12 @@ class Worker::FlowCaller final : public flow::Caller {
     const std::size_t first = run().answers.size();
     run().answers.resize(first + calls.size());
     run().usages.resize(first + calls.size());
-    const std::int64_t left = deadline_ns_ - worker_.shared_.clock.mono_ns();
+    const std::int64_t left = time_left(calls);
     if (connection_.gone() || left <= 0) {
       for (route::Observation& o : out) give_up(o);
       co_return;
     }
+    if (calls.size() == 1 && answered_before(calls[0], out[0])) co_return;
     std::vector<std::unique_ptr<http::Call>> made;
     for (const route::FlowCall& c : calls) {
       const ExpertId expert = run().start.candidates[c.candidate];
@@ -88,6 +90,34 @@ class Worker::FlowCaller final : public flow::Caller {
 
  private:
   FlowRun& run() { return *x_.flow; }
+
+  // Until the flow's deadline, or the latest of the calls' own.
+  [[nodiscard]] std::int64_t time_left(std::span<const route::FlowCall> calls) const {
+    const std::int64_t left = deadline_ns_ - worker_.shared_.clock.mono_ns();
+    double most_ms = 0;
+    for (const route::FlowCall& c : calls) {
+      if (std::isnan(c.deadline_ms)) return left;
+      most_ms = std::max(most_ms, c.deadline_ms);
+    }
+    return std::min(left, static_cast<std::int64_t>(most_ms * 1e6));
+  }
+
+  [[nodiscard]] const Card& card_of(const route::FlowCall& call) {
+    return x_.snapshot->plan().catalogue[run().start.candidates[call.candidate]];
+  }
+
+  // A call of a round of its own, from what was said before.
+  bool answered_before(const route::FlowCall& call, route::Observation& out) {
+    if (!(call.reuse_s > 0) || call.prompt.empty()) return false;
+    auto reply = worker_.replies_.find(card_of(call).name, call.prompt, call.reuse_s,
+                                       worker_.shared_.clock.mono_ns());
+    if (!reply) return false;
+    out.text = std::move(*reply);
+    out.cost_usd = 0;
+    out.latency_ms = 0;
+    out.reused = true;
+    return true;
+  }
 
   base::Task<void> round(std::span<const route::FlowCall> calls, std::span<route::Observation> out,
                          std::size_t first, std::vector<std::unique_ptr<http::Call>>& made,
@@ -158,6 +188,9 @@ class Worker::FlowCaller final : public flow::Caller {
         out.logprob_min = p->min;
       }
     }
+    if (call.reuse_s > 0 && !call.prompt.empty())
+      worker_.replies_.keep(card_of(call).name, call.prompt, out.text,
+                            worker_.shared_.clock.mono_ns());
     run().answers[index] = std::move(body);
     return std::nullopt;
   }
@@ -209,7 +242,9 @@ class Worker::FlowCaller final : public flow::Caller {
 
   void give_up(route::Observation& out) {
     if (connection_.gone()) return failed(out, {ErrorCode::kCancelled, "the client went away"});
-    failed(out, {ErrorCode::kTimeout, "the deadline of the rule's flow is over"});
+    const bool over = deadline_ns_ <= worker_.shared_.clock.mono_ns();
+    failed(out, {ErrorCode::kTimeout, over ? "the deadline of the rule's flow is over"
+                                           : "no answer within the call's own deadline"});
   }
 
   Worker& worker_;
@@ -230,13 +265,16 @@ void Worker::begin_flow(Exchange& x, const route::Rule& rule, const route::Choic
 // What strategies quote to other models must be masked as the request is.
 void Worker::read_masked_question(Exchange& x, std::string_view masked_body) {
   std::string question;
-  if (request_doc_.decode(masked_body)) {
+  const bool decoded = request_doc_.decode(masked_body).has_value();
+  if (!decoded) x.flow->start.turns.clear();
+  if (decoded) {
     chat::each_text(request_doc_.request(), chat::Scope::kLastUser, [&](std::string_view text) {
       if (!question.empty()) question += '\n';
       question += text;
     });
   }
   x.flow->start.question = std::move(question);
+  if (!x.flow->start.turns.empty()) x.flow->start.turns = flow::turns_of(request_doc_.request());
 }
 
 base::Task<void> Worker::flow_chat(Exchange& x, http::Request& request,

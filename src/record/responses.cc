@@ -1,5 +1,6 @@
 #include "record/responses.h"
 
+#include <cmath>
 #include <filesystem>
 #include <system_error>
 
@@ -81,7 +82,39 @@ Status Responses::load_file(const std::string& path) {
       if (!text) return;  // null: the model gave no answer
       keep(key, model, *text);
     });
+    SWY_DO(keep_logprobs(key, *row, reader.where()));
   }
+}
+
+Status Responses::keep_logprobs(std::uint64_t id_key, const base::Json& row,
+                                const std::string& where) {
+  const auto given = row.find("logprobs");
+  if (!given || given->is_null()) return {};
+  bool sound = given->is_object();
+  given->each_member([&](std::string_view model, const base::Json& value) {
+    const auto mean = value.find("mean");
+    const auto min = value.find("min");
+    const auto m = mean ? mean->as_number() : std::nullopt;
+    const auto l = min ? min->as_number() : std::nullopt;
+    if (!m || !l || !(*m <= 0) || !(*l <= *m) || !std::isfinite(*l)) {
+      sound = false;
+      return;
+    }
+    logprobs_[id_key | models_.add(model)] = {static_cast<float>(*m), static_cast<float>(*l)};
+  });
+  if (sound) return {};
+  return fail(ErrorCode::kParse,
+              where + ": logprobs are {model: {\"mean\": m, \"min\": l}} with l <= m <= 0");
+}
+
+std::optional<Responses::Logprobs> Responses::logprobs(std::string_view id,
+                                                       std::string_view model) const {
+  const auto i = ids_.find(id);
+  const auto m = models_.find(model);
+  if (!i || !m) return std::nullopt;
+  const auto it = logprobs_.find((std::uint64_t{*i} << 32U) | *m);
+  if (it == logprobs_.end()) return std::nullopt;
+  return it->second;
 }
 
 std::optional<std::string_view> Responses::find(std::string_view id, std::string_view model) const {

@@ -29,6 +29,26 @@ TEST(Responses, AreLookedUpByQuestionAndModel) {
   }
 }
 
+TEST(Responses, KeepLogProbabilitiesWhereTheyWereRecorded) {
+  const TempDir temp;
+  const std::string path = temp / "a.responses.jsonl";
+  write_text(path,
+             R"({"id":"1","responses":{"m":"x","n":"y"},"logprobs":{"m":{"mean":-0.5,"min":-2}}})"
+             "\n");
+  const auto r = Responses::load(path);
+  ASSERT_TRUE(r) << r.error().message;
+  ASSERT_TRUE(r->logprobs("1", "m"));
+  EXPECT_EQ(r->logprobs("1", "m")->mean, -0.5F);
+  EXPECT_EQ(r->logprobs("1", "m")->min, -2.0F);
+  EXPECT_FALSE(r->logprobs("1", "n"));  // not recorded is not 0
+  EXPECT_FALSE(r->logprobs("2", "m"));
+  for (const char* bad : {R"([])", R"({"m":-1})", R"({"m":{"mean":-1}})",
+                          R"({"m":{"mean":0.1,"min":-1}})", R"({"m":{"mean":-2,"min":-1}})"}) {
+    write_text(path, R"({"id":"1","responses":{},"logprobs":)" + std::string(bad) + "}\n");
+    EXPECT_FALSE(Responses::load(path)) << bad;
+  }
+}
+
 TEST(Responses, NameFileAndLineOfTrouble) {
   const TempDir temp;
   const std::string path = temp / "a.responses.jsonl";

@@ -172,6 +172,19 @@ PartKind count_part(Request& r, std::string_view type) {
   return type == "text" ? PartKind::kText : PartKind::kOther;  // refusal and what is not known yet
 }
 
+// {"url": ..., "detail": ...}, or the address alone; what is otherwise is the upstream's to refuse.
+void read_image(Part& part, const Json& j) {
+  const auto image = j.find("image_url");
+  if (!image) return;
+  if (image->is_object()) {
+    part.source = image->string_or("url", "");
+    part.detail = image->string_or("detail", "");
+  } else {
+    part.source = image->as_string().value_or("");
+    part.detail = j.string_or("detail", "");
+  }
+}
+
 Decoded read_part(Request& r, const Place& message, std::size_t index, const Json& j) {
   const auto place = [&](std::string_view member) {
     return fmt::format("{}[{}]{}{}", message.at("content"), index, member.empty() ? "" : ".",
@@ -190,6 +203,7 @@ Decoded read_part(Request& r, const Place& message, std::size_t index, const Jso
     if (!s) return wrong_type(place("text"), "a string", *text);
     part.text = *s;
   }
+  if (part.kind == PartKind::kImage) read_image(part, j);
   r.parts.push_back(part);
   return {};
 }

@@ -61,6 +61,8 @@ TEST(RequestDoc, ReadsMessagesAndTheirParts) {
   EXPECT_EQ(r.messages[4].role, Role::kOther);
   EXPECT_EQ(r.parts[1].text, "caf\xC3\xA9 \"q\"");
   EXPECT_EQ(r.parts[2].kind, PartKind::kImage);
+  EXPECT_EQ(r.parts[2].source, "data:");
+  EXPECT_EQ(r.parts[2].detail, "");
   EXPECT_EQ(r.parts[5].kind, PartKind::kOther);
   EXPECT_TRUE(r.parts[5].text.empty());
   EXPECT_EQ(r.images, 1U);
