@@ -33,6 +33,13 @@
 namespace swy::moe {
 namespace detail {
 
+namespace {
+
+// A line more than needed: sixteen columns a power of two apart would share one set of the cache.
+constexpr std::size_t column_stride(std::size_t rows) { return padded(rows) + kLanes; }
+
+}  // namespace
+
 UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   UpdateMemory m;
   const bool reads_scores = spec.update == Update::kPrice || spec.update == Update::kQuantile ||
@@ -44,7 +51,7 @@ UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   m.row = take_row(scratch, cols);
   m.score = scratch.take<float>(rows * cols);
   m.row_price = scratch.take<float>(rows);
-  m.columns = scratch.take<float>(kColumns * padded(rows));
+  m.columns = scratch.take<float>(kColumns * column_stride(rows));
   m.column = scratch.take<float>(padded(rows) + kLanes);
   m.chosen = scratch.take<std::int32_t>(cols);
   m.price = scratch.take<float>(cols);
@@ -95,7 +102,7 @@ float order_statistic(float* v, std::size_t n, std::size_t rank, bool middle) {
 
 constexpr std::size_t kSample = 256;
 
-// The same for a long column, padded with -inf: a sample brackets the answer (four standard
+// The same for a long column, padded with -inf: a sample brackets the answer (three standard
 // deviations of its rank), one pass keeps what lies inside and counts what lies above. Exact: a
 // bracket that misses, which is rare, is tried again by selection over all. Reorders v then.
 float long_order_statistic(const Batch& b, float* v, std::size_t rank) {
@@ -104,7 +111,7 @@ float long_order_statistic(const Batch& b, float* v, std::size_t rank) {
   for (std::size_t i = 0; i < kSample; ++i) kept[i] = v[i * step];
   const double share = static_cast<double>(rank) / static_cast<double>(b.n);
   const double at = share * kSample;
-  const double slack = 4 * std::sqrt(kSample * share * (1 - share)) + 2;
+  const double slack = 3 * std::sqrt(kSample * share * (1 - share)) + 1;
   float high = kInf;
   float low = kLowest;
   if (at + slack < kSample - 1) {
@@ -144,7 +151,7 @@ void price_rows(const Batch& b, bool clip) {
 // Calls f(j, margins) for every column: score - row price - (with old_price) price, padded.
 template <class Use>
 void each_column(const Batch& b, bool old_price, Use f) {
-  const std::size_t stride = padded(b.n);
+  const std::size_t stride = column_stride(b.n);
   for (std::size_t from = 0; from < b.m; from += kColumns) {
     const std::size_t count = std::min(kColumns, b.m - from);
     for (std::size_t i = 0; i < b.n; ++i) {
@@ -157,7 +164,7 @@ void each_column(const Batch& b, bool old_price, Use f) {
       if (old_price) {
         for (std::size_t i = 0; i < b.n; ++i) v[i] -= b.mem.price[from + c];
       }
-      std::fill(v + b.n, v + stride, -kInf);
+      std::fill(v + b.n, v + padded(b.n), -kInf);
       f(from + c, v);
     }
   }
