@@ -18,6 +18,7 @@ namespace {
 
 struct Memory {
   detail::Row row;
+  float* adjust = nullptr;
   detail::ChoiceMemory choice;
   detail::CapMemory cap;
 };
@@ -25,6 +26,7 @@ struct Memory {
 Memory take_memory(detail::Scratch& scratch, const Spec& spec, Shape shape) {
   Memory m;
   m.row = detail::take_row(scratch, shape.experts);
+  m.adjust = scratch.take<float>(shape.experts + detail::kLanes);
   if (spec.select == Select::kExpertChoice)
     m.choice = detail::take_choice(scratch, shape.tokens, shape.experts);
   m.cap = detail::take_cap(scratch, spec, shape);
@@ -90,12 +92,13 @@ Status check(const detail::Job& job, const Assignment& out, std::span<std::byte>
 
 Status assign(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state,
               Assignment& out, std::span<std::byte> workspace) noexcept {
-  const detail::Job job = detail::make_job(spec, scores, ctx, state);
+  detail::Job job = detail::make_job(spec, scores, ctx, state);
   out.nan_scores = 0;
   if (const Status s = check(job, out, workspace); !s.ok()) return s;
   detail::Scratch scratch(workspace);
   const Memory memory = take_memory(scratch, spec, {scores.rows, scores.cols, out.kmax});
   clear(out, scores.rows, scores.cols);
+  detail::make_adjust(job, memory.adjust);
   if (spec.select == Select::kExpertChoice) {
     detail::each_sequence(job, [&](std::size_t begin, std::size_t end) {
       detail::choose_by_expert(job, begin, end, memory.row, memory.choice, out);

@@ -30,6 +30,35 @@ void sigmoid_scalar(const float* z, std::size_t n, float* s) {
   pad(s, n, 0);
 }
 
+void keys_scalar(const float* score, const float* logit, const float* adjust, std::size_t n,
+                 float* key) {
+  for (std::size_t j = 0; j < n; ++j) {
+    const float v = adjust != nullptr ? score[j] + adjust[j] : score[j];
+    key[j] = logit[j] == -kInf ? -kInf : (std::isnan(v) ? kLowest : v);
+  }
+  pad(key, n, -kInf);
+}
+
+void best_two_scalar(const float* key, std::size_t n, float two[2]) {
+  two[0] = two[1] = -kInf;
+  for (std::size_t j = 0; j < n; ++j) {
+    two[1] = std::max(two[1], std::min(two[0], key[j]));
+    two[0] = std::max(two[0], key[j]);
+  }
+}
+
+std::size_t collect_scalar(const float* v, std::size_t n, float low, float high, float* out,
+                           std::size_t* above) {
+  std::size_t have = 0;
+  *above = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    *above += v[i] > high ? 1 : 0;
+    out[have] = v[i];
+    have += v[i] >= low && v[i] <= high ? 1 : 0;
+  }
+  return have;
+}
+
 std::size_t topk_insert(const float* key, std::size_t n, std::size_t k, std::int32_t* expert) {
   float value[kInsertion];
   std::size_t have = 0;
@@ -83,7 +112,8 @@ std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
   return static_cast<std::int32_t>(index[--have]);
 }
 
-const Kernels kScalarKernels{"scalar", load_scalar, softmax_scalar, sigmoid_scalar, topk_scalar};
+const Kernels kScalarKernels{"scalar",    load_scalar,     softmax_scalar, sigmoid_scalar,
+                             keys_scalar, best_two_scalar, topk_scalar,    collect_scalar};
 
 }  // namespace detail
 

@@ -22,10 +22,19 @@ struct Kernels {
   void (*softmax)(const float* z, std::size_t n, float* p);
   // 0 where z is -inf; s may be z. Padded.
   void (*sigmoid)(const float* z, std::size_t n, float* s);
+  // key = score + adjust (null: score), NaN as the lowest finite; -inf where the logit is. Padded.
+  void (*keys)(const float* score, const float* logit, const float* adjust, std::size_t n,
+               float* key);
+  // The two largest of key[0, n); -inf where there are fewer. Not padded.
+  void (*best_two)(const float* key, std::size_t n, float two[2]);
   // The k largest of key above -inf, best first, of equals the lower index; how many. index and
   // value: scratch of n, padded.
   std::size_t (*topk)(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
                       std::uint32_t* index, float* value);
+  // The v in [low, high] into out (padded(n) + kLanes), how many; above: how many are > high. v is
+  // padded with -inf, low is finite.
+  std::size_t (*collect)(const float* v, std::size_t n, float low, float high, float* out,
+                         std::size_t* above);
 };
 
 namespace detail {

@@ -10,6 +10,7 @@
 // follow number.h operation by operation: same bits as the scalar truth. Source: ours; the idea of
 // a threshold before exact selection is common. Test: kernels_test.cc.
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -54,12 +55,18 @@ HWY_INLINE V exp_of(V x) {
 
 // 16 lanes in pairs 8, 4, 2, 1 apart.
 HWY_INLINE float tree16(const V* acc) {
-  alignas(64) float lane[kLanes];
-  for (std::size_t i = 0; i < kPer16; ++i) hn::Store(acc[i], F(), lane + i * kN);
-  for (std::size_t step = kLanes / 2; step > 0; step /= 2) {
-    for (std::size_t i = 0; i < step; ++i) lane[i] += lane[i + step];
-  }
-  return lane[0];
+  const hn::CappedTag<float, 8> d8;
+  const hn::CappedTag<float, 4> d4;
+#if HWY_TARGET == HWY_AVX3
+  const auto v8 = hn::Add(hn::LowerHalf(d8, acc[0]), hn::UpperHalf(d8, acc[0]));
+#else
+  const auto v8 = hn::Add(acc[0], acc[1]);
+#endif
+  const auto v4 = hn::Add(hn::LowerHalf(d4, v8), hn::UpperHalf(d4, v8));
+  (void)d8;
+  alignas(16) float lane[4];
+  hn::Store(v4, d4, lane);
+  return (lane[0] + lane[2]) + (lane[1] + lane[3]);
 }
 
 HWY_INLINE V load_vector(const Scores& s, std::size_t at) {
@@ -132,11 +139,52 @@ void sigmoid(const float* z, std::size_t n, float* s) {
   std::fill(s + n, s + padded(n), 0.0F);
 }
 
+void keys(const float* score, const float* logit, const float* adjust, std::size_t n, float* key) {
+  const F d;
+  const V never = hn::Set(d, -kInf);
+  std::size_t j = 0;
+  for (; j + kN <= n; j += kN) {
+    V v = hn::LoadU(d, score + j);
+    if (adjust != nullptr) v = hn::Add(v, hn::LoadU(d, adjust + j));
+    v = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, kLowest), v);
+    v = hn::IfThenElse(hn::Eq(hn::LoadU(d, logit + j), never), never, v);
+    hn::StoreU(v, d, key + j);
+  }
+  for (; j < n; ++j) {
+    const float v = adjust != nullptr ? score[j] + adjust[j] : score[j];
+    key[j] = logit[j] == -kInf ? -kInf : (v != v ? kLowest : v);
+  }
+  std::fill(key + n, key + padded(n), -kInf);
+}
+
+void best_two(const float* key, std::size_t n, float two[2]) {
+  const F d;
+  const V never = hn::Set(d, -kInf);
+  V first = never;
+  V second = never;
+  std::size_t j = 0;
+  for (; j + kN <= n; j += kN) {
+    const V x = hn::LoadU(d, key + j);
+    second = hn::Max(second, hn::Min(first, x));
+    first = hn::Max(first, x);
+  }
+  const V top = hn::MaxOfLanes(d, first);
+  const auto tops = hn::Eq(first, top);
+  const V rest = hn::MaxOfLanes(d, hn::Max(second, hn::IfThenElse(tops, never, first)));
+  two[0] = hn::GetLane(top);
+  two[1] = hn::CountTrue(d, tops) > 1 ? two[0] : hn::GetLane(rest);
+  for (; j < n; ++j) {
+    two[1] = std::max(two[1], std::min(two[0], key[j]));
+    two[0] = std::max(two[0], key[j]);
+  }
+}
+
 // The largest t among the maxima of Fold * kN lanes with at least k of them >= t; -inf: fewer than
 // k lanes hold anything.
 template <std::size_t Fold>
 HWY_INLINE float threshold(const float* key, std::size_t n, std::size_t k) {
   const F d;
+  const I di;
   V top[Fold];
   for (auto& t : top) t = hn::Set(d, -kInf);
   const std::size_t end = padded(n);
@@ -144,59 +192,105 @@ HWY_INLINE float threshold(const float* key, std::size_t n, std::size_t k) {
   for (; j + Fold * kN <= end; j += Fold * kN) {
     for (std::size_t i = 0; i < Fold; ++i) top[i] = hn::Max(top[i], hn::LoadU(d, key + j + i * kN));
   }
-  for (std::size_t i = 0; j < end; j += kN, ++i) top[i] = hn::Max(top[i], hn::LoadU(d, key + j));
+  if constexpr (Fold * kN > kLanes) {
+    for (std::size_t i = 0; i < Fold; ++i) {
+      if (j + i * kN < end) top[i] = hn::Max(top[i], hn::LoadU(d, key + j + i * kN));
+    }
+  }
   alignas(64) float lane[Fold * kN];
   for (std::size_t i = 0; i < Fold; ++i) hn::Store(top[i], d, lane + i * kN);
-  float best = -kInf;
-  for (const float v : lane) {
-    std::size_t at_least = 0;
+  hn::Vec<I> minus[Fold];  // minus the number of lanes that are at least this one
+  for (auto& m : minus) m = hn::Zero(di);
+  for (std::size_t l = 0; l < Fold * kN; ++l) {
+    const V v = hn::Set(d, lane[l]);
     for (std::size_t i = 0; i < Fold; ++i)
-      at_least += hn::CountTrue(d, hn::Ge(top[i], hn::Set(d, v)));
-    best = at_least >= k && v > best ? v : best;
+      minus[i] = hn::Add(minus[i], hn::VecFromMask(di, hn::RebindMask(di, hn::Ge(v, top[i]))));
   }
-  return best;
+  V best = hn::Set(d, -kInf);
+  const auto enough = hn::Set(di, 1 - static_cast<std::int32_t>(k));
+  for (std::size_t i = 0; i < Fold; ++i) {
+    const auto ok = hn::RebindMask(d, hn::Lt(minus[i], enough));
+    best = hn::Max(best, hn::IfThenElse(ok, top[i], hn::Set(d, -kInf)));
+  }
+  return hn::GetLane(hn::MaxOfLanes(d, best));
 }
 
 HWY_INLINE float threshold_for(const float* key, std::size_t n, std::size_t k) {
   constexpr std::size_t kWide = kPer16;  // 16 lanes
+  if (n <= kLanes) return -kInf;         // all of them fit the list
   if (k <= 8) return threshold<kWide>(key, n, k);
   if (k <= 16) return threshold<2 * kWide>(key, n, k);
   return threshold<4 * kWide>(key, n, k);
 }
 
 // Elements >= t and > -inf, in index order. value, index: padded(n) + kLanes.
+#if HWY_TARGET == HWY_AVX3
 HWY_INLINE std::size_t survivors(const float* key, std::size_t n, float t, std::uint32_t* index,
                                  float* value) {
   const F d;
   const U du;
   const V bound = hn::Set(d, t);
   const V never = hn::Set(d, -kInf);
+  const auto step = hn::Set(du, kN);
+  auto at = hn::Iota(du, 0);
   std::size_t have = 0;
   for (std::size_t j = 0; j < padded(n); j += kN) {
     const V x = hn::LoadU(d, key + j);
     const auto in = hn::And(hn::Ge(x, bound), hn::Gt(x, never));
     hn::StoreU(hn::Compress(x, in), d, value + have);
-    const auto at = hn::Iota(du, static_cast<std::uint32_t>(j));
     hn::StoreU(hn::Compress(at, hn::RebindMask(du, in)), du, index + have);
+    at = hn::Add(at, step);
     have += hn::CountTrue(d, in);
   }
   return have;
 }
+#else
+// Without a compress instruction: bits of 64 elements at a time, one by one. (Highway 1.0.3's own
+// table lookup copies the table to the stack with g++ 12, 30 ns a vector.)
+HWY_INLINE std::size_t survivors(const float* key, std::size_t n, float t, std::uint32_t* index,
+                                 float* value) {
+  const F d;
+  const V bound = hn::Set(d, t);
+  const V never = hn::Set(d, -kInf);
+  std::size_t have = 0;
+  for (std::size_t j = 0; j < padded(n); j += 64) {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < 64 && j + i < padded(n); i += kN) {
+      const V x = hn::LoadU(d, key + j + i);
+      std::uint8_t eight[8] = {};
+      hn::StoreMaskBits(d, hn::And(hn::Ge(x, bound), hn::Gt(x, never)), eight);
+      bits |= static_cast<std::uint64_t>(eight[0]) << i;
+    }
+    for (; bits != 0; bits &= bits - 1) {
+      const std::size_t at = j + static_cast<std::size_t>(std::countr_zero(bits));
+      index[have] = static_cast<std::uint32_t>(at);
+      value[have++] = key[at];
+    }
+  }
+  return have;
+}
+#endif
 
-// Writes each of `have` <= kList survivors to its place in the order.
+// The places of survivors among `Vectors` vectors of them, padded with -inf: always the same number
+// of steps, so that no branch waits for how many there are.
+template <std::size_t Vectors>
 HWY_INLINE void rank(const std::uint32_t* index, float* value, std::size_t have,
                      std::uint32_t* sorted) {
   const F d;
-  const std::size_t vectors = (have + kN - 1) / kN;
-  std::fill(value + have, value + vectors * kN, -kInf);
-  for (std::size_t j = 0; j < have; ++j) {
+  V all[Vectors];
+  const V never = hn::Set(d, -kInf);
+  for (std::size_t v = 0; v < Vectors; ++v) {
+    const auto real = hn::FirstN(d, have > v * kN ? have - v * kN : 0);
+    all[v] = hn::IfThenElse(real, hn::LoadU(d, value + v * kN), never);
+    hn::StoreU(all[v], d, value + v * kN);
+  }
+  for (std::size_t j = 0; j < Vectors * kN; ++j) {
     const V mine = hn::Set(d, value[j]);
     std::size_t place = 0;
-    for (std::size_t v = 0; v < vectors; ++v) {
-      const V other = hn::LoadU(d, value + v * kN);
+    for (std::size_t v = 0; v < Vectors; ++v) {
       const std::size_t before = j > v * kN ? j - v * kN : 0;
       const auto ahead =
-          hn::Or(hn::Gt(other, mine), hn::And(hn::Eq(other, mine), hn::FirstN(d, before)));
+          hn::Or(hn::Gt(all[v], mine), hn::And(hn::Eq(all[v], mine), hn::FirstN(d, before)));
       place += hn::CountTrue(d, ahead);
     }
     sorted[place] = index[j];
@@ -215,14 +309,52 @@ std::size_t topk(const float* key, std::size_t n, std::size_t k, std::int32_t* e
     return taken;
   }
   std::uint32_t sorted[kList];
-  rank(index, value, have, sorted);
+  if (have <= kLanes) {
+    rank<kPer16>(index, value, have, sorted);
+  } else if (have <= 2 * kLanes) {
+    rank<2 * kPer16>(index, value, have, sorted);
+  } else {
+    rank<kList / kN>(index, value, have, sorted);
+  }
   const std::size_t taken = std::min(k, have);
   for (std::size_t i = 0; i < taken; ++i) expert[i] = static_cast<std::int32_t>(sorted[i]);
   return taken;
 }
 
+std::size_t collect(const float* v, std::size_t n, float low, float high, float* out,
+                    std::size_t* above) {
+  const F d;
+  const V bottom = hn::Set(d, low);
+  const V top = hn::Set(d, high);
+  std::size_t have = 0;
+  *above = 0;
+  for (std::size_t i = 0; i < padded(n); i += kN) {
+    const V x = hn::LoadU(d, v + i);
+    const auto over = hn::Gt(x, top);
+    const auto in = hn::AndNot(over, hn::Ge(x, bottom));
+    *above += hn::CountTrue(d, over);
+#if HWY_TARGET == HWY_AVX3
+    hn::StoreU(hn::Compress(x, in), d, out + have);
+    have += hn::CountTrue(d, in);
+#else
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(d, in, bits);
+    for (std::uint32_t left = bits[0]; left != 0; left &= left - 1)
+      out[have++] = v[i + static_cast<std::size_t>(std::countr_zero(left))];
+#endif
+  }
+  return have;
+}
+
 extern const Kernels kTable;
-const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512", load, softmax, sigmoid, topk};
+const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
+                     load,
+                     softmax,
+                     sigmoid,
+                     keys,
+                     best_two,
+                     topk,
+                     collect};
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -21,26 +21,19 @@ namespace swy::moe::detail {
 namespace {
 
 // Sum of the best `top` keys above -inf of each group; -inf where there is none.
-float group_score(const float* key, std::size_t n, std::size_t top) {
-  float first = -kInf;
-  float second = -kInf;
-  for (std::size_t j = 0; j < n; ++j) {
-    if (key[j] > first) {
-      second = first;
-      first = key[j];
-    } else if (key[j] > second) {
-      second = key[j];
-    }
-  }
-  return top == 2 && second > -kInf ? first + second : first;
+float group_score(const Kernels& kernels, const float* key, std::size_t n, std::size_t top) {
+  float two[2];
+  kernels.best_two(key, n, two);
+  return top == 2 && two[1] > -kInf ? two[0] + two[1] : two[0];
 }
 
 // A group is kept when fewer than `kept` others come before it. groups^2 compares, no memory.
-void limit_groups(const Spec& spec, float* key, std::size_t cols) {
+void limit_groups(const Job& job, float* key, std::size_t cols) {
+  const Spec& spec = job.spec;
   const std::size_t size = cols / spec.groups;
   float score[kMaxGroups];  // checked by check_spec
   for (std::size_t g = 0; g < spec.groups; ++g)
-    score[g] = group_score(key + g * size, size, spec.group_top);
+    score[g] = group_score(job.kernels, key + g * size, size, spec.group_top);
   for (std::size_t g = 0; g < spec.groups; ++g) {
     std::size_t before = 0;
     for (std::size_t h = 0; h < spec.groups; ++h)
@@ -113,7 +106,7 @@ std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::i
   const std::size_t cols = job.scores.cols;
   switch (job.spec.select) {
     case Select::kTopk:
-      if (job.spec.groups > 1) limit_groups(job.spec, row.key, cols);
+      if (job.spec.groups > 1) limit_groups(job, row.key, cols);
       return job.kernels.topk(row.key, cols, std::min<std::size_t>(job.spec.k, cols), expert,
                               row.index, row.value);
     case Select::kTopp:

@@ -13,17 +13,21 @@ namespace swy::moe::detail {
 
 inline constexpr std::size_t kMaxGroups = 256;
 
-// What a call does, without its result.
+// What a call does, without its result, and what follows from that for every token.
 struct Job {
   const Spec& spec;
   const Scores& scores;
   const Ctx& ctx;
   const State& state;
   const Kernels& kernels;
+  bool on_logits = false;         // selection compares logits (moe.h, "Monotone")
+  bool selected_only = false;     // only the selected need exponentials (weigh.cc)
+  const float* adjust = nullptr;  // cols: bias - lambda * cost; null: neither
 };
-inline Job make_job(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state) {
-  return {spec, scores, ctx, state, ctx.kernels != nullptr ? *ctx.kernels : best_kernels()};
-}
+// The parts above `adjust`.
+Job make_job(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state);
+// Fills job.adjust where there is a bias or a price. `memory`: cols.
+void make_adjust(Job& job, float* memory);
 
 // Memory for one token: arrays of `cols`, padded to kLanes (kernels.h).
 struct Row {
@@ -34,12 +38,6 @@ struct Row {
   std::uint32_t* index = nullptr;  // scratch of selection
 };
 Row take_row(Scratch& scratch, std::size_t cols);
-
-// Does selection compare logits (moe.h, "Monotone")?
-bool selects_on_logits(const Job& job);
-// Is softmax -> select -> divide by the sum the same as a softmax over the selected (identity of
-// the specification's part A)? Then only k exponentials are needed.
-bool needs_selected_only(const Job& job);
 
 // The scores of one token alone, whatever selection needs.
 void score_token(const Job& job, std::size_t token, const Row& row);

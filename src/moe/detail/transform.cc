@@ -5,10 +5,10 @@
 //   sqrt_softplus s = sqrt(log(1 + exp(z))); relu s = max(z, 0);
 //   relu_rms s = gain relu(z) / sqrt(mean relu(z)^2 + eps); l2_relu s = relu(z / (|z| + eps));
 //   cosine s = temperature <h, m> / (|h| |m|).
-//   key = s + b - lambda c, or z where that keeps the order (selects_on_logits).
+//   key = s + (b - lambda c), or z where that keeps the order (Job::on_logits).
 // A dead expert is not there: a softmax or a norm runs over the living (the mean of relu_rms still
 // divides by all). +inf takes all of a softmax or norm, several share it.
-// Cost: cols exponentials (none with needs_selected_only). When it loses: sqrt_softplus and cosine
+// Cost: cols exponentials (none with Job::selected_only). When it loses: sqrt_softplus and cosine
 // are not vectorised. Sums of squares run in double, so nothing overflows.
 // Sources: arXiv 1701.06538 (noise, from memory), 2507.08771 (relu_rms, code), 2605.06665 (l2_relu,
 // code), 2206.03382 (cosine, code of Tutel); llama.cpp (sqrt_softplus).
@@ -149,19 +149,24 @@ void score_row(const Job& job, const float* z, std::size_t n, float* s) {
   }
 }
 
-// Scores with bias and price; -inf where the logit is.
-void make_keys(const Job& job, const Row& row) {
-  const std::size_t n = job.scores.cols;
-  const float* bias = job.state.bias.empty() ? nullptr : job.state.bias.data();
-  const float* cost = job.ctx.cost.empty() || job.ctx.lambda == 0 ? nullptr : job.ctx.cost.data();
-  for (std::size_t j = 0; j < n; ++j) {
-    float key = row.score[j];
-    if (bias != nullptr) key += bias[j];
-    if (cost != nullptr) key -= job.ctx.lambda * cost[j];
-    key = key == key ? key : kLowest;  // a NaN bias, or infinities that meet
-    row.key[j] = row.logit[j] == -kInf ? -kInf : key;
-  }
-  std::fill(row.key + n, row.key + padded(n), -kInf);
+// Does selection compare logits (moe.h, "Monotone")?
+bool selects_on_logits(const Job& job) {
+  const bool monotone = job.spec.transform == Transform::kSoftmax ||
+                        job.spec.transform == Transform::kSigmoid ||
+                        job.spec.transform == Transform::kSqrtSoftplus;
+  return monotone && job.spec.select == Select::kTopk && job.spec.groups <= 1 &&
+         job.state.bias.empty() && (job.ctx.cost.empty() || job.ctx.lambda == 0);
+}
+
+// Is softmax -> select -> divide by the sum the same as a softmax over the selected (identity of
+// the specification's part A)? Then only k exponentials are needed.
+bool needs_selected_only(const Job& job) {
+  // The largest p of a row is at least 1 / cols: a smaller eps changes no bit of the sum.
+  const bool eps_idle = job.spec.eps_kind == EpsKind::kNone ||
+                        job.spec.eps * static_cast<float>(job.scores.cols) < 0x1.0p-26F;
+  return selects_on_logits(job) && job.spec.transform == Transform::kSoftmax &&
+         job.spec.weigh == Weigh::kRenorm && eps_idle &&
+         (job.spec.k > 1 || job.spec.renorm_single) && job.spec.cap != Cap::kBatchPriority;
 }
 
 }  // namespace
@@ -178,21 +183,21 @@ Row take_row(Scratch& scratch, std::size_t cols) {
   return row;
 }
 
-bool selects_on_logits(const Job& job) {
-  const bool monotone = job.spec.transform == Transform::kSoftmax ||
-                        job.spec.transform == Transform::kSigmoid ||
-                        job.spec.transform == Transform::kSqrtSoftplus;
-  return monotone && job.spec.select == Select::kTopk && job.spec.groups <= 1 &&
-         job.state.bias.empty() && (job.ctx.cost.empty() || job.ctx.lambda == 0);
+Job make_job(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state) {
+  Job job{spec, scores, ctx, state, ctx.kernels != nullptr ? *ctx.kernels : best_kernels()};
+  job.on_logits = selects_on_logits(job);
+  job.selected_only = needs_selected_only(job);
+  return job;
 }
 
-bool needs_selected_only(const Job& job) {
-  // The largest p of a row is at least 1 / cols: a smaller eps changes no bit of the sum.
-  const bool eps_idle = job.spec.eps_kind == EpsKind::kNone ||
-                        job.spec.eps * static_cast<float>(job.scores.cols) < 0x1.0p-26F;
-  return selects_on_logits(job) && job.spec.transform == Transform::kSoftmax &&
-         job.spec.weigh == Weigh::kRenorm && eps_idle &&
-         (job.spec.k > 1 || job.spec.renorm_single) && job.spec.cap != Cap::kBatchPriority;
+void make_adjust(Job& job, float* memory) {
+  const bool priced = !job.ctx.cost.empty() && job.ctx.lambda != 0;
+  if (job.state.bias.empty() && !priced) return;
+  for (std::size_t j = 0; j < job.scores.cols; ++j) {
+    memory[j] = job.state.bias.empty() ? 0.0F : job.state.bias[j];
+    if (priced) memory[j] -= job.ctx.lambda * job.ctx.cost[j];
+  }
+  job.adjust = memory;
 }
 
 void score_token(const Job& job, std::size_t token, const Row& row) {
@@ -203,12 +208,12 @@ void score_token(const Job& job, std::size_t token, const Row& row) {
 std::uint64_t transform_row(const Job& job, std::size_t token, Row& row) {
   const std::size_t n = job.scores.cols;
   const std::uint64_t nans = load_row(job, token, row.logit);
-  if (!needs_selected_only(job)) score_row(job, row.logit, n, row.score);
-  if (selects_on_logits(job)) {
+  if (!job.selected_only) score_row(job, row.logit, n, row.score);
+  if (job.on_logits) {
     row.key = row.logit;
     return nans;
   }
-  make_keys(job, row);
+  job.kernels.keys(row.score, row.logit, job.adjust, n, row.key);
   return nans;
 }
 

@@ -3,7 +3,7 @@
 // Formulas (s: scores, S: selected): raw w = s; renorm w = s / sum_S s, the sum with eps added, or
 // clamped from below, or as it is; softmax_selected w = softmax of s over S; sigmoid w of s; one
 // w = 1; all times scale. Softmax, then top-k, then renorm is a softmax over the selected logits
-// (needs_selected_only): k exponentials instead of cols.
+// (Job::selected_only): k exponentials instead of cols.
 // Cost: k. A sum of 0 gives weights of 0.
 // Sources: code of Hugging Face transformers, Tutel, Megatron-core, llama.cpp (preset.cc).
 // Test: golden_test.cc, properties_test.cc.
@@ -53,7 +53,7 @@ void weigh_row(const Job& job, const Row& row, const std::int32_t* expert, std::
   const Spec& spec = job.spec;
   float* value = row.value;
   if (n == 0) return;
-  if (needs_selected_only(job)) {
+  if (job.selected_only) {
     softmax_over(job, row.logit, expert, n, value);
   } else if (spec.weigh == Weigh::kSoftmaxSelected) {
     softmax_over(job, row.score, expert, n, value);
