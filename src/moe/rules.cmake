@@ -4,7 +4,7 @@ set(rules transport/auction.cc transport/base_auction.cc transport/sinkhorn.cc t
   planner/pipeline_plan.cc router/clusters.cc router/pool_rules.cc router/recurrent.cc
   router/score_edit.cc router/uncertainty.cc router/variable_count.cc metrics/consistency.cc
   metrics/specialisation.cc)
-set(rules_tests rows_test.cc transport/auction_test.cc transport/sinkhorn_test.cc loss/balance_loss_test.cc loss/gradient_test.cc
+set(rules_tests rows_test.cc rules_bad_input_test.cc transport/auction_test.cc transport/sinkhorn_test.cc loss/balance_loss_test.cc loss/gradient_test.cc
   loss/router_loss_test.cc planner/llep_test.cc planner/pipeline_plan_test.cc router/pool_rules_test.cc
   router/score_edit_test.cc router/state_routers_test.cc router/variable_count_test.cc
   metrics/consistency_test.cc)
