@@ -1,7 +1,9 @@
 // Every kernel version against the scalar truth, bit for bit, on rows that try to make them differ.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -126,6 +128,41 @@ TEST(Kernels, ReadHalvesAsTheScalarTruthDoes) {
         ASSERT_TRUE(lab.run(in).ok());
         ASSERT_EQ(lab.expert, expert) << name_of(*k) << " case " << c;
         ASSERT_TRUE(same_bits(lab.weight, weight)) << name_of(*k) << " case " << c;
+      }
+    }
+  }
+}
+
+// Long columns take another way through selection than short ones; here both ways are compared.
+TEST(Kernels, LongColumnsGetTheirExactOrderStatistic) {
+  for (std::uint64_t c = 0; c < cases() / 500; ++c) {
+    base::Rng rng(13, c, 0);
+    Spec spec = testing::named("gpt-oss");
+    spec.k = static_cast<std::uint16_t>(1 + rng.below(4));
+    spec.transform = Transform::kIdentity;
+    spec.update = Update::kColumnQuantile;
+    Lab lab(spec, {});
+    lab.cols = 5;
+    lab.rows = static_cast<std::uint32_t>(1024 + rng.below(1500));
+    const auto kind = rng.below(3);
+    for (std::size_t i = 0; i < std::size_t{lab.rows} * 5; ++i) {
+      double v = rng.uniform();
+      if (kind == 1) v = static_cast<double>(rng.below(3));
+      if (kind == 2) v = static_cast<double>(i % 1000 < 256 ? i : i / 7);  // misleads a sample
+      lab.scores.push_back(static_cast<float>(v));
+    }
+    for (const Kernels* k : runnable_kernels()) {
+      lab.ctx.kernels = k;
+      lab.bias.assign(5, 0);
+      lab.tokens_seen = 0;
+      ASSERT_TRUE(lab.learn().ok());
+      const double share = std::nearbyint(static_cast<double>(lab.rows) * spec.k / 5);
+      for (std::size_t j = 0; j < 5; ++j) {
+        std::vector<float> column;
+        for (std::size_t t = 0; t < lab.rows; ++t) column.push_back(lab.scores[t * 5 + j]);
+        std::sort(column.rbegin(), column.rend());
+        ASSERT_EQ(-lab.bias[j], column[static_cast<std::size_t>(share)])
+            << name_of(*k) << " case " << c;
       }
     }
   }

@@ -7,4 +7,4 @@ set(SWY_MOE_SOURCES assign.cc backward.cc batch.cc fields.cc measure.cc plan.cc 
   router/score_edit.cc router/uncertainty.cc router/variable_count.cc metrics/consistency.cc metrics/specialisation.cc)
 # Every kernel version gives the same bits: no fused multiply-add but where the code asks for one.
 # Optimised in every preset: tests count by the ten thousand.
-set(SWY_MOE_OPTIONS "-O2;-ffp-contract=off")
+set(SWY_MOE_OPTIONS "-O3;-ffp-contract=off")

@@ -33,6 +33,13 @@
 namespace swy::moe {
 namespace detail {
 
+namespace {
+
+// A line more than needed: sixteen columns a power of two apart would share one set of the cache.
+constexpr std::size_t column_stride(std::size_t rows) { return padded(rows) + kLanes; }
+
+}  // namespace
+
 UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   UpdateMemory m;
   const bool reads_scores = spec.update == Update::kPrice || spec.update == Update::kQuantile ||
@@ -44,7 +51,9 @@ UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   m.row = take_row(scratch, cols);
   m.score = scratch.take<float>(rows * cols);
   m.row_price = scratch.take<float>(rows);
-  m.column = scratch.take<float>(std::max(rows, cols));
+  m.columns = scratch.take<float>(kColumns * column_stride(rows));
+  m.column = scratch.take<float>(padded(rows) + kLanes);
+  m.chosen = scratch.take<std::int32_t>(cols);
   m.price = scratch.take<float>(cols);
   m.expert = scratch.take<std::uint32_t>(cols);
   return m;
@@ -55,13 +64,14 @@ namespace {
 // A batch without padding and dead experts: n x m scores.
 struct Batch {
   const Spec& spec;
+  const Kernels& kernels;
   UpdateMemory mem;
   std::size_t n = 0;
   std::size_t m = 0;
 };
 
 Batch gather(const Job& job, const UpdateMemory& mem) {
-  Batch b{job.spec, mem};
+  Batch b{job.spec, job.kernels, mem};
   for (std::size_t j = 0; j < job.scores.cols; ++j) {
     if (expert_is_live(job.ctx, j)) mem.expert[b.m++] = static_cast<std::uint32_t>(j);
   }
@@ -77,34 +87,93 @@ Batch gather(const Job& job, const UpdateMemory& mem) {
   return b;
 }
 
-// The (rank+1)-th largest of v[0, n), or the middle between it and the rank-th; 0 where that is not
-// a number. REQUIRES: 0 < rank < n. Reorders v.
-float order_statistic(float* v, std::size_t n, std::size_t rank, bool middle) {
-  std::nth_element(v, v + rank, v + n, std::greater<>());
-  float x = v[rank];
-  if (middle) x = 0.5F * x + 0.5F * *std::min_element(v, v + rank);
+// x or the middle between x and the next larger; 0 where that is not a number.
+float settle(float x, float larger, bool middle) {
+  if (middle) x = 0.5F * x + 0.5F * larger;
   return std::isfinite(x) ? x : 0.0F;
 }
 
-// price[j] is subtracted from column j; row_price from the result.
-void price_rows(const Batch& b, bool clip) {
-  for (std::size_t i = 0; i < b.n; ++i) {
-    if (b.spec.k >= b.m) {
-      b.mem.row_price[i] = 0;
-      continue;
+// The (rank+1)-th largest of v[0, n), or the middle between it and the rank-th. REQUIRES: 0 < rank
+// < n. Reorders v.
+float order_statistic(float* v, std::size_t n, std::size_t rank, bool middle) {
+  std::nth_element(v, v + rank, v + n, std::greater<>());
+  return settle(v[rank], middle ? *std::min_element(v, v + rank) : 0, middle);
+}
+
+constexpr std::size_t kSample = 256;
+
+// The same for a long column, padded with -inf: a sample brackets the answer (three standard
+// deviations of its rank), one pass keeps what lies inside and counts what lies above. Exact: a
+// bracket that misses, which is rare, is tried again by selection over all. Reorders v then.
+float long_order_statistic(const Batch& b, float* v, std::size_t rank) {
+  float* kept = b.mem.column;
+  const std::size_t step = b.n / kSample;
+  for (std::size_t i = 0; i < kSample; ++i) kept[i] = v[i * step];
+  const double share = static_cast<double>(rank) / static_cast<double>(b.n);
+  const double at = share * kSample;
+  const double slack = 3 * std::sqrt(kSample * share * (1 - share)) + 1;
+  float high = kInf;
+  float low = kLowest;
+  if (at + slack < kSample - 1) {
+    const auto i = static_cast<std::ptrdiff_t>(at + slack);
+    std::nth_element(kept, kept + i, kept + kSample, std::greater<>());
+    low = std::max(kept[i], kLowest);
+    if (at - slack >= 0) {
+      const auto h = static_cast<std::ptrdiff_t>(at - slack);
+      std::nth_element(kept, kept + h, kept + i, std::greater<>());
+      high = kept[h];
     }
-    for (std::size_t j = 0; j < b.m; ++j)
-      b.mem.column[j] = b.mem.score[i * b.m + j] - b.mem.price[j];
-    const float p = order_statistic(b.mem.column, b.m, b.spec.k, b.spec.midpoint);
+  }
+  std::size_t above = 0;
+  const std::size_t inside = b.kernels.collect(v, b.n, low, high, kept, &above);
+  if (above + 1 <= rank && rank < above + inside)
+    return order_statistic(kept, inside, rank - above, b.spec.midpoint);
+  return order_statistic(v, b.n, rank, b.spec.midpoint);
+}
+
+// price[j] is subtracted from column j.
+void price_rows(const Batch& b, bool clip) {
+  const std::size_t k = b.spec.k;
+  for (std::size_t i = 0; i < b.n; ++i) {
+    b.mem.row_price[i] = 0;
+    if (k >= b.m) continue;
+    float* margin = b.mem.row.key;
+    for (std::size_t j = 0; j < b.m; ++j) margin[j] = b.mem.score[i * b.m + j] - b.mem.price[j];
+    std::fill(margin + b.m, margin + padded(b.m), -kInf);
+    const std::size_t have =
+        b.kernels.topk(margin, b.m, k + 1, b.mem.chosen, b.mem.row.index, b.mem.row.value);
+    if (have <= k) continue;
+    const float p = settle(margin[b.mem.chosen[k]], margin[b.mem.chosen[k - 1]], b.spec.midpoint);
     b.mem.row_price[i] = clip ? std::max(p, 0.0F) : p;
   }
 }
 
-// (rank+1)-th largest of score - row price - price in column j.
-float column_statistic(const Batch& b, std::size_t j, float price, std::size_t rank) {
-  for (std::size_t i = 0; i < b.n; ++i)
-    b.mem.column[i] = b.mem.score[i * b.m + j] - b.mem.row_price[i] - price;
-  return order_statistic(b.mem.column, b.n, rank, b.spec.midpoint);
+// Calls f(j, margins) for every column: score - row price - (with old_price) price, padded.
+template <class Use>
+void each_column(const Batch& b, bool old_price, Use f) {
+  const std::size_t stride = column_stride(b.n);
+  for (std::size_t from = 0; from < b.m; from += kColumns) {
+    const std::size_t count = std::min(kColumns, b.m - from);
+    for (std::size_t i = 0; i < b.n; ++i) {
+      const float* s = b.mem.score + i * b.m + from;
+      for (std::size_t c = 0; c < count; ++c)
+        b.mem.columns[c * stride + i] = s[c] - b.mem.row_price[i];
+    }
+    for (std::size_t c = 0; c < count; ++c) {
+      float* v = b.mem.columns + c * stride;
+      if (old_price) {
+        for (std::size_t i = 0; i < b.n; ++i) v[i] -= b.mem.price[from + c];
+      }
+      std::fill(v + b.n, v + padded(b.n), -kInf);
+      f(from + c, v);
+    }
+  }
+}
+
+// (rank+1)-th largest of a column, or the middle to the rank-th.
+float column_statistic(const Batch& b, float* v, std::size_t rank) {
+  return b.n >= 4 * kSample ? long_order_statistic(b, v, rank)
+                            : order_statistic(v, b.n, rank, b.spec.midpoint);
 }
 
 void load_prices(const Batch& b, const State& state) {
@@ -115,13 +184,13 @@ void price_step(const Batch& b, const Ctx& ctx, State& state) {
   load_prices(b, state);
   for (std::size_t it = 0; it < b.spec.iters; ++it) {
     price_rows(b, b.spec.clip_nonneg);
-    for (std::size_t j = 0; j < b.m; ++j) {
+    each_column(b, false, [&](std::size_t j, float* v) {
       const std::size_t room =
           ctx.capacity.empty() ? b.n * b.spec.k / b.m : ctx.capacity[b.mem.expert[j]];
       float q = 0;
-      if (room > 0 && room < b.n) q = column_statistic(b, j, 0, room);
+      if (room > 0 && room < b.n) q = column_statistic(b, v, room);
       b.mem.price[j] = b.spec.clip_nonneg ? std::max(q, 0.0F) : q;
-    }
+    });
   }
   for (std::size_t j = 0; j < b.m; ++j) state.bias[b.mem.expert[j]] = -b.mem.price[j];
 }
@@ -135,18 +204,18 @@ std::size_t fair_share(const Batch& b) {
 void quantile_step(const Batch& b, State& state) {
   load_prices(b, state);
   price_rows(b, false);
-  for (std::size_t j = 0; j < b.m; ++j)
-    state.bias[b.mem.expert[j]] -=
-        b.spec.rate * column_statistic(b, j, b.mem.price[j], fair_share(b));
+  each_column(b, true, [&](std::size_t j, float* v) {
+    state.bias[b.mem.expert[j]] -= b.spec.rate * column_statistic(b, v, fair_share(b));
+  });
 }
 
 void column_quantile_step(const Batch& b, State& state) {
   std::fill_n(b.mem.row_price, b.n, 0.0F);
-  for (std::size_t j = 0; j < b.m; ++j) {
+  each_column(b, false, [&](std::size_t j, float* v) {
     float& bias = state.bias[b.mem.expert[j]];
-    const float now = column_statistic(b, j, 0, fair_share(b));
+    const float now = column_statistic(b, v, fair_share(b));
     bias = state.tokens_seen == 0 ? -now : b.spec.ema * bias - (1 - b.spec.ema) * now;
-  }
+  });
 }
 
 // From the top of a histogram down to `share` of its mass, linear inside a bin.
@@ -173,17 +242,16 @@ void hist_step(const Batch& b, std::size_t bins, State& state) {
   const float one = (1 - keep) / static_cast<float>(b.n);
   const float per_unit = static_cast<float>(bins) / (b.spec.hist_high - b.spec.hist_low);
   const double share = static_cast<double>(fair_share(b)) / static_cast<double>(b.n);
-  for (std::size_t j = 0; j < b.m; ++j) {
+  each_column(b, true, [&](std::size_t j, const float* v) {
     float* hist = state.hist.data() + b.mem.expert[j] * bins;
     for (std::size_t i = 0; i < bins; ++i) hist[i] *= keep;
     for (std::size_t i = 0; i < b.n; ++i) {
-      const float x = b.mem.score[i * b.m + j] - b.mem.row_price[i] - b.mem.price[j];
-      const float at = (x - b.spec.hist_low) * per_unit;
+      const float at = (v[i] - b.spec.hist_low) * per_unit;
       const float last = static_cast<float>(bins - 1);
       hist[static_cast<std::size_t>(at > 0 ? std::min(at, last) : 0.0F)] += one;
     }
     state.bias[b.mem.expert[j]] -= b.spec.rate * quantile_of(hist, bins, share, b.spec);
-  }
+  });
 }
 
 // Loss-free bias from the loads alone.

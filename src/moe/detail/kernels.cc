@@ -47,6 +47,18 @@ void best_two_scalar(const float* key, std::size_t n, float two[2]) {
   }
 }
 
+std::size_t collect_scalar(const float* v, std::size_t n, float low, float high, float* out,
+                           std::size_t* above) {
+  std::size_t have = 0;
+  *above = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    *above += v[i] > high ? 1 : 0;
+    out[have] = v[i];
+    have += v[i] >= low && v[i] <= high ? 1 : 0;
+  }
+  return have;
+}
+
 std::size_t topk_insert(const float* key, std::size_t n, std::size_t k, std::int32_t* expert) {
   float value[kInsertion];
   std::size_t have = 0;
@@ -101,7 +113,7 @@ std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
 }
 
 const Kernels kScalarKernels{"scalar",    load_scalar,     softmax_scalar, sigmoid_scalar,
-                             keys_scalar, best_two_scalar, topk_scalar};
+                             keys_scalar, best_two_scalar, topk_scalar,    collect_scalar};
 
 }  // namespace detail
 

@@ -31,6 +31,10 @@ struct Kernels {
   // value: scratch of n, padded.
   std::size_t (*topk)(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
                       std::uint32_t* index, float* value);
+  // The v in [low, high] into out (padded(n) + kLanes), how many; above: how many are > high. v is
+  // padded with -inf, low is finite.
+  std::size_t (*collect)(const float* v, std::size_t n, float low, float high, float* out,
+                         std::size_t* above);
 };
 
 namespace detail {

@@ -217,7 +217,7 @@ HWY_INLINE float threshold(const float* key, std::size_t n, std::size_t k) {
 
 HWY_INLINE float threshold_for(const float* key, std::size_t n, std::size_t k) {
   constexpr std::size_t kWide = kPer16;  // 16 lanes
-  if (n <= kLanes) return -kInf;  // all of them fit the list
+  if (n <= kLanes) return -kInf;         // all of them fit the list
   if (k <= 8) return threshold<kWide>(key, n, k);
   if (k <= 16) return threshold<2 * kWide>(key, n, k);
   return threshold<4 * kWide>(key, n, k);
@@ -321,9 +321,40 @@ std::size_t topk(const float* key, std::size_t n, std::size_t k, std::int32_t* e
   return taken;
 }
 
+std::size_t collect(const float* v, std::size_t n, float low, float high, float* out,
+                    std::size_t* above) {
+  const F d;
+  const V bottom = hn::Set(d, low);
+  const V top = hn::Set(d, high);
+  std::size_t have = 0;
+  *above = 0;
+  for (std::size_t i = 0; i < padded(n); i += kN) {
+    const V x = hn::LoadU(d, v + i);
+    const auto over = hn::Gt(x, top);
+    const auto in = hn::AndNot(over, hn::Ge(x, bottom));
+    *above += hn::CountTrue(d, over);
+#if HWY_TARGET == HWY_AVX3
+    hn::StoreU(hn::Compress(x, in), d, out + have);
+    have += hn::CountTrue(d, in);
+#else
+    std::uint8_t bits[8] = {};
+    hn::StoreMaskBits(d, in, bits);
+    for (std::uint32_t left = bits[0]; left != 0; left &= left - 1)
+      out[have++] = v[i + static_cast<std::size_t>(std::countr_zero(left))];
+#endif
+  }
+  return have;
+}
+
 extern const Kernels kTable;
-const Kernels kTable{
-    HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512", load, softmax, sigmoid, keys, best_two, topk};
+const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
+                     load,
+                     softmax,
+                     sigmoid,
+                     keys,
+                     best_two,
+                     topk,
+                     collect};
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

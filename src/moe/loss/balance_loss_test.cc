@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "moe/testing/golden_file.h"
 
 namespace swy::moe {
@@ -124,6 +126,14 @@ TEST(NoisyLoad, SolvesTheWorkedExample) {
   testing::expect_near(load, {.919243341, .054799292, .000159109});
 }
 
+// Nearer than ten steps of the differences.
+bool nearly_tied(std::span<const double> v) {
+  std::vector<double> sorted(v.begin(), v.end());
+  std::sort(sorted.begin(), sorted.end());
+  return std::adjacent_find(sorted.begin(), sorted.end(),
+                            [](double a, double b) { return b - a < 1e-4; }) != sorted.end();
+}
+
 TEST(NoisyLoad, HasTheSlopesOfItsValue) {
   for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(32, c, 0);
@@ -137,6 +147,7 @@ TEST(NoisyLoad, HasTheSlopesOfItsValue) {
     const std::span<double> all(x);
     const auto clean = all.subspan(0, experts);
     const auto noisy = all.subspan(experts, experts);
+    if (nearly_tied(noisy)) continue;  // no slope where two swap
     const auto sd = all.subspan(2 * experts, experts);
     std::vector<double> grad(3 * experts);
     const std::span<double> g(grad);

@@ -55,6 +55,16 @@ TEST(RouterLosses, AreZeroWhereTheyShouldBe) {
             0);
 }
 
+// Whether some difference that ERC cuts off at 0 is nearer to it than ten steps.
+bool at_a_kink(Rows<const double> m, double alpha) {
+  for (std::size_t i = 0; i < m.rows; ++i)
+    for (std::size_t j = 0; j < m.rows; ++j)
+      if (i != j && (std::fabs(m.at(i, j) - alpha * m.at(i, i)) < 1e-4 ||
+                     std::fabs(m.at(j, i) - alpha * m.at(i, i)) < 1e-4))
+        return true;
+  return false;
+}
+
 TEST(RouterLosses, HaveTheSlopesOfTheirValues) {
   for (std::size_t c = 0; c < testing::random_cases() / 20; ++c) {
     base::Rng rng(41, c, 0);
@@ -79,7 +89,8 @@ TEST(RouterLosses, HaveTheSlopesOfTheirValues) {
     auto m = testing::random_table(rng, cols, cols);
     Table<double> gm(cols, cols);
     erc_loss(m.view(), .8, 2, gm.view());
-    testing::expect_slopes([&] { return 2 * erc_loss(m.view(), .8, 1, {}); }, m.data, gm.data);
+    if (!at_a_kink(m.view(), .8))
+      testing::expect_slopes([&] { return 2 * erc_loss(m.view(), .8, 1, {}); }, m.data, gm.data);
     std::vector<double> r(cols);
     std::vector<double> w(rows);
     for (double& v : r) v = rng.uniform();
