@@ -14,7 +14,7 @@ for line in (root / "src/floors.txt").read_text().splitlines():
         floor[module] = int(words[0])
 
 # The public headers belong to the module that implements them.
-public = {"result.h": "base", "env.h": "base", "chat.h": "chat", "expert.h": "route", "route.h": "route", "registry.h": "route", "strategy.h": "route"}
+public = {"result.h": "base", "env.h": "base", "chat.h": "chat", "expert.h": "route", "route.h": "route", "registry.h": "route", "strategy.h": "route", "moe.h": "moe"}
 include = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 findings = []
 
