@@ -18,7 +18,7 @@
 #include "moe/detail/kernels.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "moe/detail/kernels_simd.cc"
+#define HWY_TARGET_INCLUDE "moe/detail/kernels_simd.cc"  // NOLINT: the name is Highway's
 // AVX2 and AVX-512 alone: older machines run the scalar version.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #include "hwy/foreach_target.h"
