@@ -17,8 +17,8 @@ namespace {
 
 void pad(float* v, std::size_t n, float with) { std::fill(v + n, v + padded(n), with); }
 
-void softmax_scalar(const float* z, std::size_t n, float* p) {
-  const float max = *std::max_element(z, z + n);
+void softmax_scalar(const float* z, std::size_t n, const float* known, float* p) {
+  const float max = known != nullptr ? *known : *std::max_element(z, z + n);
   for (std::size_t j = 0; j < n; ++j) p[j] = z[j] == -kInf ? 0.0F : exp_below(z[j], max);
   const float sum = sum16(p, n);
   for (std::size_t j = 0; j < n && sum > 0; ++j) p[j] /= sum;

@@ -18,8 +18,9 @@ struct Kernels {
   std::string_view name;
   // One token's scores as floats, NaN replaced, padded. Returns the NaNs.
   std::uint64_t (*load)(const Scores& s, std::size_t token, float* logit);
-  // p = exp(z - max) / sum, 0 where z is -inf; p may be z. Padded.
-  void (*softmax)(const float* z, std::size_t n, float* p);
+  // p = exp(z - max) / sum, 0 where z is -inf; p may be z. max: the largest where that is known, or
+  // null. Padded.
+  void (*softmax)(const float* z, std::size_t n, const float* max, float* p);
   // 0 where z is -inf; s may be z. Padded.
   void (*sigmoid)(const float* z, std::size_t n, float* s);
   // key = score + adjust (null: score), NaN as the lowest finite; -inf where the logit is. Padded.

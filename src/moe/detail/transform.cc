@@ -135,7 +135,7 @@ void score_row(const Job& job, const float* z, std::size_t n, float* s) {
     case Transform::kCosine:
       return each_score(z, n, s, [](float v) { return v; });
     case Transform::kSoftmax:
-      return job.kernels.softmax(z, n, s);
+      return job.kernels.softmax(z, n, nullptr, s);
     case Transform::kSigmoid:
       return job.kernels.sigmoid(z, n, s);
     case Transform::kSqrtSoftplus:

@@ -37,7 +37,9 @@ void gather(const float* from, const std::int32_t* expert, std::size_t n, float 
 void softmax_over(const Job& job, const float* from, const std::int32_t* expert, std::size_t n,
                   float* value) {
   gather(from, expert, n, -kInf, value);
-  job.kernels.softmax(value, n, value);
+  // Selected by logits, the first is the largest.
+  const float first = value[0];
+  job.kernels.softmax(value, n, job.on_logits ? &first : nullptr, value);
 }
 
 void renormalise(const Spec& spec, std::size_t n, float* value) {
