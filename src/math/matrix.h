@@ -5,7 +5,9 @@
 // Matrix stops allocating once it has been as large as it gets.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -28,6 +30,15 @@ class Matrix {
   [[nodiscard]] std::span<float> row(std::size_t i) { return {data_.data() + i * cols_, cols_}; }
   [[nodiscard]] std::span<const float> row(std::size_t i) const {
     return {data_.data() + i * cols_, cols_};
+  }
+  // A copy of some rows, in the order named. REQUIRES: every one < rows().
+  [[nodiscard]] Matrix only(std::span<const std::uint32_t> rows) const {
+    Matrix out(rows.size(), cols_);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto from = row(rows[i]);
+      std::copy(from.begin(), from.end(), out.row(i).begin());
+    }
+    return out;
   }
   [[nodiscard]] std::span<float> all() { return data_; }
   [[nodiscard]] std::span<const float> all() const { return data_; }

@@ -6,18 +6,13 @@
 #include <limits>
 
 #include "base/rng.h"
+#include "math/testing/tables.h"
 
 namespace swy::math {
 namespace {
 
-constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
-
-Matrix random_rows(std::size_t rows, std::size_t dims) {
-  base::Rng rng(1, 2, 3);
-  Matrix x(rows, dims);
-  for (float& v : x.all()) v = static_cast<float>(rng.uniform() * 2 - 1);
-  return x;
-}
+using testing::kNone;
+using testing::random_rows;
 
 TEST(Cholesky, SolvesAKnownSystem) {
   Cholesky c;

@@ -27,6 +27,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "math/draw.h"
 
 namespace swy::route {
 namespace {
@@ -34,19 +35,6 @@ namespace {
 double uniform_of(const ExperimentSpec& spec, std::uint64_t unit, std::uint64_t salt) {
   const std::uint64_t h = base::hash64(fmt::format("{}:{:016x}", spec.name, unit), salt);
   return static_cast<double>(h >> 11U) * 0x1.0p-53;
-}
-
-// The arm into whose part of the sum u falls.
-template <typename ShareOf>
-std::size_t pick(std::size_t n, double u, const ShareOf& share_of) {
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (!(share_of(i) > 0)) continue;
-    last = i;
-    u -= share_of(i);
-    if (u < 0) break;
-  }
-  return last;
 }
 
 bool less_is_better(ExperimentMetric m) {
@@ -110,13 +98,13 @@ std::string_view to_string(ArmState state) {
 std::size_t assign(const ExperimentSpec& spec, const std::vector<double>& shares,
                    std::uint64_t unit) {
   SWY_ASSERT(shares.size() == spec.arms.size());
-  const std::size_t first = pick(shares.size(), uniform_of(spec, unit, 1),
-                                 [&](std::size_t i) { return spec.arms[i].share; });
+  const std::size_t first = math::draw(shares.size(), uniform_of(spec, unit, 1),
+                                       [&](std::size_t i) { return spec.arms[i].share; });
   if (shares[first] > 0) return first;
   double left = 0;
   for (const double s : shares) left += s;
-  return pick(shares.size(), uniform_of(spec, unit, 2) * left,
-              [&](std::size_t i) { return shares[i]; });
+  return math::draw(shares.size(), uniform_of(spec, unit, 2) * left,
+                    [&](std::size_t i) { return shares[i]; });
 }
 
 Experiment::Experiment(ExperimentSpec spec) : spec_(std::move(spec)), arms_(spec_.arms.size()) {

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "flow/plugin.h"
@@ -65,12 +66,6 @@ double cost_of(std::span<const Member> all, std::uint32_t set) {
   return sum;
 }
 
-std::int64_t size_of(std::uint32_t set) {
-  std::int64_t n = 0;
-  for (; set != 0; set &= set - 1) ++n;
-  return n;
-}
-
 class BestSet final : public route::Strategy {
  public:
   BestSet(Options o, AnswerForm form) : o_(std::move(o)), form_(form) {}
@@ -116,7 +111,8 @@ class BestSet final : public route::Strategy {
     std::uint32_t best = 0;
     double most = -1;
     for (std::uint32_t set = 1; set < 1U << all.size(); ++set) {
-      if (size_of(set) < least || size_of(set) > e.calls_left) continue;
+      const std::int64_t size = std::popcount(set);
+      if (size < least || size > e.calls_left) continue;
       if (cost_of(all, set) > o_.budget * (1 + 1e-12)) continue;
       const double reward = reward_of(o_.reward, all, set);
       constexpr double kSame = 1e-12;

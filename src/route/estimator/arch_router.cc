@@ -12,6 +12,7 @@
 // repaired. Unlike the original the confidence is not thrown away. Tests: arch_router_test.cc.
 #include <fmt/format.h>
 
+#include "route/detail/named.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
 
@@ -62,38 +63,29 @@ class ArchRouter final : public Estimator {
   ExpertId fallback_;
 };
 
-ExpertId model_named(const std::string& name, base::Mark mark, BuildContext& ctx) {
-  if (const auto id = ctx.catalogue().find(name)) return *id;
-  ctx.diag().error(mark, fmt::format("arch_router: there is no model '{}'{}", name,
-                                     base::did_you_mean(name, ctx.catalogue().names())));
-  return kNoExpert;
-}
-
 }  // namespace
 
 std::unique_ptr<Estimator> make_arch_router(const base::Doc& node, BuildContext& ctx) {
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   const std::size_t before = ctx.diag().errors();
-  const auto signal = ctx.signal(o.signal);
-  if (!signal) {
-    ctx.diag().error(node.mark(), fmt::format("arch_router: there is no signal '{}'{}", o.signal,
-                                              base::did_you_mean(o.signal, ctx.signal_names())));
-  }
+  const auto signal = signal_named(o.signal, "arch_router", node.mark(), ctx);
+  const auto model = [&](const std::string& name, base::Mark mark) {
+    return model_named(name, "arch_router", mark, ctx).value_or(kNoExpert);
+  };
   std::vector<std::pair<std::string, ExpertId>> models;
   if (o.models == nullptr || !o.models->is_map() || o.models->members().empty()) {
     ctx.diag().error(node.mark(), "arch_router: models is a map of route: model");
   } else {
     for (const auto& m : o.models->members()) {
       if (m.value.is_scalar()) {
-        models.emplace_back(m.key, model_named(m.value.text(), m.value.mark(), ctx));
+        models.emplace_back(m.key, model(m.value.text(), m.value.mark()));
       } else {
         ctx.diag().error(m.value.mark(), "arch_router: a route has one model");
       }
     }
   }
-  const ExpertId fallback =
-      o.fallback.empty() ? kNoExpert : model_named(o.fallback, node.mark(), ctx);
+  const ExpertId fallback = o.fallback.empty() ? kNoExpert : model(o.fallback, node.mark());
   if (ctx.diag().errors() != before) return nullptr;
   return std::make_unique<ArchRouter>(*signal, std::move(models), fallback);
 }

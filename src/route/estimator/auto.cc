@@ -28,7 +28,6 @@
 #include <array>
 #include <filesystem>
 #include <limits>
-#include <map>
 #include <numeric>
 
 #include "math/ridge.h"
@@ -36,6 +35,7 @@
 #include "route/estimator/familiarity.h"
 #include "route/estimator/gaussian_groups.h"
 #include "route/estimator/group_table.h"
+#include "route/estimator/labels.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/observed.h"
 #include "route/estimator/prompt_features.h"
@@ -50,8 +50,6 @@ constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
 constexpr int kHalvings = 3;
 constexpr std::size_t kForeignGroups = 64;  // the largest
-// A NaN is not a number that a weight file may hold; nothing it stands for is negative.
-constexpr float kUnknownInFile = -1;
 
 math::TwoLayerOptions network(math::HiddenUnit unit) {
   return {.hidden = 32, .unit = unit, .shared = unit == math::HiddenUnit::kSoftplus};
@@ -89,25 +87,10 @@ struct Rows {
   }
 };
 
-struct Labels {
-  std::vector<std::uint32_t> of;  // by row
-  std::size_t count = 0;
-};
-
-Labels number(const std::vector<std::string>& names) {
-  std::map<std::string_view, std::uint32_t> known;
-  Labels labels;
-  for (const std::string& n : names)
-    labels.of.push_back(
-        known.try_emplace(n, static_cast<std::uint32_t>(known.size())).first->second);
-  labels.count = known.size();
-  return labels;
-}
-
 // Domains, or data sets where all rows are of one domain.
 Labels groups_of(const Rows& rows) {
-  Labels labels = number(rows.domain);
-  return labels.count > 1 ? labels : number(rows.dataset);
+  Labels labels = numbered(rows.domain);
+  return labels.count > 1 ? labels : numbered(rows.dataset);
 }
 
 // Qualities less their mean, by model; NaN stays.
@@ -272,7 +255,7 @@ class Auto final : public Estimator {
     for (const auto& [name, column] : observed()) {
       std::vector<float>& all = file.tensors[name];
       for (const ObservedModel& m : past_.models())
-        for (const float v : (m.*column).value) all.push_back(std::isnan(v) ? kUnknownInFile : v);
+        for (const float v : (m.*column).value) all.push_back(unknown_to_file(v));
     }
     const std::uint64_t v = past_.version();
     file.words["past.version"] = {static_cast<std::uint32_t>(v),
@@ -287,10 +270,8 @@ class Auto final : public Estimator {
     for (const auto& [name, of] : observed()) {
       SWY_TRY(const auto all, file.tensor(name, models.size() * group.size()));
       for (std::size_t m = 0; m < models.size(); ++m) {
-        for (std::size_t row = 0; row < group.size(); ++row) {
-          const float v = all[m * group.size() + row];
-          (models[m].*of).push(v < 0 ? std::numeric_limits<float>::quiet_NaN() : v);
-        }
+        for (std::size_t row = 0; row < group.size(); ++row)
+          (models[m].*of).push(unknown_from_file(all[m * group.size() + row]));
       }
     }
     return Observed(std::move(models), std::move(column), group.size(),

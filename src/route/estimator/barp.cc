@@ -18,6 +18,7 @@
 #include <cmath>
 
 #include "base/rng.h"
+#include "math/draw.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/linear_scores.h"
 #include "route/estimator/preference_losses.h"
@@ -105,17 +106,6 @@ class Rewards {
   std::vector<double> cost_;
 };
 
-std::size_t draw(std::span<const double> p, double u) {
-  std::size_t last = 0;
-  for (std::size_t m = 0; m < p.size(); ++m) {
-    if (p[m] == 0) continue;
-    last = m;
-    u -= p[m];
-    if (u < 0) break;
-  }
-  return last;
-}
-
 std::unique_ptr<QualityModel> fit(const LearnedRows& rows, const Options& o) {
   const std::size_t n = rows.models.size();
   const Rewards rewards(rows);
@@ -127,7 +117,7 @@ std::unique_ptr<QualityModel> fit(const LearnedRows& rows, const Options& o) {
     if (!rewards.observed(row, in)) return 0.0;
     const double w = rng.uniform();
     policy_at(s, w, in, p);
-    const std::size_t m = draw(p, rng.uniform());
+    const std::size_t m = math::draw(p.size(), rng.uniform(), [&](std::size_t i) { return p[i]; });
     const double reward = rewards.at(row, m, w);
     reinforce(p, m, reward - baseline, o.entropy, d);
     baseline += 0.01 * (reward - baseline);  // the mean of the last hundred or so

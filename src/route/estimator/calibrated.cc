@@ -18,6 +18,7 @@
 #include <cmath>
 
 #include "math/platt.h"
+#include "route/detail/one_text.h"
 #include "route/estimator/observed.h"
 #include "route/estimator/parts.h"
 
@@ -82,10 +83,9 @@ std::optional<std::vector<Pairs>> ask(const Estimator& inner, const Observed& pa
   const std::size_t prompts = std::min(rows.size(), kMostPrompts);
   for (std::size_t k = 0; k < prompts; ++k) {
     const std::size_t at = k * rows.size() / prompts;
-    chat::Request request;
-    request.parts.push_back({.kind = chat::PartKind::kText, .text = rows[at].prompt});
-    request.messages.push_back({.role = chat::Role::kUser, .first_part = 0, .parts = 1});
-    if (const Status s = ctx.believe(inner, everyone, request, rows[at].id, 0, out); !s) {
+    if (const Status s =
+            ctx.believe(inner, everyone, one_text(rows[at].prompt), rows[at].id, 0, out);
+        !s) {
       ctx.diag().error(mark, "calibrated: " + s.error().message);
       return std::nullopt;
     }
@@ -120,9 +120,7 @@ std::unique_ptr<Estimator> make_calibrated(const base::Doc& node, BuildContext& 
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
   const std::size_t before = ctx.diag().errors();
-  std::vector<std::string> names;
-  if (!o.of.empty()) names.push_back(o.of);
-  auto inner = Parts::named(names, "calibrated", node.mark(), ctx);
+  auto inner = Parts::one(o.of, "calibrated", node.mark(), ctx);
   if (!inner) return nullptr;
   std::vector<PastRow> rows;
   const auto past =

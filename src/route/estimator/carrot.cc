@@ -29,7 +29,6 @@ constexpr double kThousand = 1000;
 constexpr std::size_t kFolds = 5;
 constexpr std::size_t kMostNeighbours = 512;
 constexpr std::size_t kTuningRows = 1000;
-constexpr float kUnknownInFile = -1;
 constexpr std::array kTargets = {"quality", "kilotokens", "millicost"};
 constexpr std::size_t kN = kTargets.size();
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
@@ -169,8 +168,7 @@ class CarrotKnn final : public QualityModel {
       SWY_TRY(const auto cells, w.tensor(kTargets[t], w.models.size() * n));
       for (std::size_t m = 0; m < w.models.size(); ++m) {
         auto& column = targets[t].emplace_back();
-        for (std::size_t i = 0; i < n; ++i)
-          column.push_back(cells[m * n + i] < 0 ? kNone : cells[m * n + i]);
+        for (std::size_t i = 0; i < n; ++i) column.push_back(unknown_from_file(cells[m * n + i]));
       }
     }
     return std::make_unique<CarrotKnn>(std::move(rows), std::move(targets), neighbours);
@@ -195,7 +193,7 @@ class CarrotKnn final : public QualityModel {
       std::vector<float>& cells = out.tensors[kTargets[t]];
       cells.clear();
       for (const std::vector<float>& column : targets_[t])
-        for (const float v : column) cells.push_back(std::isnan(v) ? kUnknownInFile : v);
+        for (const float v : column) cells.push_back(unknown_to_file(v));
     }
   }
 

@@ -16,10 +16,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "math/expert_subset.h"
 #include "math/kernels.h"
+#include "route/detail/named.h"
+#include "route/estimator/labels.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/linear_scores.h"
 
@@ -27,7 +28,6 @@ namespace swy::route {
 namespace {
 
 constexpr double kAny = std::numeric_limits<double>::infinity();
-constexpr float kUnknownInFile = -1;
 
 struct Options : LearnedOptions {
   double confidence = 0.3;
@@ -72,8 +72,7 @@ class Composition final : public QualityModel {
     out.tensors["weights"] = head_.weights;
     out.tensors["confidence"] = {confidence_};
     std::vector<float>& value = out.tensors["value"] = value_;
-    for (float& v : value)
-      if (std::isnan(v)) v = kUnknownInFile;
+    for (float& v : value) v = unknown_to_file(v);
   }
 
  private:
@@ -91,8 +90,7 @@ Result<std::unique_ptr<QualityModel>> read(const WeightFile& w, std::size_t dims
   SWY_TRY(auto value, w.tensor("value", rows * models));
   SWY_TRY(const auto confidence, w.tensor("confidence", 1));
   SWY_TRY(auto head, LinearScores::read(w, dims, rows - 1));
-  for (float& v : value)
-    if (v < 0) v = std::numeric_limits<float>::quiet_NaN();
+  for (float& v : value) v = unknown_from_file(v);
   return std::make_unique<Composition>(std::move(head), std::move(value), confidence[0]);
 }
 
@@ -102,14 +100,9 @@ struct Categories {
 };
 
 Categories categories_of(std::span<const std::string> domains) {
-  Categories c;
-  std::map<std::string_view, std::uint32_t> known;
-  for (const std::string& d : domains) {
-    const auto [it, fresh] = known.try_emplace(d, static_cast<std::uint32_t>(known.size()));
-    if (fresh) c.share.push_back(0);
-    c.of.push_back(it->second);
-    c.share[it->second] += 1 / static_cast<double>(domains.size());
-  }
+  Labels labels = numbered(domains);
+  Categories c{std::move(labels.of), std::vector<double>(labels.count, 0.0)};
+  for (const std::uint32_t k : c.of) c.share[k] += 1 / static_cast<double>(domains.size());
   return c;
 }
 
@@ -190,9 +183,7 @@ bool check_bounds(const Options& o, base::Mark mark, BuildContext& ctx) {
   const std::size_t before = ctx.diag().errors();
   double least = kAny;
   for (const auto& [name, size] : o.sizes) {
-    if (!ctx.catalogue().find(name))
-      ctx.diag().error(mark, fmt::format("sizes: there is no model '{}'{}", name,
-                                         base::did_you_mean(name, ctx.catalogue().names())));
+    (void)model_named(name, "sizes", mark, ctx);
     if (!(size > 0)) ctx.diag().error(mark, fmt::format("sizes: {} needs a size above 0", name));
     least = std::min(least, size);
   }

@@ -19,6 +19,7 @@
 #include "math/top_shares.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/linear_scores.h"
+#include "route/estimator/preference_losses.h"
 
 namespace swy::route {
 namespace {
@@ -87,17 +88,15 @@ Result<std::unique_ptr<QualityModel>> read(const WeightFile& w, std::size_t dims
 
 std::vector<float> gate_of(const math::Matrix& x, const Column& quality,
                            const math::DescentOptions& descent) {
-  std::vector<std::size_t> own;
-  for (std::size_t i = 0; i < x.rows(); ++i)
+  std::vector<std::uint32_t> own;
+  for (std::uint32_t i = 0; i < x.rows(); ++i)
     if (!std::isnan(quality.value[i])) own.push_back(i);
-  math::Matrix rows(own.size(), x.cols());
-  for (std::size_t i = 0; i < own.size(); ++i)
-    std::copy(x.row(own[i]).begin(), x.row(own[i]).end(), rows.row(i).begin());
+  const math::Matrix rows = x.only(own);
   const ScoreLoss loss = [&](std::uint32_t row, std::span<const float> s, std::span<float> slope) {
     const auto y = static_cast<double>(quality.value[own[row]]);
-    const auto z = static_cast<double>(s[0]);
-    slope[0] = static_cast<float>(1 / (1 + std::exp(-z)) - y);
-    return std::max(z, 0.0) - y * z + std::log1p(std::exp(-std::abs(z)));
+    const LossAt at = cross_entropy(static_cast<double>(s[0]), y);
+    slope[0] = static_cast<float>(at.slope);
+    return at.loss;
   };
   std::vector<float> gate = LinearScores::fit(rows, 1, loss, descent).weights;
   gate.pop_back();  // the bias

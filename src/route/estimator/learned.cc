@@ -11,9 +11,6 @@
 namespace swy::route {
 namespace {
 
-// A NaN is not a number that a weight file may hold; nothing it stands for is negative.
-constexpr float kUnknownInFile = -1;
-
 class Learned final : public Estimator {
  public:
   // column[id]: the model of card `id`, or kNoModel.
@@ -57,8 +54,7 @@ class Learned final : public Estimator {
     model_->write(file);
     file.tensors["scales"].assign(features_.scales().begin(), features_.scales().end());
     std::vector<float>& calls = file.tensors["calls"] = calls_;
-    for (float& v : calls)
-      if (std::isnan(v)) v = kUnknownInFile;
+    for (float& v : calls) v = unknown_to_file(v);
     return file.save(path);
   }
 
@@ -139,8 +135,7 @@ Result<Fitted> load(const LearnedType& type, const std::string& path, PromptFeat
   SWY_TRY(f.weights, load_weights(type.name, path, features));
   SWY_TRY(f.model, type.read(f.weights, features.dims()));
   SWY_TRY(auto calls, f.weights.tensor("calls", 4 * f.weights.models.size()));
-  for (float& v : calls)
-    if (v < 0) v = std::numeric_limits<float>::quiet_NaN();
+  for (float& v : calls) v = unknown_from_file(v);
   f.weights.tensors["calls"] = std::move(calls);
   // With a table beside it, some of `names` may be about that.
   std::vector<std::string> names = o.source.names;

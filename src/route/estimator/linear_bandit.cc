@@ -34,6 +34,7 @@
 #include "base/json.h"
 #include "math/online_ridge.h"
 #include "math/two_layer.h"
+#include "route/detail/named.h"
 #include "route/estimator/observed.h"
 #include "switchyard/registry.h"
 
@@ -361,12 +362,8 @@ std::optional<Features> features_of(const Options& o, base::Mark mark, BuildCont
   f.bias = o.bias;
   f.signal_names = o.signals;
   for (const std::string& name : o.signals) {
-    const auto id = ctx.signal(name);
-    if (!id) {
-      ctx.diag().error(mark, fmt::format("signals: there is no signal '{}'{}", name,
-                                         base::did_you_mean(name, ctx.signal_names())));
-      return std::nullopt;
-    }
+    const auto id = signal_named(name, "signals", mark, ctx);
+    if (!id) return std::nullopt;
     f.signals.push_back(*id);
   }
   if (o.dims > 0) {

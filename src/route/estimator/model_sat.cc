@@ -19,6 +19,7 @@
 #include "math/cluster_map.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/linear_scores.h"
+#include "route/estimator/preference_losses.h"
 
 namespace swy::route {
 namespace {
@@ -134,11 +135,7 @@ std::unique_ptr<QualityModel> fit(const LearnedRows& rows, const Options& o) {
     for (std::uint32_t i = 0; i < rows.x.rows(); ++i) test.learned.push_back(i);
   const Marks marks = marks_of(rows, test);
   const std::size_t outputs = test.tasks + 1;
-  math::Matrix x(test.learned.size(), rows.x.cols());
-  for (std::size_t i = 0; i < test.learned.size(); ++i) {
-    const auto row = rows.x.row(test.learned[i]);
-    std::copy(row.begin(), row.end(), x.row(i).begin());
-  }
+  const math::Matrix x = rows.x.only(test.learned);
   const ScoreLoss loss = [&](std::uint32_t row, std::span<const float> z, std::span<float> slope) {
     double sum = 0;
     for (std::size_t m = 0; m < rows.models.size(); ++m) {
@@ -146,8 +143,9 @@ std::unique_ptr<QualityModel> fit(const LearnedRows& rows, const Options& o) {
       if (std::isnan(y)) continue;
       const auto of = std::span(marks).subspan(m * outputs, outputs);
       const double s = score(z, of);
-      sum += std::max(s, 0.0) - y * s + std::log1p(std::exp(-std::abs(s)));
-      const auto d = static_cast<float>(1 / (1 + std::exp(-s)) - y);
+      const LossAt at = cross_entropy(s, y);
+      sum += at.loss;
+      const auto d = static_cast<float>(at.slope);
       for (std::size_t t = 0; t < outputs; ++t) slope[t] += d * of[t];
     }
     return sum;

@@ -49,6 +49,12 @@ class Parts {
     return std::nullopt;
   }
 
+  // The same of one; without a name an error.
+  static std::optional<Parts> one(const std::string& name, std::string_view owner, base::Mark mark,
+                                  BuildContext& ctx) {
+    return named(std::span(&name, name.empty() ? 0 : 1), owner, mark, ctx);
+  }
+
   [[nodiscard]] std::span<const std::shared_ptr<const Estimator>> all() const { return parts_; }
   [[nodiscard]] std::span<const FactId> needs() const { return needs_; }
   [[nodiscard]] bool reads_live() const { return reads_live_; }

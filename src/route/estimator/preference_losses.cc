@@ -67,6 +67,10 @@ void each_comparison(std::span<const float> y, Fn&& fn) {
 
 }  // namespace
 
+LossAt cross_entropy(double z, double y) {
+  return {std::max(z, 0.0) - y * z + std::log1p(std::exp(-std::abs(z))), sigmoid(z) - y};
+}
+
 double bradley_terry_loss(std::span<const float> y, std::span<const float> s,
                           std::span<float> slope) {
   double loss = 0;

@@ -9,6 +9,12 @@
 
 namespace swy::route {
 
+// Cross entropy of sigma(z) and an outcome y in 0..1; slope by z.
+struct LossAt {
+  double loss, slope;
+};
+LossAt cross_entropy(double z, double y);
+
 // Bradley-Terry: mean over pairs of -log sigma(s_a - s_b), half of each where they did equally well
 // (3.3, 5.9). 0 with fewer than two observations.
 double bradley_terry_loss(std::span<const float> y, std::span<const float> s,

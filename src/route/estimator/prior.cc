@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "route/detail/named.h"
 #include "switchyard/registry.h"
 
 namespace swy::route {
@@ -111,12 +112,7 @@ std::unique_ptr<Estimator> make_prior(const base::Doc& node, BuildContext& ctx) 
   std::vector<FactId> labels;
   const std::size_t before = ctx.diag().errors();
   for (const std::string& name : options.domains) {
-    if (const auto id = ctx.signal(name)) {
-      labels.push_back(*id);
-    } else {
-      ctx.diag().error(node.mark(), fmt::format("domains: there is no signal '{}'{}", name,
-                                                base::did_you_mean(name, ctx.signal_names())));
-    }
+    if (const auto id = signal_named(name, "domains", node.mark(), ctx)) labels.push_back(*id);
   }
   if (ctx.diag().errors() != before) return nullptr;
   std::vector<Declared> declared;

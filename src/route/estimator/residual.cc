@@ -17,6 +17,7 @@
 #include <cmath>
 
 #include "math/online_ridge.h"
+#include "route/detail/one_text.h"
 #include "route/estimator/parts.h"
 
 namespace swy::route {
@@ -119,9 +120,7 @@ class Residual final : public Combined<Residual> {
 // What the base asks for on a question; encoders of the plan, which the estimator becomes a part
 // of.
 Encoders encoders_of(const Estimator& base, BuildContext& ctx) {
-  chat::Request request;
-  request.parts.push_back({.kind = chat::PartKind::kText, .text = "a question"});
-  request.messages.push_back({.role = chat::Role::kUser, .first_part = 0, .parts = 1});
+  const chat::Request request = one_text("a question");
   Work work;
   work.request = &request;
   std::size_t facts = 0;
@@ -153,9 +152,7 @@ Encoders encoders_of(const Estimator& base, BuildContext& ctx) {
 std::unique_ptr<Estimator> make_residual(const base::Doc& node, BuildContext& ctx) {
   Options o;
   if (!ctx.bind(node, o)) return nullptr;
-  std::vector<std::string> names;
-  if (!o.of.empty()) names.push_back(o.of);
-  auto base = Parts::named(names, "residual", node.mark(), ctx);
+  auto base = Parts::one(o.of, "residual", node.mark(), ctx);
   if (!base) return nullptr;
   if (base->all()[0]->copy() != nullptr) {
     ctx.diag().error(node.mark(), fmt::format("residual: {} learns from outcomes itself", o.of));

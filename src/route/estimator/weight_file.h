@@ -7,7 +7,9 @@
 // files".
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
@@ -17,6 +19,12 @@
 #include "switchyard/result.h"
 
 namespace swy::route {
+
+// What a NaN, which a weight file may not hold, is in one: of numbers that are never negative.
+inline float unknown_to_file(float v) { return std::isnan(v) ? -1.0F : v; }
+inline float unknown_from_file(float v) {
+  return v < 0 ? std::numeric_limits<float>::quiet_NaN() : v;
+}
 
 struct WeightFile {
   static constexpr std::int64_t kVersion = 1;

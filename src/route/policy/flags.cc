@@ -15,6 +15,7 @@
 
 #include <algorithm>
 
+#include "route/detail/named.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -105,22 +106,16 @@ std::optional<Flag> read_flag(const std::string& name, const base::Doc& node, Bu
   base::DocBinder binder(node, ctx.diag(), {});
   o.bind(binder);
   binder.finish();
-  if (o.of.empty()) ctx.diag().error(mark, fmt::format("flag {}: say of which models", name));
+  const std::string option = "flag " + name;
+  if (o.of.empty()) ctx.diag().error(mark, option + ": say of which models");
   Flag flag{name, {}, std::nullopt};
   double worst = -HUGE_VAL;
   for (const auto& [model, much] : o.of) {
-    if (!ctx.catalogue().find(model))
-      ctx.diag().error(mark, fmt::format("flag {}: there is no model '{}'{}", name, model,
-                                         base::did_you_mean(model, ctx.catalogue().names())));
+    (void)model_named(model, option, mark, ctx);
     worst = std::max(worst, much);
   }
   flag.charge.assign(ctx.catalogue().size(), o.weight * worst);
-  if (!o.when.empty()) {
-    flag.when = ctx.signal(o.when);
-    if (!flag.when)
-      ctx.diag().error(mark, fmt::format("flag {}: there is no signal '{}'{}", name, o.when,
-                                         base::did_you_mean(o.when, ctx.signal_names())));
-  }
+  if (!o.when.empty()) flag.when = signal_named(o.when, option, mark, ctx);
   if (ctx.diag().errors() != before) return std::nullopt;
   for (const auto& [model, much] : o.of)
     flag.charge[*ctx.catalogue().find(model)] = o.weight * much;

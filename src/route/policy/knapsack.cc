@@ -19,6 +19,7 @@
 
 #include <algorithm>
 
+#include "route/detail/named.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -107,13 +108,8 @@ std::unique_ptr<Policy> make_knapsack(const base::Doc& node, BuildContext& ctx) 
   }
   std::optional<FactId> spent;
   if (!options.spent.empty()) {
-    spent = ctx.signal(options.spent);
-    if (!spent) {
-      ctx.diag().error(node.mark(),
-                       fmt::format("spent: there is no signal '{}'{}", options.spent,
-                                   base::did_you_mean(options.spent, ctx.signal_names())));
-      return nullptr;
-    }
+    spent = signal_named(options.spent, "spent", node.mark(), ctx);
+    if (!spent) return nullptr;
   }
   return std::make_unique<Knapsack>(options, spent);
 }

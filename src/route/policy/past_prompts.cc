@@ -1,4 +1,5 @@
 #include "route/policy/past_prompts.h"
+#include "route/detail/one_text.h"
 
 #include <algorithm>
 
@@ -34,9 +35,7 @@ std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::M
   for (std::size_t i = 0; i < past.prompts; ++i) {
     const std::size_t at = i * table->rows() / past.prompts;
     const record::OutcomeRow row = table->row(at);
-    chat::Request request;
-    request.parts.push_back({.kind = chat::PartKind::kText, .text = row.prompt});
-    request.messages.push_back({.role = chat::Role::kUser, .first_part = 0, .parts = 1});
+    const chat::Request request = one_text(row.prompt);
     const std::span<Belief> out(past.beliefs.data() + i * past.candidates, past.candidates);
     if (const Status s =
             ctx.believe(request, row.id, record::mean_tokens_in(table->cells(at)), out);

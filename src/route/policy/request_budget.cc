@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "math/dual_price.h"
+#include "route/detail/named.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -157,11 +158,9 @@ std::unique_ptr<Policy> make_request_budget(const base::Doc& node, BuildContext&
   std::vector<double> share;
   if (!options.opponents.empty()) share.resize(ctx.catalogue().size());
   for (const auto& [name, weight] : options.opponents) {
-    const auto id = ctx.catalogue().find(name);
-    if (!id) {
-      ctx.diag().error(node.mark(), fmt::format("opponents: there is no model '{}'{}", name,
-                                                base::did_you_mean(name, ctx.catalogue().names())));
-    } else if (!(weight >= 0) || std::isinf(weight)) {
+    const auto id = model_named(name, "opponents", node.mark(), ctx);
+    if (!id) continue;
+    if (!(weight >= 0) || std::isinf(weight)) {
       ctx.diag().error(node.mark(),
                        fmt::format("opponents: '{}' must have a finite share of 0 or more", name));
     } else {

@@ -9,6 +9,7 @@
 // weighted_test.cc, conformance_test.cc.
 #include <fmt/format.h>
 
+#include "route/detail/named.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -60,11 +61,9 @@ std::unique_ptr<Policy> make_weighted(const base::Doc& node, BuildContext& ctx) 
   std::vector<double> weight(catalogue.size(), options.weights.empty() ? 1.0 : 0.0);
   const std::size_t before = ctx.diag().errors();
   for (const auto& [name, value] : options.weights) {
-    const auto id = catalogue.find(name);
-    if (!id) {
-      ctx.diag().error(node.mark(), fmt::format("weights: there is no model '{}'{}", name,
-                                                base::did_you_mean(name, catalogue.names())));
-    } else if (!(value >= 0) || std::isinf(value)) {
+    const auto id = model_named(name, "weights", node.mark(), ctx);
+    if (!id) continue;
+    if (!(value >= 0) || std::isinf(value)) {
       ctx.diag().error(node.mark(),
                        fmt::format("weights: '{}' must have a finite weight of 0 or more", name));
     } else {
