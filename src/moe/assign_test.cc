@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/rng.h"
+#include "base/testing/allocations.h"
 #include "moe/detail/number.h"
 #include "moe/testing/lab.h"
 
@@ -434,6 +435,36 @@ TEST(Update, SurvivesScoresThatSayNothing) {
       ASSERT_TRUE(lab.learn().ok());
       for (const float b : lab.bias) EXPECT_TRUE(std::isfinite(b)) << value;
     }
+  }
+}
+
+TEST(Calls, AllocateNothing) {
+  (void)best_kernels();  // decided once
+  for (const Preset& p : presets()) {
+    Spec spec = p.spec;
+    spec.cap = Cap::kByWeight;
+    spec.update = Update::kPrice;
+    Lab lab(spec, testing::Rows(40, std::vector<float>(64, 0.5F)));
+    const std::vector<std::uint32_t> ids(40, 3);
+    lab.ctx.token_id = ids;
+    lab.bias.assign(64, 0);
+    ASSERT_TRUE(lab.run().ok()) << p.name;
+    std::vector<float> dw(lab.expert.size(), 1);
+    std::vector<float> dz(40 * 64);
+    std::vector<std::uint32_t> order(lab.expert.size());
+    std::vector<std::uint32_t> bins(64);
+    Plan layout;
+    layout.order = order;
+    layout.bin_end = bins;
+    State state = lab.state();
+    const auto before = base::testing::allocation_count();
+    const bool fine = assign(spec, lab.input(), lab.ctx, state, lab.out, lab.workspace).ok() &&
+                      update(spec, lab.input(), lab.ctx, lab.out, state, lab.workspace).ok() &&
+                      plan(lab.out, {40, 64, lab.kmax}, 4, layout).ok() &&
+                      backward(spec, lab.input(), lab.ctx, lab.out, dw, dz, lab.workspace).ok() &&
+                      measure(lab.out, {40, 64, lab.kmax}).tls <= 1;
+    EXPECT_EQ(base::testing::allocation_count(), before) << p.name;
+    EXPECT_TRUE(fine) << p.name;
   }
 }
 

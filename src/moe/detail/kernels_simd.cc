@@ -21,8 +21,8 @@
 #define HWY_TARGET_INCLUDE "moe/detail/kernels_simd.cc"  // NOLINT: the name is Highway's
 // AVX2 and AVX-512 alone: older machines run the scalar version.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
-#include "hwy/foreach_target.h"
-#include "hwy/highway.h"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
