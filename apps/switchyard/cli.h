@@ -18,9 +18,10 @@ class App;
 }
 
 // In the order of the help.
-#define SWY_COMMANDS(X)                                                                     \
-  X(serve)                                                                                  \
-  X(demo) X(check) X(route) X(explain) X(replay) X(eval) X(data) X(train) X(keys) X(models) \
+#define SWY_COMMANDS(X)                                                                    \
+  X(serve)                                                                                 \
+  X(demo)                                                                                  \
+  X(check) X(route) X(explain) X(replay) X(eval) X(data) X(train) X(keys) X(models) X(moe) \
       X(upstream)
 
 namespace swy::app {

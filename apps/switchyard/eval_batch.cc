@@ -15,6 +15,7 @@ namespace {
 struct Options {
   eval::BatchOptions eval;
   std::vector<std::string> loads;
+  std::string planner = "exact";
 };
 
 int evaluate(Options& o) {
@@ -29,6 +30,10 @@ int evaluate(Options& o) {
                       fmt::format("--load {}: expected MODEL=SHARE, a share from 0 to 1", load));
     o.eval.loads.emplace_back(load.substr(0, cut), share);
   }
+  const auto planner = eval::planner_named(o.planner);
+  if (!planner)
+    return complain(kUsage, "--planner " + o.planner + ": exact, auction, bip or sinkhorn");
+  o.eval.planner = *planner;
   o.eval.pool.validation_share = 0;
   const auto report = eval::evaluate_batch(o.eval, route::builtin_registry());
   if (!report) return complain_evaluation(report.error());
@@ -50,6 +55,7 @@ void add_eval_batch(CLI::App& eval, int& exit_code) {
   c->add_option("--floor", e.floors, "believed mean quality wanted; several; default: four steps")
       ->delimiter(',');
   c->add_option("--load", o->loads, "MODEL=SHARE of the batch that the model can take; several");
+  c->add_option("--planner", o->planner, "exact, auction, bip or sinkhorn")->capture_default_str();
   c->add_option("--models", e.pool.models, "only these")->delimiter(',');
   c->add_option("--datasets", e.pool.datasets, "only these")->delimiter(',');
   c->add_option("--domains", e.pool.domains, "only these")->delimiter(',');

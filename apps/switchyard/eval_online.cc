@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <memory>
 
 #include "base/terminal.h"
@@ -15,6 +16,7 @@ namespace {
 struct Options {
   eval::OnlineOptions eval;
   bool json = false;
+  std::string plot;
 };
 
 int evaluate(Options& o) {
@@ -28,6 +30,12 @@ int evaluate(Options& o) {
   for (const std::string& note : report->notes) fmt::print(stderr, "note: {}\n", note);
   fmt::print("{}",
              o.json ? eval::to_json(*report) + "\n" : eval::to_table(*report, base::color_on(1)));
+  if (o.plot.empty()) return kOk;
+  std::ofstream file(o.plot, std::ios::binary);
+  file << eval::to_svg(*report);
+  file.close();
+  if (!file) return complain(kEnvironment, "cannot write " + o.plot);
+  fmt::print(stderr, "wrote {}\n", o.plot);
   return kOk;
 }
 
@@ -56,6 +64,7 @@ void add_eval_online(CLI::App& eval, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
   c->add_option("--seed", e.pool.seed, "of the split and the orders")->capture_default_str();
+  c->add_option("--plot", o->plot, "an SVG file: price of money, spending and quality over time");
   c->add_flag("--json", o->json, "the report as one JSON object");
   c->footer("\nExample: switchyard eval online --data outcomes/ --router linear_bandit+thompson");
   c->callback([o, &exit_code] { exit_code = evaluate(*o); });

@@ -213,6 +213,7 @@ struct Question {
   std::span<const ExpertId> candidates;
   fleet::LiveView live;  // indexed by ExpertId; may be empty (nothing known)
   Scratch& scratch;
+  std::span<const double> account = {};  // of the rule's policy; empty: as it opens
 
   [[nodiscard]] const Work& work() const { return reading.work(); }
   [[nodiscard]] const Card& card(std::size_t candidate) const {
@@ -302,6 +303,13 @@ struct Distribution {
   ReasonText why;  // one clause: why the likeliest candidate leads
 };
 
+// What became of a choice, for the policies that keep an account.
+struct Settlement {
+  std::size_t candidate = 0;           // of the rule
+  double cost_micro = kUnknownNumber;  // of all calls; NaN: not known
+  double now_s = 0;                    // of a clock that does not go back
+};
+
 class Policy {
  public:
   virtual ~Policy() = default;
@@ -311,6 +319,13 @@ class Policy {
   [[nodiscard]] virtual std::span<const FactId> needs() const { return {}; }
   // The record then keeps the live view.
   [[nodiscard]] virtual bool reads_live() const { return false; }
+  // The numbers that it keeps from one choice to the next, such as prices, as they are before the
+  // first one. Whoever drives decide() holds them, hands them in as Question::account and lets
+  // settle() change them once a choice has ended; the policy itself stays immutable.
+  [[nodiscard]] virtual std::vector<double> open_account(std::size_t /*candidates*/) const {
+    return {};
+  }
+  virtual void settle(const Settlement& /*what*/, std::span<double> /*account*/) const {}
 };
 
 struct Choice {

@@ -95,6 +95,30 @@ BatchRow row_of(const Pool& pool, const Beliefs& beliefs, const math::BatchPlan&
   return row;
 }
 
+// The exact plan's price, planned by another rule.
+std::optional<math::BatchPlan> replanned(Planner planner, const math::Options& o,
+                                         const math::BatchPlan& exact,
+                                         std::span<const std::size_t> room) {
+  if (planner == Planner::kExact) return exact;
+  const auto planned = plan_with(planner, o, exact.price, room);
+  if (!planned) return std::nullopt;
+  math::BatchChoice choice{planned->option, 0, 0};
+  const auto n = static_cast<double>(choice.option.size());
+  for (std::size_t t = 0; t < choice.option.size(); ++t) {
+    choice.value += o.value[t * o.options + choice.option[t]] / n;
+    choice.cost += o.cost[t * o.options + choice.option[t]] / n;
+  }
+  math::BatchPlan plan = exact;
+  plan.mix = 1;
+  plan.cheap = choice;
+  plan.dear = std::move(choice);
+  return plan;
+}
+
+double worth_of(const math::BatchPlan& plan) {
+  return std::isinf(plan.price) ? -plan.cost() : plan.value() - plan.price * plan.cost();
+}
+
 // Four steps from the cheapest plan's believed quality to the best plan's.
 std::vector<double> steps(const math::Options& o, std::span<const std::size_t> room) {
   const auto cheapest = math::plan_batch(o, -1e9, room);
@@ -118,12 +142,16 @@ Result<BatchReport> evaluate_batch(const Pool& pool, const BatchOptions& options
   BatchReport report;
   report.models = pool.table.models();
   report.questions = pool.test.size();
+  report.planner = options.planner;
   report.notes = pool.notes;
   const std::vector<double> floors = options.floors.empty() ? steps(o, room) : options.floors;
   for (const double floor : floors) {
-    const auto plan = math::plan_batch(o, floor, room);
+    const auto exact = math::plan_batch(o, floor, room);
+    if (!exact) break;
+    const auto plan = replanned(options.planner, o, *exact, room);
     if (!plan) break;
     report.rows.push_back(row_of(pool, beliefs, *plan, floor));
+    report.rows.back().worth_lost = worth_of(*exact) - worth_of(*plan);
   }
   if (report.rows.empty()) {
     return fail(ErrorCode::kInvalidArgument,
@@ -138,10 +166,10 @@ Result<BatchReport> evaluate_batch(const BatchOptions& options, const route::Reg
 }
 
 std::string to_table(const BatchReport& report, bool color) {
-  std::string out = fmt::format("{} questions as one batch, {} models\n\n", report.questions,
-                                report.models.size());
+  std::string out = fmt::format("{} questions as one batch, {} models, planner {}\n\n",
+                                report.questions, report.models.size(), to_string(report.planner));
   Grid grid({"quality wanted", "believed", "recorded", "USD / 1000 believed", "recorded",
-             "without loads: quality", "USD / 1000", "most used"},
+             "worth lost", "without loads: quality", "USD / 1000", "most used"},
             color);
   for (const BatchRow& r : report.rows) {
     std::size_t most = 0;
@@ -151,7 +179,8 @@ std::string to_table(const BatchReport& report, bool color) {
     grid.add({fmt::format("{:.4f}{}", r.floor, r.reached ? "" : " (not reached)"),
               fmt::format("{:.4f}", r.believed_quality), fmt::format("{:.4f}", r.quality),
               fmt::format("{:.4f}", 1000 * r.believed_cost), fmt::format("{:.4f}", 1000 * r.cost),
-              fmt::format("{:.4f}", r.alone_quality), fmt::format("{:.4f}", 1000 * r.alone_cost),
+              fmt::format("{:.6f}", r.worth_lost), fmt::format("{:.4f}", r.alone_quality),
+              fmt::format("{:.4f}", 1000 * r.alone_cost),
               fmt::format("{} {:.0f} %", report.models[most], 100 * r.share[most])});
   }
   return out + grid.text();

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "eval/batch_planners.h"
 #include "eval/pool.h"
 #include "switchyard/registry.h"
 
@@ -19,6 +20,7 @@ struct BatchOptions {
   std::string estimator = "clusters";  // ESTIMATOR[:OPTIONS]
   std::vector<double> floors;  // believed mean quality; empty: four steps from cheapest to best
   std::vector<std::pair<std::string, double>> loads;  // model: largest share of the batch
+  Planner planner = Planner::kExact;  // others plan at the price that the exact plan found
 };
 
 struct BatchRow {
@@ -33,11 +35,13 @@ struct BatchRow {
   double alone_quality = 0;
   double alone_cost = 0;
   std::vector<double> share;  // by model
+  double worth_lost = 0;      // believed quality - price * cost, a question, below the exact plan's
 };
 
 struct BatchReport {
   std::vector<std::string> models;
   std::size_t questions = 0;
+  Planner planner = Planner::kExact;
   std::vector<BatchRow> rows;
   std::vector<std::string> notes;
 };

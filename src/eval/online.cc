@@ -19,6 +19,7 @@
 #include "base/json.h"
 #include "base/terminal.h"
 #include "eval/grid.h"
+#include "eval/line_chart.h"
 #include "eval/pool_config.h"
 #include "eval/spec.h"
 #include "route/describe.h"
@@ -68,6 +69,8 @@ struct Run {
   double oracle = 0;
   std::vector<double> tenths = std::vector<double>(kTenths);
   std::vector<double> share;
+  std::vector<double> price;  // by step: the first number of the policy's account; empty: none
+  std::vector<double> spent;  // by step: USD a question so far
 };
 
 // The plan in force and the copies that learn.
@@ -98,6 +101,14 @@ std::vector<std::size_t> order_of(std::vector<std::size_t> rows, std::uint64_t r
   return rows;
 }
 
+// A question a second.
+void settle(const route::Rule& rule, const route::Choice& choice, double cost, std::size_t t,
+            std::vector<double>& accounts) {
+  if (rule.account_size == 0) return;
+  rule.policy->settle({choice.candidate, 1e6 * cost, static_cast<double>(t)},
+                      std::span(accounts).subspan(rule.account_at, rule.account_size));
+}
+
 Run run_once(const Pool& pool, const std::vector<std::size_t>& rows, std::size_t best,
              std::shared_ptr<const route::Plan> plan, std::uint64_t number, std::size_t every) {
   Run run;
@@ -105,6 +116,7 @@ Run run_once(const Pool& pool, const std::vector<std::size_t>& rows, std::size_t
   Learner learner(std::move(plan));
   route::Scratch scratch;
   chat::Request request;
+  std::vector<double> accounts = learner.plan().accounts;
   const auto n = static_cast<double>(rows.size());
   for (std::size_t t = 0; t < rows.size(); ++t) {
     const record::OutcomeRow row = pool.table.row(rows[t]);
@@ -116,8 +128,8 @@ Run run_once(const Pool& pool, const std::vector<std::size_t>& rows, std::size_t
     work.id = base::hash64(row.id);
     work.request = &request;
     scratch.begin(work, learner.plan().signals.size());
-    const auto decision = route::decide_now(learner.plan(), learner.plan().rule_sets[0], {},
-                                            base::Rng(number, work.id, 0), scratch);
+    const auto decision = route::decide_now(learner.plan(), learner.plan().rule_sets[0],
+                                            {{}, accounts}, base::Rng(number, work.id, 0), scratch);
     const auto& choice = std::get<route::Choice>(decision);  // no guard forbids anything here
     const auto quality = pool.qualities(rows[t]);
     const auto cost = pool.costs(rows[t]);
@@ -137,6 +149,11 @@ Run run_once(const Pool& pool, const std::vector<std::size_t>& rows, std::size_t
                    .cost_micro = 1e6 * cost[chosen],
                    .propensity = choice.propensity});
     if ((t + 1) % every == 0) learner.publish();
+    settle(rule, choice, cost[chosen], t, accounts);
+    if ((t + 1) * kSteps / rows.size() > t * kSteps / rows.size()) {
+      if (rule.account_size > 0) run.price.push_back(accounts[rule.account_at]);
+      run.spent.push_back(run.cost * n / static_cast<double>(t + 1));
+    }
   }
   for (std::size_t k = 0; k < kTenths; ++k) {
     const std::size_t from = (k * rows.size() + kTenths - 1) / kTenths;
@@ -173,6 +190,14 @@ Interval over_runs(const std::vector<Run>& runs, auto&& value) {
   return {mean, mean - half, mean + half};
 }
 
+std::vector<double> mean_of(const std::vector<Run>& runs, std::vector<double> Run::* steps) {
+  std::vector<double> mean((runs[0].*steps).size(), 0.0);
+  for (const Run& r : runs)
+    for (std::size_t k = 0; k < mean.size(); ++k)
+      mean[k] += (r.*steps)[k] / static_cast<double>(runs.size());
+  return mean;
+}
+
 OnlineLine line_of(std::string name, bool learns, const std::vector<Run>& runs, bool priced) {
   OnlineLine line;
   line.name = std::move(name);
@@ -184,6 +209,8 @@ OnlineLine line_of(std::string name, bool learns, const std::vector<Run>& runs, 
   line.oracle_regret = over_runs(runs, [](const Run& r) { return r.oracle - r.quality; });
   line.curve.assign(kTenths, 0.0);
   line.share.assign(runs[0].share.size(), 0.0);
+  line.price = mean_of(runs, &Run::price);
+  line.spent = priced ? mean_of(runs, &Run::spent) : std::vector<double>();
   for (const Run& r : runs) {
     for (std::size_t k = 0; k < kTenths; ++k)
       line.curve[k] += r.tenths[k] / static_cast<double>(runs.size());
@@ -334,7 +361,15 @@ std::string to_json(const OnlineReport& report) {
     write_interval(w, "oracle_regret", line.oracle_regret);
     w.key("curve").begin_array();
     for (const double v : line.curve) w.number(v);
-    w.end_array().key("share").begin_object();
+    w.end_array();
+    for (const auto& [name, steps] :
+         {std::pair("price", &line.price), std::pair("spent_usd", &line.spent)}) {
+      if (steps->empty()) continue;
+      w.key(name).begin_array();
+      for (const double v : *steps) w.number(v);
+      w.end_array();
+    }
+    w.key("share").begin_object();
     for (std::size_t m = 0; m < line.share.size(); ++m) {
       if (line.share[m] > 0) w.field(report.models[m], line.share[m]);
     }
@@ -344,6 +379,20 @@ std::string to_json(const OnlineReport& report) {
   for (const std::string& n : report.notes) w.string(n);
   w.end_array().end_object();
   return out;
+}
+
+std::string to_svg(const OnlineReport& report) {
+  const auto asked = static_cast<double>(report.rounds);
+  ChartPanel quality{"Quality, mean of every tenth", "questions asked", 0, asked, {}, {}};
+  ChartPanel spent{"USD a question so far", "questions asked", 0, asked, {}, {}};
+  ChartPanel price{"Price of money: quality per USD", "questions asked", 0, asked, {}, {}};
+  for (const OnlineLine& line : report.lines) {
+    quality.lines.push_back({line.name, line.curve});
+    spent.lines.push_back({line.name, line.spent});
+    price.lines.push_back({line.name, line.price});
+  }
+  quality.levels.push_back({"best single model", {report.best_quality}});
+  return chart_svg(std::vector{std::move(price), std::move(spent), std::move(quality)});
 }
 
 }  // namespace swy::eval

@@ -27,6 +27,7 @@ struct OnlineOptions {
 };
 
 inline constexpr std::size_t kTenths = 10;
+inline constexpr std::size_t kSteps = 200;  // at most, of what is drawn over time
 
 struct OnlineLine {
   std::string name;
@@ -37,6 +38,11 @@ struct OnlineLine {
   Interval oracle_regret;     // quality of the best model of each question, above it
   std::vector<double> curve;  // mean quality by tenth of the run
   std::vector<double> share;  // by model, in the last tenth
+  // After each of at most kSteps equal parts of a run, means over the runs: the price of money of a
+  // policy that keeps an account (quality per USD; empty: it keeps none) and the USD a question so
+  // far.
+  std::vector<double> price;
+  std::vector<double> spent;
 };
 
 struct OnlineReport {
@@ -60,5 +66,7 @@ Result<OnlineReport> evaluate_online(const Pool& pool, const OnlineOptions& opti
 
 std::string to_table(const OnlineReport& report, bool color);
 std::string to_json(const OnlineReport& report);
+// Price of money, spending and quality over time.
+std::string to_svg(const OnlineReport& report);
 
 }  // namespace swy::eval

@@ -92,5 +92,37 @@ TEST(Online, RefusesWhatCannotLearnOrIsUnknown) {
   EXPECT_FALSE(evaluate_online(pool, with({"linear_bandits"}), route::builtin_registry()));
 }
 
+// The dear model is right on every question, the cheap one on every other: the budget buys it for
+// half of them, and what is spent comes to it.
+TEST(OnlineEvaluation, BudgetRouteSpendsWhatItMay) {
+  std::string text;
+  for (int i = 0; i < 2000; ++i) {
+    const bool hard = i % 2 == 0;
+    text += R"({"id":"q)" + std::to_string(i) + R"(","dataset":"d","prompt":")" +
+            (hard ? "prove the theorem about ideals number " : "say hello to person number ") +
+            std::to_string(i) + R"(","models":{"cheap":{"score":)" + (hard ? "0" : "1") +
+            R"(,"cost":0.0001,"tokens_in":10,"tokens_out":10},"dear":{"score":1,"cost":0.001,)" +
+            R"("tokens_in":10,"tokens_out":10}}})" + "\n";
+  }
+  auto table = record::parse_outcomes("t", text);
+  ASSERT_TRUE(table) << table.error().message;
+  PoolOptions options;
+  options.validation_share = 0;
+  auto pool = make_pool(*table, options);
+  ASSERT_TRUE(pool) << pool.error().message;
+  OnlineOptions o = with({"linear+budget_route:budget=.00055,step=.01", "linear+budget_route:budget=.0003,step=.01"});
+  o.warm = true;
+  const OnlineReport report = report_of(*pool, o);
+  for (const auto& [line, budget] : {std::pair(1, .00055), std::pair(2, .0003)}) {
+    const OnlineLine& l = report.lines[static_cast<std::size_t>(line)];
+    EXPECT_NEAR(l.cost.value, budget, .02 * budget + .00001) << l.name;
+    EXPECT_GT(l.price.back(), 0);
+    EXPECT_NEAR(l.spent.back(), l.cost.value, 1e-12);
+  }
+  EXPECT_GT(report.lines[1].quality.value, .95);
+  EXPECT_TRUE(report.lines[0].price.empty()) << "random keeps no account";
+  EXPECT_NE(to_svg(report).find("Price of money"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace swy::eval

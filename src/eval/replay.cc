@@ -110,8 +110,9 @@ class Again {
     if (const std::string trouble = prepare(); !trouble.empty()) return skip(trouble);
     std::vector<fleet::LiveStats> live;
     if (const auto l = record_.find("live")) live = route::read_live(*l, plan_);
+    const std::vector<double> accounts = accounts_of(*rules, same_plan);
     const auto decision = route::decide_now(
-        plan_, *rules, live,
+        plan_, *rules, {live, accounts},
         base::Rng(static_cast<std::uint64_t>(seed->as_integer().value_or(0)), *work_id, 0),
         scratch_);
     if (const std::string missing = missing_text(*work); !missing.empty()) return skip(missing);
@@ -127,6 +128,15 @@ class Again {
       return judge();
     }
     return compare(now, has_body_);
+  }
+
+  // What its policy had kept; another plan's policies are as they open.
+  std::vector<double> accounts_of(const route::RuleSet& rules, bool same_plan) {
+    const auto account = record_.find("account");
+    const std::string_view rule = decision_.string_or("rule", "");
+    for (const route::Rule& r : rules.rules)
+      if (same_plan && account && r.name == rule) return route::read_account(*account, plan_, r);
+    return plan_.accounts;
   }
 
   // The rule set that decided; of another plan the one that the client asked for, whichever arm of

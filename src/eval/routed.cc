@@ -241,6 +241,11 @@ Status weigh_all(const Pool& pool, std::span<const std::size_t> rows, const Rout
   }
   SWY_TRY(const auto plan, compile_text(models_yaml(pool, pool.train) + routes_yaml(pool, routes),
                                         ".", registry, spec.text));
+  if (!plan->accounts.empty())
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("'{}': {} follows what is spent from request to request: evaluate it "
+                            "with `switchyard eval online`",
+                            spec.text, spec.policy));
   route::Scratch scratch;
   Asked asked;
   const std::size_t m = pool.models();
@@ -483,6 +488,11 @@ Result<Line> config_line(const Pool& pool, const RouterSpec& spec,
   }
   SWY_TRY(const auto model_of, match_cards(pool, *plan, *rules));
   Line line{.name = spec.text, .kind = Line::Kind::kRouter, .settings = {}, .notes = {}};
+  if (!plan->accounts.empty())
+    line.notes.push_back(
+        fmt::format("{}: policies that follow what is spent stand at the prices "
+                    "that they open with; `switchyard eval online` moves them",
+                    spec.text));
   if (has_flow(*rules)) return flow_line(pool, spec.text, *plan, *rules, model_of);
   Answers answers = Asker{pool, *plan, *rules, model_of}.ask(pool.test);
   line.decide_us = mean_of(answers.us);

@@ -23,7 +23,18 @@ struct LiveStats {
   std::int64_t in_flight = 0;
 };
 
-using LiveView = std::span<const LiveStats>;
+// What a decision sees of all this.
+struct LiveView {
+  std::span<const LiveStats> experts = {};
+  std::span<const double> accounts = {};  // what policies keep (accounts.h), by their offset
+
+  LiveView() = default;
+  LiveView(const std::vector<LiveStats>& stats, std::span<const double> kept = {})  // NOLINT
+      : experts(stats), accounts(kept) {}
+  [[nodiscard]] std::size_t size() const { return experts.size(); }
+  [[nodiscard]] bool empty() const { return experts.empty(); }
+  [[nodiscard]] const LiveStats& operator[](std::size_t expert) const { return experts[expert]; }
+};
 
 struct CallResult {
   bool failed = false;

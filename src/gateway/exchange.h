@@ -74,7 +74,9 @@ struct Exchange {
   std::int64_t answer_ns = 0;  // our head is ready
 
   ExpertId expert = kNoExpert;
-  std::string decision = "none";  // "auto/coding", "named"
+  const route::Rule* rule = nullptr;  // that chose; of the snapshot's plan
+  std::size_t candidate = 0;          // of it
+  std::string decision = "none";      // "auto/coding", "named"
   std::string reason = "none";
   std::string session;
   bool stream = false;

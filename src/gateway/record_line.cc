@@ -29,6 +29,10 @@ void append_record_start(std::string& out, const RecordStart& start, const route
       for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<ExpertId>(i);
       route::write_live(w, plan, live, all);
     }
+    if (start.rule != nullptr && start.rule->account_size > 0) {
+      w.key("account");
+      route::write_account(w, *start.rule, live);
+    }
     w.key("decision").raw(start.decision);
     if (!start.experiment.empty()) w.key("experiment").raw(start.experiment);
   }

@@ -14,9 +14,10 @@ struct RecordStart {
   std::string_view id;
   std::int64_t time_us = 0;
   std::uint64_t seed = 0;
-  std::string_view decision;    // JSON object; "" when none was made
-  std::string_view experiment;  // JSON object; "" when it is of none
-  std::string_view body;        // request body; "" : not kept
+  std::string_view decision;          // JSON object; "" when none was made
+  std::string_view experiment;        // JSON object; "" when it is of none
+  std::string_view body;              // request body; "" : not kept
+  const route::Rule* rule = nullptr;  // that chose
   std::string_view key;  // the caller's, when no decision was made (else it is part of the work)
 };
 

@@ -1,5 +1,7 @@
 #include "gateway/snapshot.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace swy::gateway {
@@ -60,6 +62,39 @@ void watch(Snapshot& s, base::Metrics& metrics) {
   }
 }
 
+bool same_candidates(const route::Plan& a, const route::Rule& rule, const route::Plan& b,
+                     const route::Rule& other) {
+  return std::equal(rule.candidates.begin(), rule.candidates.end(), other.candidates.begin(),
+                    other.candidates.end(), [&](ExpertId x, ExpertId y) {
+                      return a.catalogue[x].name == b.catalogue[y].name;
+                    });
+}
+
+// As they open; with what was kept for a rule of the same name, policy and candidates.
+std::vector<double> accounts_of(const route::Plan& plan, const Snapshot* previous) {
+  std::vector<double> all = plan.accounts;
+  if (previous == nullptr || all.empty()) return all;
+  std::vector<double> kept;
+  previous->accounts->view(kept);
+  const auto at = [](auto& numbers, const route::Rule& rule) {
+    return numbers.begin() + static_cast<std::ptrdiff_t>(rule.account_at);
+  };
+  for (const route::RuleSet& set : plan.rule_sets) {
+    const route::RuleSet* before = previous->plan().find(set.name);
+    if (before == nullptr) continue;
+    for (const route::Rule& rule : set.rules) {
+      for (const route::Rule& old : before->rules) {
+        if (old.name != rule.name || old.policy_name != rule.policy_name ||
+            old.account_size != rule.account_size ||
+            !same_candidates(plan, rule, previous->plan(), old))
+          continue;
+        std::copy_n(at(kept, old), rule.account_size, at(all, rule));
+      }
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config,
@@ -80,6 +115,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
       if (id) s->live->restore(i, old[*id]);
     }
   }
+  s->accounts = std::make_shared<fleet::Accounts>(accounts_of(plan, previous));
   for (const route::RuleSet& set : plan.rule_sets) {
     RuleSetState state;
     for (const route::Rule& r : set.rules) {
@@ -87,6 +123,7 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
                                              "Requests decided, by the rule that fired.",
                                              {{"set", set.name}, {"rule", r.name}}));
       state.reads_live = state.reads_live || r.reads_live;
+      state.keeps_accounts = state.keeps_accounts || r.account_size > 0;
     }
     s->rule_sets.push_back(std::move(state));
     s->names.push_back(set.name);
@@ -97,6 +134,13 @@ std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> conf
   }
   watch(*s, metrics);
   return s;
+}
+
+void Snapshot::look(std::size_t rule_set, Seen& seen) const {
+  seen.live.clear();
+  seen.accounts.clear();
+  if (rule_sets[rule_set].reads_live) live->view(seen.live);
+  if (rule_sets[rule_set].keeps_accounts) accounts->view(seen.accounts);
 }
 
 std::shared_ptr<const Snapshot> with_plan(const Snapshot& previous,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "fleet/accounts.h"
 #include "fleet/live.h"
 #include "gateway/config.h"
 #include "gateway/keys.h"
@@ -28,9 +29,17 @@ struct ModelMetrics {
   base::Histogram* total = nullptr;
 };
 
+// What a decision saw of the live statistics and of what policies keep, copied for it.
+struct Seen {
+  std::vector<fleet::LiveStats> live;
+  std::vector<double> accounts;
+  [[nodiscard]] fleet::LiveView view() const { return {live, accounts}; }
+};
+
 struct RuleSetState {
   std::vector<base::Counter*> fired;  // by rule
   bool reads_live = false;
+  bool keeps_accounts = false;
   std::optional<std::size_t> experiment;  // on this rule set: into Config::experiments
   // Choices by the evidence behind them; null when drift is not looked for.
   base::Counter* low_evidence = nullptr;
@@ -50,19 +59,22 @@ struct Snapshot {
   std::shared_ptr<const Config> config;
   KeyRing keys{{}};
   std::shared_ptr<fleet::LiveTable> live;
+  std::shared_ptr<fleet::Accounts> accounts;
   std::vector<ModelMetrics> models;     // by ExpertId
   std::vector<RuleSetState> rule_sets;  // by index in Plan::rule_sets
   std::vector<TrialState> trials;       // by index in Config::experiments
   std::vector<std::string> names;       // rule sets, then models: what clients may ask for
 
   [[nodiscard]] const route::Plan& plan() const { return *config->plan; }
+  // What rule_sets[rule_set] reads; empty where it reads nothing.
+  void look(std::size_t rule_set, Seen& seen) const;
   [[nodiscard]] const Upstream& upstream(ExpertId id) const {
     return config->upstreams[config->upstream_of[id]];
   }
 };
 
 // Builds the next generation. Live statistics of models that keep their name carry over from
-// `previous` (may be null).
+// `previous` (may be null), and so do the accounts of rules that keep theirs and their candidates.
 std::shared_ptr<const Snapshot> make_snapshot(std::shared_ptr<const Config> config,
                                               const Snapshot* previous, base::Metrics& metrics);
 

@@ -145,6 +145,7 @@ class Worker final : public http::Handler {
   base::Task<void> end_stream_with_error(Exchange& x, http::ServerConnection& connection,
                                          bool begun, const Error& error);
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
+  void settle_account(const Exchange& x, std::int64_t now_ns);
   void finish(Exchange& x);
   void write_records();
   static void upstream_headers(const Upstream& upstream, const http::Request& request,
@@ -208,7 +209,7 @@ class Worker final : public http::Handler {
   base::JsonDoc stream_doc_;
   route::Scratch scratch_;
   route::Scratch other_scratch_;  // of arms that do not serve
-  std::vector<fleet::LiveStats> live_, other_live_;
+  Seen seen_, other_seen_;
   std::vector<route::Header> headers_;
   std::string header_text_;
   std::string decision_text_;

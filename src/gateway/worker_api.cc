@@ -101,9 +101,9 @@ std::optional<std::string> Worker::find_route_answer(const Snapshot& snapshot,
   }
   scratch_.begin(work, plan.signals.size());
   if (understood) understood->provide(scratch_.reading);
-  snapshot.live->view(live_);
-  const route::Decision d =
-      route::decide(plan, *set, live_, base::Rng(snapshot.config->seed, work.id, 0), scratch_);
+  snapshot.look(static_cast<std::size_t>(set - plan.rule_sets.data()), seen_);
+  const route::Decision d = route::decide(plan, *set, seen_.view(),
+                                          base::Rng(snapshot.config->seed, work.id, 0), scratch_);
   if (const auto* need = std::get_if<route::Need>(&d)) {
     if (!understood) understood.emplace(*shared_.understanding, loop_);
     understood->ask(snapshot.config->plan, *need, scratch_.reading);

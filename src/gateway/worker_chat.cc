@@ -241,13 +241,9 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
                                          std::optional<Understood>& understood) {
   const route::Plan& plan = x.snapshot->plan();
   const std::int64_t before = shared_.clock.mono_ns();
-  if (x.snapshot->rule_sets[index].reads_live) {
-    x.snapshot->live->view(live_);
-  } else {
-    live_.clear();
-  }
-  const route::Decision d =
-      route::decide(plan, set, live_, base::Rng(x.snapshot->config->seed, work.id, 0), scratch_);
+  x.snapshot->look(index, seen_);
+  const route::Decision d = route::decide(
+      plan, set, seen_.view(), base::Rng(x.snapshot->config->seed, work.id, 0), scratch_);
   shared_.deciding.observe_us((shared_.clock.mono_ns() - before) / 1000);
   if (const auto* need = std::get_if<route::Need>(&d)) {
     if (!understood) understood.emplace(*shared_.understanding, loop_);
@@ -261,6 +257,8 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
     count_evidence(*x.snapshot, index, scratch_.beliefs[choice->candidate].evidence);
     x.expert = choice->expert;
     const route::Rule& rule = set.rules[choice->rule];
+    x.rule = &rule;
+    x.candidate = choice->candidate;
     x.demands = demands_of(plan, rule, scratch_, x.card());
     if (rule.grounding) {
       x.check = std::make_unique<AnswerCheck>(*plan.grounding_guards[*rule.grounding], scratch_);
@@ -293,8 +291,9 @@ void Worker::begin_record(Exchange& x, const http::Request& raw, std::string_vie
   start.body = x.snapshot->config->records.bodies ? std::string_view(raw.body) : std::string_view{};
   if (key != nullptr) start.key = key->name;
   x.record.reserve(2048 + start.body.size());
+  start.rule = x.rule;
   append_record_start(x.record, start, x.snapshot->plan(), set,
-                      decision.empty() ? nullptr : &scratch_, live_,
+                      decision.empty() ? nullptr : &scratch_, seen_.view(),
                       x.snapshot->config->records.sketch);
 }
 
@@ -374,6 +373,16 @@ void Worker::settle(Exchange& x, const std::optional<chat::Usage>& usage) {
   if (usage->estimated) m.usage_missing->add();
 }
 
+// Tells the policy that chose what became of it.
+void Worker::settle_account(const Exchange& x, std::int64_t now_ns) {
+  const route::Settlement what{x.candidate,
+                               x.cost ? static_cast<double>(*x.cost) * 1e-3 : route::kUnknownNumber,
+                               static_cast<double>(now_ns) * 1e-9};
+  x.snapshot->accounts->change(
+      x.rule->account_at, x.rule->account_size,
+      [&](std::span<double> account) { x.rule->policy->settle(what, account); });
+}
+
 // Ends the exchange: live statistics, session, metrics, record. Called once, before the last bytes
 // leave.
 void Worker::finish(Exchange& x) {
@@ -401,6 +410,7 @@ void Worker::finish(Exchange& x) {
       }
     }
   }
+  if (x.rule != nullptr && x.rule->account_size > 0) settle_account(x, now);
   if (x.seat) report_seat(x, now);
   if (log_ == nullptr) return;
   append_record_end(x.record, x, now);

@@ -49,9 +49,8 @@ bool Worker::ask_others(Exchange& x, const route::Work& work,
     const route::RuleSet& set = s.plan().rule_sets[index];
     other_scratch_.begin(work, s.plan().signals.size());
     if (understood) understood->provide(other_scratch_.reading);
-    other_live_.clear();
-    if (s.rule_sets[index].reads_live) s.live->view(other_live_);
-    const route::Decision d = route::decide(s.plan(), set, other_live_,
+    s.look(index, other_seen_);
+    const route::Decision d = route::decide(s.plan(), set, other_seen_.view(),
                                             base::Rng(s.config->seed, work.id, 0), other_scratch_);
     if (const auto* need = std::get_if<route::Need>(&d)) {
       if (!understood) understood.emplace(*shared_.understanding, loop_);

@@ -56,6 +56,8 @@ const PolicyCase kPolicies[] = {
     {"budget", "{ type: budget, price: 60 }"},
     {"budget", "{ type: budget, price: 0, cap: 0.004 }"},
     {"budget", "{ type: budget, price: 200, mix: 0.3 }", false, true, false},
+    {"budget_route", "{ type: budget_route, budget: 0.004, price: 60 }"},
+    {"budget_route", "{ type: budget_route, shares: { m1: 0.5 }, balance: true }"},
     {"request_budget", "{ type: request_budget, budget: 0.004 }"},
     {"request_budget", "{ type: request_budget, budget: 0.0035, rule: mix }", false, true, false},
     {"request_budget", "{ type: request_budget, budget: 0.0035, rule: wins }", false, true, false},

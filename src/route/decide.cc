@@ -243,12 +243,18 @@ bool believe(const Plan& plan, const Rule& rule, const Question& q, Scratch& s) 
   }
 }
 
+std::span<const double> account_of(const Rule& rule, std::span<const double> accounts) {
+  if (accounts.size() < rule.account_at + rule.account_size) return {};
+  return accounts.subspan(rule.account_at, rule.account_size);
+}
+
 Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fleet::LiveView live,
                      base::Rng& rng, Scratch& s) {
   Need need;
   need.deadline_ms = rule.deadline_ms;
   if (!gather(plan, rule, s, need)) return need;
-  const Question q{plan.catalogue, s.reading, rule.candidates, live, s};
+  const Question q{plan.catalogue, s.reading, rule.candidates,
+                   live,           s,         account_of(rule, live.accounts)};
   const std::size_t n = rule.candidates.size();
   const std::size_t left = apply_guards(plan, rule, q, s);
   s.beliefs.assign(n, Belief{});

@@ -59,6 +59,8 @@ struct Rule {
   FlowLimits limits;          // of the strategy
   std::vector<FactId> needs;  // facts of guards, estimator and policy, without repeats
   bool reads_live = false;
+  std::size_t account_at = 0;  // its policy's numbers: Plan::accounts from here on
+  std::size_t account_size = 0;
   double deadline_ms = 0;  // for the encodings that its facts need
 };
 
@@ -76,6 +78,7 @@ class Plan {
   std::vector<std::shared_ptr<const OutputGuard>> output_guards;
   std::vector<std::shared_ptr<const GroundingGuard>> grounding_guards;
   std::vector<RuleSet> rule_sets;
+  std::vector<double> accounts;  // of all policies that keep one, as they open
   std::vector<std::shared_ptr<const Estimator>> learners;  // those that learn from single outcomes
   std::uint64_t configured = 0;  // hash of the configuration's decision part
   std::string version;           // 16 hex digits: hash of that and of what the estimators know

@@ -169,6 +169,12 @@ void write_live(JsonWriter& w, const Plan& plan, fleet::LiveView live,
   w.end_object();
 }
 
+void write_account(JsonWriter& w, const Rule& rule, fleet::LiveView live) {
+  w.begin_array();
+  for (const double v : live.accounts.subspan(rule.account_at, rule.account_size)) w.number(v);
+  w.end_array();
+}
+
 void write_decision(JsonWriter& w, const Plan& plan, const RuleSet& rules, const Scratch& s,
                     const Decision& decision) {
   const auto* choice = std::get_if<Choice>(&decision);
@@ -334,6 +340,16 @@ std::vector<fleet::LiveStats> read_live(const Json& live, const Plan& plan) {
                 j.integer_or("in_flight", 0)};
   });
   return out;
+}
+
+std::vector<double> read_account(const Json& account, const Plan& plan, const Rule& rule) {
+  std::vector<double> all = plan.accounts;
+  std::size_t i = 0;
+  account.each([&](const Json& v) {
+    if (i < rule.account_size) all[rule.account_at + i] = v.as_number().value_or(kUnknownNumber);
+    ++i;
+  });
+  return i == rule.account_size ? all : plan.accounts;
 }
 
 }  // namespace swy::route

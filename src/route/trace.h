@@ -16,6 +16,8 @@ void write_work(base::JsonWriter& w, const Plan& plan, Reading& reading, bool ke
 // "live": only the entries of the rule's candidates. REQUIRES: rule candidates index into live.
 void write_live(base::JsonWriter& w, const Plan& plan, fleet::LiveView live,
                 std::span<const ExpertId> experts);
+// "account": the numbers of the rule's policy that it decided by. REQUIRES: live has accounts.
+void write_account(base::JsonWriter& w, const Rule& rule, fleet::LiveView live);
 // "decision": rule, facts in the order asked, candidates with mask, belief, score and probability,
 // choice or refusal.
 void write_decision(base::JsonWriter& w, const Plan& plan, const RuleSet& rules,
@@ -58,5 +60,7 @@ class RecordedWork {
 
 // Reads "live" back into a view indexed by ExpertId of plan.
 std::vector<fleet::LiveStats> read_live(const base::Json& live, const Plan& plan);
+// Plan::accounts with what "account" says of this rule; as it opens where that does not fit.
+std::vector<double> read_account(const base::Json& account, const Plan& plan, const Rule& rule);
 
 }  // namespace swy::route

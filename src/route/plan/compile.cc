@@ -576,7 +576,12 @@ class Compiler final : public BuildContext {
     rule.policy_name = describe(node == nullptr ? fallback : *node);
     if (rule.estimator == nullptr) return;
     rule.policy = policy(node == nullptr ? fallback : *node);
-    rule.reads_live = rule.reads_live || (rule.policy != nullptr && rule.policy->reads_live());
+    if (rule.policy == nullptr) return;
+    rule.reads_live = rule.reads_live || rule.policy->reads_live();
+    const auto account = rule.policy->open_account(rule.candidates.size());
+    rule.account_at = plan_->accounts.size();
+    rule.account_size = account.size();
+    plan_->accounts.insert(plan_->accounts.end(), account.begin(), account.end());
   }
 
   void read_flow(const Doc& node, Rule& rule) {

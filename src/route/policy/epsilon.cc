@@ -42,6 +42,12 @@ class Epsilon final : public Policy {
   }
   [[nodiscard]] std::span<const FactId> needs() const override { return inner_->needs(); }
   [[nodiscard]] bool reads_live() const override { return inner_->reads_live(); }
+  [[nodiscard]] std::vector<double> open_account(std::size_t candidates) const override {
+    return inner_->open_account(candidates);
+  }
+  void settle(const Settlement& what, std::span<double> account) const override {
+    inner_->settle(what, account);
+  }
 
  private:
   double epsilon_;

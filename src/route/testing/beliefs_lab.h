@@ -89,7 +89,7 @@ class PolicyLab {
   // given.
   Weighed weigh(const std::vector<Belief>& beliefs, const std::vector<bool>& masked = {},
                 std::vector<ExpertId> candidates = {}, ExpertId previous = kNoExpert,
-                fleet::LiveView live = {}) {
+                fleet::LiveView live = {}, std::span<const double> account = {}) {
     if (candidates.empty())
       candidates.assign(everyone_.begin(),
                         everyone_.begin() + static_cast<std::ptrdiff_t>(beliefs.size()));
@@ -98,7 +98,7 @@ class PolicyLab {
     scratch_.begin(prompt_.work, 0);
     scratch_.masked_by.assign(candidates.size(), -1);
     for (std::size_t i = 0; i < masked.size(); ++i) scratch_.masked_by[i] = masked[i] ? 0 : -1;
-    const Question q{plan_->catalogue, scratch_.reading, candidates, live, scratch_};
+    const Question q{plan_->catalogue, scratch_.reading, candidates, live, scratch_, account};
     Weighed w{std::vector<double>(candidates.size(), 0.0),
               std::vector<double>(candidates.size(), kUnknownNumber), ""};
     Distribution d{w.probability, w.score, {}};
@@ -107,6 +107,7 @@ class PolicyLab {
     return w;
   }
 
+  [[nodiscard]] const Policy& policy() const { return *plan_->rule_sets[0].rules[0].policy; }
   // What is asked about from here on.
   chat::Request& request() { return prompt_.request; }
 

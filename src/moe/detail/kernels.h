@@ -1,0 +1,62 @@
+// The hot pieces of one token's row, in versions chosen at start: avx512, avx2, scalar.
+//
+// When to use: through Job::kernels. "scalar" is the truth; the others give the same bits
+// (kernels_test.cc). Threading: pure functions on the caller's memory. Ownership: static tables.
+// Rows are padded to kLanes: logits and keys with -inf, scores with 0.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "moe/detail/number.h"
+#include "switchyard/moe.h"
+
+namespace swy::moe {
+
+struct Kernels {
+  std::string_view name;
+  // One token's scores as floats, NaN replaced, padded. Returns the NaNs.
+  std::uint64_t (*load)(const Scores& s, std::size_t token, float* logit);
+  // p = exp(z - max) / sum, 0 where z is -inf; p may be z. Padded.
+  void (*softmax)(const float* z, std::size_t n, float* p);
+  // 0 where z is -inf; s may be z. Padded.
+  void (*sigmoid)(const float* z, std::size_t n, float* s);
+  // key = score + adjust (null: score), NaN as the lowest finite; -inf where the logit is. Padded.
+  void (*keys)(const float* score, const float* logit, const float* adjust, std::size_t n,
+               float* key);
+  // The two largest of key[0, n); -inf where there are fewer. Not padded.
+  void (*best_two)(const float* key, std::size_t n, float two[2]);
+  // The k largest of key above -inf, best first, of equals the lower index; how many. index and
+  // value: scratch of n, padded.
+  std::size_t (*topk)(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
+                      std::uint32_t* index, float* value);
+};
+
+namespace detail {
+
+constexpr std::size_t padded(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+inline constexpr std::size_t kInsertion = 32;  // up to this k by insertion, beyond by heap
+
+extern const Kernels kScalarKernels;
+const Kernels* simd_kernels(std::string_view name);  // null: not compiled in, or not this CPU
+
+std::uint64_t load_scalar(const Scores& s, std::size_t token, float* logit);
+std::size_t topk_scalar(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
+                        std::uint32_t* index, float* value);
+
+// Heap order: the top is the largest key, of equals the lowest index.
+struct Worse {
+  const float* key;
+  bool operator()(std::uint32_t a, std::uint32_t b) const {
+    return key[a] < key[b] || (key[a] == key[b] && a > b);
+  }
+};
+// The indices of keys above `bound` as a heap; returns how many.
+std::size_t heap_of(const float* key, std::size_t n, float bound, std::uint32_t* index);
+// REQUIRES: have > 0.
+std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have);
+
+}  // namespace detail
+}  // namespace swy::moe

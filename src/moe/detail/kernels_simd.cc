@@ -1,0 +1,347 @@
+// Row kernels for AVX2 and AVX-512, written once over Highway and compiled for each.
+//
+// Top-k in one row: (1) the row is folded into 2k or more running maxima, one per lane, so that the
+// k-th largest of these, t, is at most the k-th largest of the row; (2) elements >= t are
+// compressed into a short list in index order, about 1.4 k of them on random rows; (3) the place of
+// each is the number of larger ones plus the number of equal ones before it, counted lane-parallel,
+// no branches. Lists longer than kList (many ties) fall back to insertion into k places, over the
+// list alone. Cost at 128 experts, k = 8: 8 loads twice, 16 + 11 compare-and-count steps. When it
+// loses: rows of mostly equal scores, k above 32 (scalar heap). exp, sums, softmax and sigmoid
+// follow number.h operation by operation: same bits as the scalar truth. Source: ours; the idea of
+// a threshold before exact selection is common. Test: kernels_test.cc.
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "moe/detail/kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "moe/detail/kernels_simd.cc"
+// AVX2 and AVX-512 alone: older machines run the scalar version.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+namespace swy::moe::detail::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F = hn::ScalableTag<float>;
+using U = hn::RebindToUnsigned<F>;
+using I = hn::RebindToSigned<F>;
+using V = hn::Vec<F>;
+constexpr std::size_t kN = HWY_LANES(float);
+constexpr std::size_t kPer16 = kLanes / kN;  // vectors that make 16 lanes
+constexpr std::size_t kList = 64;            // survivors ranked by counting
+
+HWY_INLINE V exp_of(V x) {
+  const F d;
+  const auto low = hn::Lt(x, hn::Set(d, kExpLow));
+  const V clamped = hn::Min(x, hn::Set(d, kExpHigh));
+  const V n = hn::Round(hn::Mul(clamped, hn::Set(d, kLog2e)));
+  V r = hn::MulAdd(n, hn::Set(d, -kLn2High), clamped);
+  r = hn::MulAdd(n, hn::Set(d, -kLn2Low), r);
+  V p = hn::MulAdd(hn::Set(d, kExpC7), r, hn::Set(d, kExpC6));
+  p = hn::MulAdd(p, r, hn::Set(d, kExpC5));
+  p = hn::MulAdd(p, r, hn::Set(d, kExpC4));
+  p = hn::MulAdd(p, r, hn::Set(d, kExpC3));
+  p = hn::MulAdd(p, r, hn::Set(d, kExpC2));
+  p = hn::Add(hn::MulAdd(hn::Mul(p, r), r, r), hn::Set(d, 1.0F));
+  const auto bits = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I(), n), hn::Set(I(), 127)));
+  return hn::IfThenZeroElse(low, hn::Mul(p, hn::BitCast(d, bits)));
+}
+
+// 16 lanes in pairs 8, 4, 2, 1 apart.
+HWY_INLINE float tree16(const V* acc) {
+  const hn::CappedTag<float, 8> d8;
+  const hn::CappedTag<float, 4> d4;
+#if HWY_TARGET == HWY_AVX3
+  const auto v8 = hn::Add(hn::LowerHalf(d8, acc[0]), hn::UpperHalf(d8, acc[0]));
+#else
+  const auto v8 = hn::Add(acc[0], acc[1]);
+#endif
+  const auto v4 = hn::Add(hn::LowerHalf(d4, v8), hn::UpperHalf(d4, v8));
+  (void)d8;
+  alignas(16) float lane[4];
+  hn::Store(v4, d4, lane);
+  return (lane[0] + lane[2]) + (lane[1] + lane[3]);
+}
+
+HWY_INLINE V load_vector(const Scores& s, std::size_t at) {
+  const F d;
+  if (s.type == DType::kF32) return hn::LoadU(d, static_cast<const float*>(s.data) + at);
+  const auto* half = static_cast<const std::uint16_t*>(s.data) + at;
+  if (s.type == DType::kBf16) {
+    const hn::Rebind<std::uint16_t, F> d16;
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(U(), hn::LoadU(d16, half))));
+  }
+  const hn::Rebind<hwy::float16_t, F> d16;
+  return hn::PromoteTo(d, hn::LoadU(d16, reinterpret_cast<const hwy::float16_t*>(half)));
+}
+
+std::uint64_t load(const Scores& s, std::size_t token, float* logit) {
+  const F d;
+  const std::size_t n = s.cols;
+  const std::size_t first = token * s.ld;
+  std::uint64_t nans = 0;
+  std::size_t j = 0;
+  for (; j + kN <= n; j += kN) {
+    const V z = load_vector(s, first + j);
+    const auto nan = hn::IsNaN(z);
+    nans += hn::CountTrue(d, nan);
+    hn::StoreU(hn::IfThenElse(nan, hn::Set(d, kLowest), z), d, logit + j);
+  }
+  for (; j < n; ++j) {
+    const float z = score_at(s, first + j);
+    const bool nan = z != z;
+    logit[j] = nan ? kLowest : z;
+    nans += nan ? 1 : 0;
+  }
+  std::fill(logit + n, logit + padded(n), -kInf);
+  return nans;
+}
+
+void softmax(const float* z, std::size_t n, float* p) {
+  const F d;
+  V top = hn::Set(d, -kInf);
+  for (std::size_t j = 0; j < padded(n); j += kN) top = hn::Max(top, hn::LoadU(d, z + j));
+  top = hn::MaxOfLanes(d, top);
+  V acc[kPer16];
+  for (auto& a : acc) a = hn::Zero(d);
+  for (std::size_t j = 0; j < padded(n); j += kLanes) {
+    for (std::size_t i = 0; i < kPer16; ++i) {
+      const V x = hn::LoadU(d, z + j + i * kN);
+      // Equal to the largest: 1, also where both are infinite. -inf: 0, also where all are.
+      V e = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), exp_of(hn::Sub(x, top)));
+      e = hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), e);
+      acc[i] = hn::Add(acc[i], e);
+      hn::StoreU(e, d, p + j + i * kN);
+    }
+  }
+  const float sum = tree16(acc);
+  if (!(sum > 0)) return;
+  const V whole = hn::Set(d, sum);
+  for (std::size_t j = 0; j < padded(n); j += kN)
+    hn::StoreU(hn::Div(hn::LoadU(d, p + j), whole), d, p + j);
+}
+
+void sigmoid(const float* z, std::size_t n, float* s) {
+  const F d;
+  const V one = hn::Set(d, 1.0F);
+  for (std::size_t j = 0; j < padded(n); j += kN) {
+    const V x = hn::LoadU(d, z + j);
+    const V e = exp_of(hn::Neg(hn::Abs(x)));
+    const V y = hn::Div(hn::IfThenElse(hn::Ge(x, hn::Zero(d)), one, e), hn::Add(one, e));
+    hn::StoreU(hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), y), d, s + j);
+  }
+  std::fill(s + n, s + padded(n), 0.0F);
+}
+
+void keys(const float* score, const float* logit, const float* adjust, std::size_t n, float* key) {
+  const F d;
+  const V never = hn::Set(d, -kInf);
+  std::size_t j = 0;
+  for (; j + kN <= n; j += kN) {
+    V v = hn::LoadU(d, score + j);
+    if (adjust != nullptr) v = hn::Add(v, hn::LoadU(d, adjust + j));
+    v = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, kLowest), v);
+    v = hn::IfThenElse(hn::Eq(hn::LoadU(d, logit + j), never), never, v);
+    hn::StoreU(v, d, key + j);
+  }
+  for (; j < n; ++j) {
+    const float v = adjust != nullptr ? score[j] + adjust[j] : score[j];
+    key[j] = logit[j] == -kInf ? -kInf : (v != v ? kLowest : v);
+  }
+  std::fill(key + n, key + padded(n), -kInf);
+}
+
+void best_two(const float* key, std::size_t n, float two[2]) {
+  const F d;
+  const V never = hn::Set(d, -kInf);
+  V first = never;
+  V second = never;
+  std::size_t j = 0;
+  for (; j + kN <= n; j += kN) {
+    const V x = hn::LoadU(d, key + j);
+    second = hn::Max(second, hn::Min(first, x));
+    first = hn::Max(first, x);
+  }
+  const V top = hn::MaxOfLanes(d, first);
+  const auto tops = hn::Eq(first, top);
+  const V rest = hn::MaxOfLanes(d, hn::Max(second, hn::IfThenElse(tops, never, first)));
+  two[0] = hn::GetLane(top);
+  two[1] = hn::CountTrue(d, tops) > 1 ? two[0] : hn::GetLane(rest);
+  for (; j < n; ++j) {
+    two[1] = std::max(two[1], std::min(two[0], key[j]));
+    two[0] = std::max(two[0], key[j]);
+  }
+}
+
+// The largest t among the maxima of Fold * kN lanes with at least k of them >= t; -inf: fewer than
+// k lanes hold anything.
+template <std::size_t Fold>
+HWY_INLINE float threshold(const float* key, std::size_t n, std::size_t k) {
+  const F d;
+  const I di;
+  V top[Fold];
+  for (auto& t : top) t = hn::Set(d, -kInf);
+  const std::size_t end = padded(n);
+  std::size_t j = 0;
+  for (; j + Fold * kN <= end; j += Fold * kN) {
+    for (std::size_t i = 0; i < Fold; ++i) top[i] = hn::Max(top[i], hn::LoadU(d, key + j + i * kN));
+  }
+  if constexpr (Fold * kN > kLanes) {
+    for (std::size_t i = 0; i < Fold; ++i) {
+      if (j + i * kN < end) top[i] = hn::Max(top[i], hn::LoadU(d, key + j + i * kN));
+    }
+  }
+  alignas(64) float lane[Fold * kN];
+  for (std::size_t i = 0; i < Fold; ++i) hn::Store(top[i], d, lane + i * kN);
+  hn::Vec<I> minus[Fold];  // minus the number of lanes that are at least this one
+  for (auto& m : minus) m = hn::Zero(di);
+  for (std::size_t l = 0; l < Fold * kN; ++l) {
+    const V v = hn::Set(d, lane[l]);
+    for (std::size_t i = 0; i < Fold; ++i)
+      minus[i] = hn::Add(minus[i], hn::VecFromMask(di, hn::RebindMask(di, hn::Ge(v, top[i]))));
+  }
+  V best = hn::Set(d, -kInf);
+  const auto enough = hn::Set(di, 1 - static_cast<std::int32_t>(k));
+  for (std::size_t i = 0; i < Fold; ++i) {
+    const auto ok = hn::RebindMask(d, hn::Lt(minus[i], enough));
+    best = hn::Max(best, hn::IfThenElse(ok, top[i], hn::Set(d, -kInf)));
+  }
+  return hn::GetLane(hn::MaxOfLanes(d, best));
+}
+
+HWY_INLINE float threshold_for(const float* key, std::size_t n, std::size_t k) {
+  constexpr std::size_t kWide = kPer16;  // 16 lanes
+  if (n <= kLanes) return -kInf;  // all of them fit the list
+  if (k <= 8) return threshold<kWide>(key, n, k);
+  if (k <= 16) return threshold<2 * kWide>(key, n, k);
+  return threshold<4 * kWide>(key, n, k);
+}
+
+// Elements >= t and > -inf, in index order. value, index: padded(n) + kLanes.
+#if HWY_TARGET == HWY_AVX3
+HWY_INLINE std::size_t survivors(const float* key, std::size_t n, float t, std::uint32_t* index,
+                                 float* value) {
+  const F d;
+  const U du;
+  const V bound = hn::Set(d, t);
+  const V never = hn::Set(d, -kInf);
+  const auto step = hn::Set(du, kN);
+  auto at = hn::Iota(du, 0);
+  std::size_t have = 0;
+  for (std::size_t j = 0; j < padded(n); j += kN) {
+    const V x = hn::LoadU(d, key + j);
+    const auto in = hn::And(hn::Ge(x, bound), hn::Gt(x, never));
+    hn::StoreU(hn::Compress(x, in), d, value + have);
+    hn::StoreU(hn::Compress(at, hn::RebindMask(du, in)), du, index + have);
+    at = hn::Add(at, step);
+    have += hn::CountTrue(d, in);
+  }
+  return have;
+}
+#else
+// Without a compress instruction: bits of 64 elements at a time, one by one. (Highway 1.0.3's own
+// table lookup copies the table to the stack with g++ 12, 30 ns a vector.)
+HWY_INLINE std::size_t survivors(const float* key, std::size_t n, float t, std::uint32_t* index,
+                                 float* value) {
+  const F d;
+  const V bound = hn::Set(d, t);
+  const V never = hn::Set(d, -kInf);
+  std::size_t have = 0;
+  for (std::size_t j = 0; j < padded(n); j += 64) {
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < 64 && j + i < padded(n); i += kN) {
+      const V x = hn::LoadU(d, key + j + i);
+      std::uint8_t eight[8] = {};
+      hn::StoreMaskBits(d, hn::And(hn::Ge(x, bound), hn::Gt(x, never)), eight);
+      bits |= static_cast<std::uint64_t>(eight[0]) << i;
+    }
+    for (; bits != 0; bits &= bits - 1) {
+      const std::size_t at = j + static_cast<std::size_t>(std::countr_zero(bits));
+      index[have] = static_cast<std::uint32_t>(at);
+      value[have++] = key[at];
+    }
+  }
+  return have;
+}
+#endif
+
+// The places of survivors among `Vectors` vectors of them, padded with -inf: always the same number
+// of steps, so that no branch waits for how many there are.
+template <std::size_t Vectors>
+HWY_INLINE void rank(const std::uint32_t* index, float* value, std::size_t have,
+                     std::uint32_t* sorted) {
+  const F d;
+  V all[Vectors];
+  const V never = hn::Set(d, -kInf);
+  for (std::size_t v = 0; v < Vectors; ++v) {
+    const auto real = hn::FirstN(d, have > v * kN ? have - v * kN : 0);
+    all[v] = hn::IfThenElse(real, hn::LoadU(d, value + v * kN), never);
+    hn::StoreU(all[v], d, value + v * kN);
+  }
+  for (std::size_t j = 0; j < Vectors * kN; ++j) {
+    const V mine = hn::Set(d, value[j]);
+    std::size_t place = 0;
+    for (std::size_t v = 0; v < Vectors; ++v) {
+      const std::size_t before = j > v * kN ? j - v * kN : 0;
+      const auto ahead =
+          hn::Or(hn::Gt(all[v], mine), hn::And(hn::Eq(all[v], mine), hn::FirstN(d, before)));
+      place += hn::CountTrue(d, ahead);
+    }
+    sorted[place] = index[j];
+  }
+}
+
+std::size_t topk(const float* key, std::size_t n, std::size_t k, std::int32_t* expert,
+                 std::uint32_t* index, float* value) {
+  if (k > kInsertion) return topk_scalar(key, n, k, expert, index, value);
+  const float t = threshold_for(key, n, k);
+  const std::size_t have = survivors(key, n, t, index, value);
+  if (have > kList) {
+    const std::size_t taken = topk_scalar(value, have, k, expert, nullptr, nullptr);
+    for (std::size_t i = 0; i < taken; ++i)
+      expert[i] = static_cast<std::int32_t>(index[static_cast<std::size_t>(expert[i])]);
+    return taken;
+  }
+  std::uint32_t sorted[kList];
+  if (have <= kLanes) {
+    rank<kPer16>(index, value, have, sorted);
+  } else if (have <= 2 * kLanes) {
+    rank<2 * kPer16>(index, value, have, sorted);
+  } else {
+    rank<kList / kN>(index, value, have, sorted);
+  }
+  const std::size_t taken = std::min(k, have);
+  for (std::size_t i = 0; i < taken; ++i) expert[i] = static_cast<std::int32_t>(sorted[i]);
+  return taken;
+}
+
+extern const Kernels kTable;
+const Kernels kTable{
+    HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512", load, softmax, sigmoid, keys, best_two, topk};
+
+}  // namespace swy::moe::detail::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+
+#if HWY_ONCE
+namespace swy::moe::detail {
+
+const Kernels* simd_kernels(std::string_view name) {
+#if HWY_TARGETS & HWY_AVX3
+  if (name == "avx512" && (hwy::SupportedTargets() & HWY_AVX3) != 0) return &N_AVX3::kTable;
+#endif
+#if HWY_TARGETS & HWY_AVX2
+  if (name == "avx2" && (hwy::SupportedTargets() & HWY_AVX2) != 0) return &N_AVX2::kTable;
+#endif
+  (void)name;
+  return nullptr;
+}
+
+}  // namespace swy::moe::detail
+#endif

@@ -1,0 +1,129 @@
+// Balance losses over probabilities p and counts c (constants):
+//   Switch (2101.03961)   E sum_j (c_j / (T k)) mean_t p_tj,        d/dp_tj = E f_j / T
+//   GShard (2006.16668)   the same with first choices only: k = 1
+//   UniPool (2605.06665)  the same, c and p pooled over the layers that share experts
+//   DeepSeek-V3           the same per sequence, averaged
+//   Shazeer (1701.06538)  CV^2 = E sum x^2 / (sum x)^2 - 1
+//   z-loss (2202.08906)   mean_t lse(z_t)^2,                        d/dz_tj = (2/T) lse_t p_tj
+//   MST-Distill (2507.07015)  KL(mean p || uniform)
+// Cost: one pass over p. Loses: every one of them trades quality for balance, and the scope of the
+// mean (sequence, batch, all layers) changes results more than the coefficient does; Switch's loss
+// may fall below 1 (three tokens .51 .49, one .01 .99: .885). The Switch and Shazeer forms follow
+// memory and the Hugging Face, Tutel and Megatron sources. Test: loss/balance_loss_test.cc.
+#include "moe/balance_loss.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace swy::moe {
+namespace {
+
+// Adds one layer's counts and sums of p; returns its live tokens.
+std::size_t gather(const BalanceLayer& layer, std::size_t k, std::span<double> count,
+                   std::span<double> sum) {
+  SWY_ASSERT(layer.chosen.cols >= k && layer.chosen.rows == layer.p.rows);
+  std::size_t live = 0;
+  for (std::size_t t = 0; t < layer.p.rows; ++t) {
+    bool any = false;
+    for (const std::int32_t e : layer.chosen.row(t).first(k)) {
+      if (e < 0) continue;
+      any = true;
+      count[static_cast<std::size_t>(e)] += 1;
+    }
+    if (!any) continue;
+    ++live;
+    for (std::size_t j = 0; j < layer.p.cols; ++j) sum[j] += layer.p.at(t, j);
+  }
+  return live;
+}
+
+bool is_live(Rows<const std::int32_t> chosen, std::size_t t, std::size_t k) {
+  const auto row = chosen.row(t).first(k);
+  return std::any_of(row.begin(), row.end(), [](std::int32_t e) { return e >= 0; });
+}
+
+}  // namespace
+
+double balance_loss(std::span<const BalanceLayer> layers, std::size_t k, double scale,
+                    std::span<double> scratch) {
+  if (layers.empty()) return 0;
+  const std::size_t experts = layers[0].p.cols;
+  SWY_ASSERT(scratch.size() >= 2 * experts && k > 0);
+  const auto count = scratch.subspan(0, experts);
+  const auto sum = scratch.subspan(experts, experts);
+  std::fill(count.begin(), count.end(), 0.0);
+  std::fill(sum.begin(), sum.end(), 0.0);
+  std::size_t live = 0;
+  for (const BalanceLayer& layer : layers) live += gather(layer, k, count, sum);
+  if (live == 0) return 0;
+  const auto t = static_cast<double>(live);
+  const double factor = static_cast<double>(experts) / (t * t * static_cast<double>(k));
+  for (const BalanceLayer& layer : layers)
+    for (std::size_t i = 0; layer.grad.wanted() && i < layer.p.rows; ++i)
+      for (std::size_t j = 0; is_live(layer.chosen, i, k) && j < experts; ++j)
+        layer.grad.at(i, j) += scale * factor * count[j];
+  return factor * inner(count, sum);
+}
+
+double sequence_balance_loss(const BalanceLayer& layer, std::span<const std::uint32_t> begin,
+                             std::size_t k, double scale, std::span<double> scratch) {
+  if (begin.size() < 2) return 0;
+  const auto sequences = static_cast<double>(begin.size() - 1);
+  double sum = 0;
+  for (std::size_t s = 0; s + 1 < begin.size(); ++s) {
+    const BalanceLayer part{layer.p.part(begin[s], begin[s + 1]),
+                            layer.chosen.part(begin[s], begin[s + 1]),
+                            layer.grad.part(begin[s], begin[s + 1])};
+    sum += balance_loss({&part, 1}, k, scale / sequences, scratch);
+  }
+  return sum / sequences;
+}
+
+double cv_squared(std::span<const double> x, Variance variance, double scale,
+                  std::span<double> grad) {
+  const auto n = static_cast<double>(x.size());
+  double sum = 0;
+  double squares = 0;
+  for (const double v : x) {
+    sum += v;
+    squares += v * v;
+  }
+  if (sum == 0 || (variance == Variance::kSample && x.size() < 2)) return 0;
+  const double correction = variance == Variance::kSample ? n / (n - 1) : 1.0;
+  for (std::size_t j = 0; j < grad.size(); ++j)
+    grad[j] += scale * correction * 2 * n * (x[j] / (sum * sum) - squares / (sum * sum * sum));
+  return correction * (n * squares / (sum * sum) - 1);
+}
+
+double z_loss(Rows<const double> logits, double scale, Rows<double> grad) {
+  const auto t = static_cast<double>(logits.rows);
+  double sum = 0;
+  for (std::size_t i = 0; i < logits.rows; ++i) {
+    const double lse = log_sum_exp(logits.row(i));
+    sum += lse * lse;
+    for (std::size_t j = 0; grad.wanted() && j < logits.cols; ++j)
+      grad.at(i, j) += scale * 2 / t * lse * std::exp(logits.at(i, j) - lse);
+  }
+  return logits.rows > 0 ? sum / t : 0;
+}
+
+double kl_to_uniform(Rows<const double> p, double scale, std::span<double> scratch,
+                     Rows<double> grad) {
+  if (p.rows == 0) return 0;
+  SWY_ASSERT(scratch.size() >= p.cols);
+  const auto t = static_cast<double>(p.rows);
+  const auto mean = scratch.first(p.cols);
+  std::fill(mean.begin(), mean.end(), 0.0);
+  for (std::size_t i = 0; i < p.rows; ++i)
+    for (std::size_t j = 0; j < p.cols; ++j) mean[j] += p.at(i, j) / t;
+  double sum = 0;
+  for (const double m : mean)
+    if (m > 0) sum += m * std::log(m * static_cast<double>(p.cols));
+  for (std::size_t i = 0; grad.wanted() && i < p.rows; ++i)
+    for (std::size_t j = 0; j < p.cols; ++j)
+      if (mean[j] > 0)
+        grad.at(i, j) += scale / t * (std::log(mean[j] * static_cast<double>(p.cols)) + 1);
+  return sum;
+}
+
+}  // namespace swy::moe

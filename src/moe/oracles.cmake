@@ -1,0 +1,26 @@
+# Two programs of their own, each left out where its library is missing: gradients against PyTorch's, assignments against a
+# linear programming solver.
+function(swy_moe_oracle name source label)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE swy_moe swy_flags GTest::gtest_main ${ARGN})
+  target_compile_definitions(${name} PRIVATE SWY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  add_test(NAME ${label} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${label} PROPERTIES TIMEOUT 300 LABELS unit)
+endfunction()
+function(swy_moe_oracles)
+  find_library(SWY_GLPK glpk)
+  if(SWY_TESTS AND SWY_GLPK)
+    swy_moe_oracle(moe_exact_test transport/exact_test.cc moe_exact ${SWY_GLPK})
+  endif()
+  find_path(SWY_TORCH_INCLUDE ATen/core/Tensor.h)
+  find_library(SWY_TORCH torch)
+  find_library(SWY_TORCH_CPU torch_cpu)
+  find_library(SWY_C10 c10)
+  if(SWY_TESTS AND SWY_TORCH_INCLUDE AND SWY_TORCH AND SWY_TORCH_CPU AND SWY_C10)
+    # A header for every operator, in place of all of them: a fraction of the compilation.
+    set_source_files_properties(loss/autograd_test.cc PROPERTIES COMPILE_DEFINITIONS
+      "AT_PER_OPERATOR_HEADERS;TORCH_ASSERT_ONLY_METHOD_OPERATORS")
+    swy_moe_oracle(moe_autograd_test loss/autograd_test.cc moe_autograd ${SWY_TORCH} ${SWY_TORCH_CPU} ${SWY_C10})
+    target_include_directories(moe_autograd_test SYSTEM PRIVATE ${SWY_TORCH_INCLUDE})
+  endif()
+endfunction()

@@ -1,0 +1,140 @@
+// Variable numbers of experts.
+//   UniMoE-Audio (2510.13344, from its code): count = 1 + #{cumsum < P}; weights by SparseMixer,
+//     / (sum + 1e-6), times D = mass of the picked in one softmax with the shared experts. Dynamic
+//     and shared weights sum to 1 (to 1e-6).
+//   DynaMoE (2603.01697; abstract and second hand: variant of): experts above a percentile of the
+//     gate's values, between 1 and a limit that follows a schedule over layers. A percentile of one
+//     token's own distinct values yields the same count for every token (top-k in disguise), hence
+//     RunningQuantile. The sixth schedule is not named in what could be read; kValley is ours.
+//   DynMoLE (2504.00661; constants from a third-party port: variant of): H_q > limit -> all
+//   experts.
+//     The limit depends on their number (the maximum grows), hence `relative`.
+//   MAGNET (2602.20723; abstract: variant of): weights and criterion were not found; the trigger is
+//     the implementable form.
+// Cost: E compares for every expert used, no scratch. Loses: a router may flatten to
+// win more experts (add mean_entropy()). Test: router/variable_count_test.cc.
+#include "moe/variable_count.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "moe/gradient.h"
+#include "moe/router_loss.h"
+
+namespace swy::moe {
+namespace {
+
+// 1 + #{cumulative sums, largest first, below mass}, at most all.
+std::size_t reach_count(std::span<const double> p, double mass) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (std::ptrdiff_t at = next_largest(p, -1); at >= 0; at = next_largest(p, at)) {
+    ++count;
+    sum += p[static_cast<std::size_t>(at)];
+    if (!(sum < mass)) break;
+  }
+  return count;
+}
+
+}  // namespace
+
+std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
+                           std::span<double> scratch, std::span<std::int32_t> chosen,
+                           const UniMoeWeights& out) {
+  constexpr double kTiny = 1e-6;
+  const std::size_t n = logits.dynamic.size();
+  SWY_ASSERT(scratch.size() >= n && out.dynamic.size() == n);
+  SWY_ASSERT(out.shared.size() == logits.shared.size());
+  const auto p = scratch.first(n);
+  softmax(logits.dynamic, p);
+  const std::size_t count = reach_count(p, mass);
+  SWY_ASSERT(chosen.size() >= count);
+  std::fill(out.dynamic.begin(), out.dynamic.end(), 0.0);
+  double sum = kTiny;
+  for (std::size_t i = 0; i < count; ++i) {
+    const SparseMixerPick pick = sparsemixer_pick(logits.dynamic, chosen.first(i), eps, nullptr, p);
+    chosen[i] = pick.expert;
+    out.dynamic[static_cast<std::size_t>(pick.expert)] = pick.weight();
+    sum += pick.weight();
+  }
+  double most = -std::numeric_limits<double>::infinity();
+  for (std::size_t j = 0; j < n; ++j)
+    if (out.dynamic[j] > 0) most = std::max(most, logits.dynamic[j]);
+  for (const double z : logits.shared) most = std::max(most, z);
+  double picked = 0;
+  double total = 0;
+  for (std::size_t j = 0; j < n; ++j)
+    if (out.dynamic[j] > 0) picked += std::exp(logits.dynamic[j] - most);
+  for (const double z : logits.shared) total += std::exp(z - most);
+  total += picked;
+  for (double& w : out.dynamic) w *= picked / total / sum;
+  for (std::size_t j = 0; j < out.shared.size(); ++j)
+    out.shared[j] = std::exp(logits.shared[j] - most) / total;
+  return count;
+}
+
+double percentile(std::span<double> v, double share) {
+  SWY_ASSERT(!v.empty() && share >= 0 && share <= 1);
+  const double at = static_cast<double>(v.size() - 1) * share;
+  const auto low = static_cast<std::size_t>(at);
+  const auto nth = v.begin() + static_cast<std::ptrdiff_t>(low);
+  std::nth_element(v.begin(), nth, v.end());
+  const double here = *nth;
+  if (low + 1 == v.size()) return here;
+  const double next = *std::min_element(nth + 1, v.end());
+  return here + (at - static_cast<double>(low)) * (next - here);
+}
+
+std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint32_t layers,
+                          std::uint32_t kmin, std::uint32_t kmax) {
+  SWY_ASSERT(layer < layers && kmin <= kmax);
+  const double at = layers > 1 ? static_cast<double>(layer) / (layers - 1) : 0.0;
+  double share = 1;
+  switch (schedule) {
+    case LayerSchedule::kUniform:
+      break;
+    case LayerSchedule::kDescending:
+      share = 1 - at;
+      break;
+    case LayerSchedule::kAscending:
+      share = at;
+      break;
+    case LayerSchedule::kPyramid:
+      share = 1 - std::fabs(2 * at - 1);
+      break;
+    case LayerSchedule::kValley:
+      share = std::fabs(2 * at - 1);
+      break;
+    case LayerSchedule::kWave:
+      share = 0.5 + 0.5 * std::cos(6.283185307179586 * at * 2);  // two waves over the depth
+      break;
+  }
+  return kmin + static_cast<std::uint32_t>(std::lround(share * (kmax - kmin)));
+}
+
+std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
+                            std::span<double> weight) {
+  SWY_ASSERT(weight.size() == p.size());
+  const double limit = rule.relative ? rule.limit * most_entropy(p.size(), rule.q) : rule.limit;
+  if (entropy(p, rule.q) > limit) {
+    std::copy(p.begin(), p.end(), weight.begin());
+    return p.size();
+  }
+  double sum = 0;
+  std::size_t count = 0;
+  std::fill(weight.begin(), weight.end(), 0.0);
+  std::ptrdiff_t at = next_largest(p, -1);
+  for (; at >= 0 && (sum <= rule.mass || count < rule.k); ++count, at = next_largest(p, at))
+    sum += weight[static_cast<std::size_t>(at)] = p[static_cast<std::size_t>(at)];
+  for (double& w : weight) w /= sum;
+  return count;
+}
+
+bool Magnet::see(std::span<const double> mean_p) {
+  const bool covered = entropy(mean_p) >= cover * most_entropy(mean_p.size());
+  seen = covered ? seen + 1 : 0;
+  specialise = specialise || seen >= steps;
+  return specialise;
+}
+
+}  // namespace swy::moe
