@@ -80,12 +80,12 @@ void time_words(const Observed& past, const Words& words) {
     for (const auto& row : words) index.add(row);
     index.finish(kStopWordShare);
   });
-  std::vector<float> similarity(n);
+  RowIndex::View view;
   std::vector<Hit> hits;
   const double near_s = row_time(n, [&](std::size_t i) {
-    index.similarities(words[i], similarity);
+    index.look(words[i], n, view);
     // Of models without a gap all share their neighbours.
-    select_nearest(similarity, past.models()[0].quality.value, 40, 0, hits);
+    index.nearest(view, past.models()[0].quality.value, 40, 0, hits);
     for (const ObservedModel& m : past.models())
       (void)pool(hits, m.quality.value, Weights::kCosine, 2, 0.5);
   });

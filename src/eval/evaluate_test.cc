@@ -106,6 +106,15 @@ TEST(Evaluate, ALearnedRouterBeatsMixturesWhereWordsTellQuestionsApart) {
   EXPECT_GT(knn.aiq.value, mixtures.aiq.value);
 }
 
+TEST(Evaluate, PartsOfACompositionLearnFromTheTrainPart) {
+  const Pool pool = made_pool(400, 2);
+  const Report r = reported(
+      pool, {"knn", "blend:of={ knn: 1 }", "fallback:of=[prior, knn],evidence=5", "prior"});
+  const CurveReport& knn = line_of(r, "knn").curve;
+  EXPECT_EQ(line_of(r, "blend:of={ knn: 1 }").curve.aiq.value, knn.aiq.value);
+  EXPECT_NE(line_of(r, "prior").curve.aiq.value, knn.aiq.value);
+}
+
 TEST(Evaluate, ProbabilitiesOfAPolicyAreWeighedNotDrawn) {
   const Pool pool = made_pool(300, 2);
   const auto registry = route::builtin_registry();

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <filesystem>
 #include <numeric>
@@ -30,16 +31,38 @@
 namespace swy::eval {
 namespace {
 
-// An estimator with an option `table` learns from the train part unless the spec says otherwise.
-bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) {
+bool takes_table(std::string_view estimator, const route::Registry& registry) {
   for (const route::PluginInfo& info : route::describe(registry)) {
-    if (info.kind != "estimator" || info.name != spec.name) continue;
-    const bool has = std::any_of(info.options.begin(), info.options.end(),
-                                 [](const auto& o) { return o.name == "table"; });
-    return has && std::none_of(spec.options.begin(), spec.options.end(),
-                               [](const auto& o) { return o.first == "table"; });
+    if (info.kind != "estimator" || info.name != estimator) continue;
+    return std::any_of(info.options.begin(), info.options.end(),
+                       [](const auto& o) { return o.name == "table"; });
   }
   return false;
+}
+
+// An estimator with an option `table` learns from the train part unless the spec says otherwise.
+bool learns_from_table(const RouterSpec& spec, const route::Registry& registry) {
+  return !spec.states("table") && takes_table(spec.name, registry);
+}
+
+// The estimators that the option `of` names by their type: they learn from the train part, too.
+std::vector<std::string> parts_that_learn(const RouterSpec& spec, const route::Registry& registry) {
+  std::vector<std::string> parts;
+  for (const auto& [key, value] : spec.options) {
+    if (key != "of") continue;
+    for (std::size_t i = 0; i < value.size();) {
+      const auto in_name = [&](std::size_t at) {
+        return at < value.size() && (std::isalnum(static_cast<unsigned char>(value[at])) != 0 ||
+                                     value[at] == '_' || value[at] == '-');
+      };
+      std::size_t end = i;
+      while (in_name(end)) ++end;
+      const std::string name = value.substr(i, end - i);
+      if (takes_table(name, registry)) parts.push_back(name);
+      i = end + 1;
+    }
+  }
+  return parts;
 }
 
 // ---- asking
@@ -128,7 +151,7 @@ struct Knob {
 // Policies with the options of money (route/policy/pick.h).
 bool weighs_money(const RouterSpec& spec) {
   return spec.policy == "utility" || spec.policy == "multi_factor" || spec.policy == "thompson" ||
-         spec.policy == "ucb";
+         spec.policy == "ucb" || spec.policy == "flags";
 }
 
 std::vector<Knob> money_knobs(const Pool& pool, const RouterSpec& spec, std::size_t points) {
@@ -298,12 +321,15 @@ struct Learned {
                               const route::Registry& registry, std::span<const std::size_t> rows) {
     SWY_TRY(TempDir temp, TempDir::make());
     RouterSpec::Options options = spec.options;
-    if (learns_from_table(spec, registry)) {
-      SWY_DO(write_train(pool, rows, temp.path() + "/train.jsonl"));
-      options.emplace_back("table", "[train.jsonl]");
-    }
+    const auto parts = parts_that_learn(spec, registry);
+    const bool learns = learns_from_table(spec, registry);
+    if (learns || !parts.empty()) SWY_DO(write_train(pool, rows, temp.path() + "/train.jsonl"));
+    if (learns) options.emplace_back("table", "[train.jsonl]");
+    std::string estimators = parts.empty() ? "" : "estimators:\n";
+    for (const std::string& part : parts)
+      estimators += fmt::format("  {}: {}\n", part, node_yaml(part, {{"table", "[train.jsonl]"}}));
     const std::string policy = sweeps(spec) ? "first" : node_yaml(spec.policy, spec.policy_options);
-    const std::string yaml = models_yaml(pool, rows) +
+    const std::string yaml = models_yaml(pool, rows) + estimators +
                              routes_yaml(pool, {{"auto", node_yaml(spec.name, options), policy}});
     SWY_TRY(auto plan, compile_text(yaml, temp.path(), registry, spec.text));
     return Learned{std::move(temp), std::move(plan)};

@@ -313,6 +313,7 @@ void bit_sums_of(const BitSums& t, std::size_t w) {
   for (std::size_t j = 0; j < 2 * W; ++j) sum[j] = _mm256_setzero_si256();
   for (std::size_t c = 0; c < t.n; ++c) {
     const __m256i weight = _mm256_set1_epi8(static_cast<char>(t.columns[c].weight));
+    _mm_prefetch(reinterpret_cast<const char*>(t.columns[c].bits + w + kBitsAhead), _MM_HINT_T0);
 #pragma GCC unroll 4
     for (std::size_t j = 0; j < 2 * W; ++j) {
       const std::uint64_t word = t.columns[c].bits[w + j / 2];

@@ -64,6 +64,7 @@ void bit_sums_of(const BitSums& t, std::size_t w) {
   for (std::size_t c = 0; c < t.n; ++c) {
     const __m512i weight = _mm512_set1_epi8(static_cast<char>(t.columns[c].weight));
     const std::uint64_t* bits = t.columns[c].bits + w;
+    _mm_prefetch(reinterpret_cast<const char*>(bits + kBitsAhead), _MM_HINT_T0);
 #pragma GCC unroll 4
     for (std::size_t j = 0; j < W; ++j)
       sum[j] = _mm512_mask_add_epi8(sum[j], bits[j], sum[j], weight);

@@ -17,6 +17,9 @@ extern const Kernels kAvx512Kernels;  // needs AVX-512 F, BW, DQ, VL and VNNI
 // Where attention keeps its parts inside the scratch memory, in floats. Queries are read in blocks
 // so that the scores of a block stay in the second-level cache.
 inline constexpr std::size_t kQueryBlock = 48;
+// Words of a bit column that are fetched before they are needed: of so many columns the processor
+// foresees none.
+inline constexpr std::size_t kBitsAhead = 16;
 static constexpr std::size_t round_up(std::size_t n, std::size_t to) {
   return (n + to - 1) / to * to;
 }

@@ -107,10 +107,12 @@ std::vector<std::vector<float>> deviations(const Observed& past) {
 struct Sides {
   std::vector<float> share;  // by group
   RowIndex::View near;
-  std::vector<Hit> hits;
-  std::vector<double> predicted;  // by model, of the regression
-  std::vector<double> mlp, irt;   // by model, of the networks
-  std::vector<double> deviation;  // by model: the mean of the three sides
+  std::vector<RowIndex::Search> searches;
+  std::vector<std::vector<Hit>> hits;  // by pattern
+  std::vector<Hit> any_row;            // the nearest, whatever was observed on them
+  std::vector<double> predicted;       // by model, of the regression
+  std::vector<double> mlp, irt;        // by model, of the networks
+  std::vector<double> deviation;       // by model: the mean of the three sides
 };
 
 // What was learned.
@@ -143,7 +145,6 @@ class Auto final : public Estimator {
         irt_(std::move(parts.irt)),
         wording_(std::move(parts.wording)),
         familiarity_(parts.familiarity),
-        any_row_(past_.rows(), 0.0F),
         scale_(parts.scale),
         models_(std::move(models)) {}
 
@@ -180,7 +181,7 @@ class Auto final : public Estimator {
       look(x, q.reading.sketch().features(), excluded, sides);
       const auto wording =
           wording_.score(q.reading.text(chat::Scope::kLastUser), excluded != kNoRow);
-      known = familiarity_.of(signs_of(wording, strangeness, any_row_, sides));
+      known = familiarity_.of(signs_of(wording, strangeness, sides));
     } else {
       for (std::size_t g = 0; g < table_.groups(); ++g)
         sides.share[g] = static_cast<float>(table_.size(g) / static_cast<double>(past_.rows()));
@@ -278,7 +279,21 @@ class Auto final : public Estimator {
                     version[0] | std::uint64_t{version[1]} << 32U);
   }
 
-  // Fills `deviation`. REQUIRES: sides.share is of x.
+  // Fills `hits` and `any_row`. REQUIRES: s.near is of the prompt.
+  void search(Sides& s) const {
+    if (s.hits.size() < patterns_.count) s.hits.resize(patterns_.count);
+    s.searches.assign(1, {{}, kNearRows, 0, &s.any_row});
+    for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
+      const auto first = std::find(patterns_.of.begin(), patterns_.of.end(), pattern);
+      const Column& quality =
+          past_.models()[static_cast<std::size_t>(first - patterns_.of.begin())].quality;
+      if (quality.count > 0)
+        s.searches.push_back({quality.value, kNeighbours, 0, &s.hits[pattern]});
+    }
+    index_.nearest(s.near, s.searches);
+  }
+
+  // Fills `deviation` and what search() does. REQUIRES: sides.share is of x.
   void look(std::span<const float> x, std::span<const text::Feature> sketch, std::uint32_t excluded,
             Sides& s) const {
     const auto& models = past_.models();
@@ -300,20 +315,18 @@ class Auto final : public Estimator {
     }
     index_.look(sketch, excluded, s.near);
     const bool grouped = table_.groups() > 1;
-    for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
-      bool selected = false;
-      for (std::size_t m = 0; m < models.size(); ++m) {
-        const Column& quality = models[m].quality;
-        if (patterns_.of[m] != pattern || quality.count == 0) continue;
-        if (!selected) index_.nearest(s.near, quality.value, kNeighbours, 0, s.hits);
-        selected = true;
-        const double mean = quality.mean_without(excluded);
-        const double near =
-            pool(s.hits, quality.value, Weights::kCosine, kPseudoNeighbours, mean).mean - mean;
-        const double group = grouped ? table_.quality(past_, m, s.share, excluded).value - mean : 0;
-        s.deviation[m] = (group + s.predicted[m] + near + (s.mlp[m] - mean) + (s.irt[m] - mean)) /
-                         (grouped ? 5 : 4);
-      }
+    search(s);
+    for (std::size_t m = 0; m < models.size(); ++m) {
+      const Column& quality = models[m].quality;
+      if (quality.count == 0) continue;
+      const double mean = quality.mean_without(excluded);
+      const double near =
+          pool(s.hits[patterns_.of[m]], quality.value, Weights::kCosine, kPseudoNeighbours, mean)
+              .mean -
+          mean;
+      const double group = grouped ? table_.quality(past_, m, s.share, excluded).value - mean : 0;
+      s.deviation[m] = (group + s.predicted[m] + near + (s.mlp[m] - mean) + (s.irt[m] - mean)) /
+                       (grouped ? 5 : 4);
     }
   }
 
@@ -331,7 +344,7 @@ class Auto final : public Estimator {
     for (std::size_t i = 0; i < x.rows(); i += step) {
       const double strangeness = gaussians_.belong(x.row(i), s.share);
       look(x.row(i), rows.sketches[i], static_cast<std::uint32_t>(i), s);
-      inside.push_back(signs_of(wording_.score(rows.prompts[i], true), strangeness, any_row_, s));
+      inside.push_back(signs_of(wording_.score(rows.prompts[i], true), strangeness, s));
       t.row.push_back(i);
       t.deviation.push_back(s.deviation);
     }
@@ -340,11 +353,9 @@ class Auto final : public Estimator {
     for (int h = 0; h < kHalvings && !pays(t, scale_); ++h) scale_ /= 2;
   }
 
-  // REQUIRES: s.near is of the prompt. Rows with NaN in `column` are no neighbours.
-  Signs signs_of(Wording::Score wording, double strangeness, std::span<const float> column,
-                 Sides& s) const {
-    index_.nearest(s.near, column, kNearRows, 0, s.hits);
-    return {wording.wording, wording.unseen, -strangeness, nearness(s.hits)};
+  // REQUIRES: s.any_row is of the prompt.
+  static Signs signs_of(Wording::Score wording, double strangeness, const Sides& s) {
+    return {wording.wording, wording.unseen, -strangeness, nearness(s.any_row)};
   }
 
   // Rows of every group, of the large ones no more than of the small, as if it were not there.
@@ -360,7 +371,7 @@ class Auto final : public Estimator {
     s.share.resize(table_.groups());
     for (const std::vector<std::uint32_t>& group : of) {
       Wording own;
-      std::vector<float> column = any_row_;
+      std::vector<float> column(past_.rows(), 0.0F);  // NaN: as if the row were not there
       for (const std::uint32_t i : group) {
         own.add(rows.prompts[i]);
         column[i] = std::numeric_limits<float>::quiet_NaN();
@@ -369,9 +380,9 @@ class Auto final : public Estimator {
       for (std::size_t k = 0; k < group.size(); k += step) {
         const std::uint32_t i = group[k];
         index_.look(rows.sketches[i], i, s.near);
+        index_.nearest(s.near, column, kNearRows, 0, s.any_row);
         out.push_back(signs_of(wording_.score(rows.prompts[i], false, &own),
-                               gaussians_.belong(x.row(i), s.share, table_.group_of(i)), column,
-                               s));
+                               gaussians_.belong(x.row(i), s.share, table_.group_of(i)), s));
       }
     }
     return out;
@@ -439,7 +450,6 @@ class Auto final : public Estimator {
   math::HeldOutTwoLayer mlp_, irt_;
   Wording wording_;
   Familiarity familiarity_;
-  std::vector<float> any_row_;  // for the nearest rows, whatever was observed on them
   double scale_ = 0;
   std::vector<std::string> models_;  // their names in a weight file
 };

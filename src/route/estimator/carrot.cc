@@ -6,7 +6,8 @@
 // cosine that were observed, k from 2, 4, ..., 512 by the squared error over five folds, one k for
 // each of the three. Expected cost of a priced card: prompt tokens * input + predicted tokens *
 // output; a prediction is cut to what was observed of that model. `utility` then maximises (1 - mu)
-// q - mu c. Cost: linear: 3 x features x models; knn: features x rows. When it loses: lengths that
+// q - mu c. Cost: linear: 3 x features x models; knn: features x rows, as
+// bytes (math/dense_index.h). When it loses: lengths that
 // wording does not tell; then the model's mean, which all other estimators use, is as good. Source:
 // CARROT (arXiv 2502.03261); request-routing.md 5.5. Deviations: features instead of a trained
 // RoBERTa; costs are not scaled by 100. Tests: carrot_test.cc (known answer, units).
@@ -18,6 +19,7 @@
 #include <limits>
 #include <numeric>
 
+#include "math/dense_index.h"
 #include "math/kernels.h"
 #include "math/ridge.h"
 #include "route/estimator/learned.h"
@@ -141,7 +143,9 @@ class CarrotLinear final : public QualityModel {
 class CarrotKnn final : public QualityModel {
  public:
   CarrotKnn(math::Matrix rows, std::array<Columns, kN> targets, std::array<std::size_t, kN> k)
-      : rows_(std::move(rows)), targets_(std::move(targets)), k_(k) {}
+      : rows_(std::move(rows)), targets_(std::move(targets)), k_(k) {
+    ask_for_enough();
+  }
 
   static std::unique_ptr<QualityModel> fit(const LearnedRows& rows) {
     math::Matrix unit = rows.x;
@@ -174,12 +178,12 @@ class CarrotKnn final : public QualityModel {
     return std::make_unique<CarrotKnn>(std::move(rows), std::move(targets), neighbours);
   }
   void predict(std::span<const float> x, std::span<double> quality) const override {
-    const auto nearest = nearest_to(x);
+    const auto nearest = nearest_to(x, most_);
     for (std::size_t m = 0; m < quality.size(); ++m) quality[m] = mean(0, m, nearest);
   }
   void predict_all(std::span<const float> x, std::span<double> quality,
                    std::span<double> tokens_out, std::span<double> cost_usd) const override {
-    const auto nearest = nearest_to(x);
+    const auto nearest = nearest_to(x, most_);
     for (std::size_t m = 0; m < quality.size(); ++m) {
       quality[m] = mean(0, m, nearest);
       put(mean(1, m, nearest), kThousand, tokens_out[m]);
@@ -187,7 +191,7 @@ class CarrotKnn final : public QualityModel {
     }
   }
   void write(WeightFile& out) const override {
-    out.tensors["rows"].assign(rows_.all().begin(), rows_.all().end());
+    out.tensors["rows"].assign(rows_.rows().all().begin(), rows_.rows().all().end());
     out.tensors["neighbours"].assign(k_.begin(), k_.end());
     for (std::size_t t = 0; t < kN; ++t) {
       std::vector<float>& cells = out.tensors[kTargets[t]];
@@ -198,34 +202,21 @@ class CarrotKnn final : public QualityModel {
   }
 
  private:
-  struct Near {
-    float cosine;
-    std::uint32_t row;
-    bool operator<(const Near& o) const {
-      return cosine != o.cosine ? cosine > o.cosine : row < o.row;
-    }
-  };
+  using Nearest = std::span<const math::NearRow>;
   // The nearest rows, best first, without those of one fold (kFolds: none). The cosine is not
   // divided by |x|, which orders nothing.
-  std::span<const Near> nearest_to(std::span<const float> x, std::size_t fold = kFolds) const {
-    thread_local std::vector<Near> near;
-    near.clear();
-    for (std::size_t i = 0; i < rows_.rows(); ++i)
-      if (i % kFolds != fold)
-        near.push_back({math::best_kernels().dot(rows_.row(i).data(), x.data(), x.size()),
-                        static_cast<std::uint32_t>(i)});
-    const std::size_t n = std::min(near.size(), kMostNeighbours);
-    const auto last = near.begin() + static_cast<std::ptrdiff_t>(n);
-    std::nth_element(near.begin(), last, near.end());
-    std::sort(near.begin(), last);
-    return std::span(near).first(n);
+  Nearest nearest_to(std::span<const float> x, std::size_t n, std::size_t fold = kFolds) const {
+    thread_local std::vector<math::NearRow> near;
+    using Held = math::DenseIndex::Held;
+    rows_.nearest(x, n, fold == kFolds ? Held{} : Held{kFolds, fold}, near);
+    return near;
   }
   // Of the k first rows with an observation; NaN without any.
-  [[nodiscard]] double mean(std::size_t t, std::size_t m, std::span<const Near> nearest) const {
+  [[nodiscard]] double mean(std::size_t t, std::size_t m, Nearest nearest) const {
     const std::vector<float>& column = targets_[t][m];
     double sum = 0;
     std::size_t n = 0;
-    for (const Near& near : nearest) {
+    for (const math::NearRow& near : nearest) {
       if (std::isnan(column[near.row])) continue;
       sum += static_cast<double>(column[near.row]);
       if (++n == k_[t]) break;
@@ -233,8 +224,22 @@ class CarrotKnn final : public QualityModel {
     return n > 0 ? sum / static_cast<double>(n) : kUnknownNumber;
   }
 
+  // The k nearest rows where every one was observed, or where none was; else those beyond count
+  // too.
+  void ask_for_enough() {
+    most_ = 1;
+    for (std::size_t t = 0; t < kN; ++t) {
+      for (const std::vector<float>& column : targets_[t]) {
+        const auto missing =
+            std::count_if(column.begin(), column.end(), [](float v) { return std::isnan(v); });
+        if (missing == static_cast<std::ptrdiff_t>(column.size())) continue;
+        most_ = std::max(most_, missing == 0 ? k_[t] : kMostNeighbours);
+      }
+    }
+  }
+
   // Squared errors of k = 2, 4, ... neighbours on one row, added up over models.
-  void add_errors(std::size_t row, const Columns& columns, std::span<const Near> nearest,
+  void add_errors(std::size_t row, const Columns& columns, Nearest nearest,
                   std::span<double> error) const {
     for (const std::vector<float>& column : columns) {
       if (std::isnan(column[row])) continue;
@@ -242,7 +247,7 @@ class CarrotKnn final : public QualityModel {
       double sum = 0;
       double n = 0;
       std::size_t k = 0;
-      for (const Near& near : nearest) {
+      for (const math::NearRow& near : nearest) {
         if (std::isnan(column[near.row])) continue;
         sum += static_cast<double>(column[near.row]);
         n += 1;
@@ -258,20 +263,23 @@ class CarrotKnn final : public QualityModel {
   void choose_neighbours() {
     constexpr std::size_t kChoices = 9;  // 2 to 512
     std::array<std::array<double, kChoices>, kN> error{};
-    const std::size_t step = 1 + rows_.rows() / kTuningRows;
-    for (std::size_t i = 0; i < rows_.rows(); i += step) {
-      const auto nearest = nearest_to(rows_.row(i), i % kFolds);
+    const std::size_t rows = rows_.rows().rows();
+    const std::size_t step = 1 + rows / kTuningRows;
+    for (std::size_t i = 0; i < rows; i += step) {
+      const auto nearest = nearest_to(rows_.rows().row(i), kMostNeighbours, i % kFolds);
       for (std::size_t t = 0; t < kN; ++t) add_errors(i, targets_[t], nearest, error[t]);
     }
     for (std::size_t t = 0; t < kN; ++t) {
       const auto best = std::min_element(error[t].begin(), error[t].end());
       k_[t] = std::size_t{2} << static_cast<std::size_t>(best - error[t].begin());
     }
+    ask_for_enough();
   }
 
-  math::Matrix rows_;  // of length 1
+  math::DenseIndex rows_;  // of length 1
   std::array<Columns, kN> targets_;
   std::array<std::size_t, kN> k_;
+  std::size_t most_ = kMostNeighbours;  // rows that are asked for
 };
 
 }  // namespace

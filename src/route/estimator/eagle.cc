@@ -44,7 +44,6 @@ class Eagle final : public Estimator {
       : past_(std::move(past)),
         index_(std::move(index)),
         global_(past_.models().size(), kStart),
-        every_row_(past_.rows(), 0.0F),
         neighbours_(static_cast<std::size_t>(o.neighbours)),
         k_(o.k),
         share_(o.global) {
@@ -58,7 +57,7 @@ class Eagle final : public Estimator {
     thread_local std::vector<double> local;
     const std::uint32_t excluded = past_.find(q.work().exclude_row);
     index_.look(q.reading.sketch().features(), excluded, view);
-    index_.nearest(view, every_row_, neighbours_, 0, hits);
+    index_.nearest(view, {}, neighbours_, 0, hits);
     local.assign(global_.size(), kStart);
     for (std::size_t i = hits.size(); i-- > 0;) battle(hits[i].row, local);
     for (std::size_t i = 0; i < out.size(); ++i) {
@@ -89,8 +88,7 @@ class Eagle final : public Estimator {
 
   Observed past_;
   RowIndex index_;
-  std::vector<double> global_;    // by observed model
-  std::vector<float> every_row_;  // no row is missing for the choice of neighbours
+  std::vector<double> global_;  // by observed model
   std::size_t neighbours_;
   double k_, share_;
 };

@@ -71,24 +71,25 @@ class Knn final : public Estimator {
     // Working memory of one call, kept per thread so that a decision does not allocate; nothing is
     // remembered in it.
     thread_local RowIndex::View view;
-    thread_local std::vector<Hit> hits;
+    thread_local std::vector<std::vector<Hit>> hits;  // by pattern
+    thread_local std::vector<RowIndex::Search> searches;
     thread_local std::vector<PoolSums> sums;
     const std::uint32_t excluded = past_.find(q.work().exclude_row);
+    if (hits.size() < patterns_.count) hits.resize(patterns_.count);
+    searches.clear();
+    each_pattern(
+        q, [&](std::size_t pattern, std::size_t /*i*/, const ObservedModel& m, bool first) {
+          if (!first) return;
+          const bool everywhere = m.quality.count == static_cast<double>(past_.rows());
+          searches.push_back({everywhere ? std::span<const float>{} : std::span(m.quality.value),
+                              neighbours_, least_, &hits[pattern]});
+        });
     index_.look(q.reading.sketch().features(), excluded, view);
-    for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
-      bool selected = false;
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        const ObservedModel* model = past_.of(q.candidates[i]);
-        if (model == nullptr || patterns_.of[past_.index_of(*model)] != pattern || q.masked(i))
-          continue;
-        if (!selected) {
-          index_.nearest(view, model->quality.value, neighbours_, least_, hits);
-          add_up(hits, pattern, sums);
-        }
-        selected = true;
-        out[i] = believe(q, i, *model, sums, excluded);
-      }
-    }
+    index_.nearest(view, searches);
+    each_pattern(q, [&](std::size_t pattern, std::size_t i, const ObservedModel& m, bool first) {
+      if (first) add_up(hits[pattern], pattern, sums);
+      out[i] = believe(q, i, m, sums, excluded);
+    });
   }
   [[nodiscard]] std::uint64_t version() const override { return past_.version(); }
 
@@ -96,6 +97,21 @@ class Knn final : public Estimator {
   static constexpr std::size_t kColumns = 4;
   static std::array<const Column*, kColumns> columns_of(const ObservedModel& m) {
     return {&m.quality, &m.tokens_out, &m.cost_usd, &m.latency_s};
+  }
+  // f(pattern, candidate, model, whether it is the first of its pattern) for every candidate that
+  // is asked about and known, by pattern.
+  template <typename F>
+  void each_pattern(const Question& q, F f) const {
+    for (std::size_t pattern = 0; pattern < patterns_.count; ++pattern) {
+      bool first = true;
+      for (std::size_t i = 0; i < q.candidates.size(); ++i) {
+        const ObservedModel* model = past_.of(q.candidates[i]);
+        if (model == nullptr || patterns_.of[past_.index_of(*model)] != pattern || q.masked(i))
+          continue;
+        f(pattern, i, *model, first);
+        first = false;
+      }
+    }
   }
   // Of the models of a pattern.
   void add_up(std::span<const Hit> hits, std::size_t pattern, std::vector<PoolSums>& sums) const {

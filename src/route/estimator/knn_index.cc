@@ -6,20 +6,23 @@
 // and further ones for n >= 2, 3 and 4 where these are frequent too; everything else is in postings
 // (row, weight). similarity = sum of postings + unit(row) * sum of the columns' weights.
 //
-// Search: postings are added up list by list. The columns' weights, rounded up to bytes, 64 columns
-// at a time, give a bound of every row (math/kernels.h: 64 rows an instruction). The similarities
-// of the k rows of highest bound say what the k-th best is at least; rows whose bound is below
-// cannot be among them; the similarities of the others (some ten more than k) decide. Right because
-// no bound is below the similarity: weights are rounded up, and comparisons leave kSlack for the
-// rounding of sums.
+// Search: tile by tile of 8,192 rows, whose sums stay in the nearest caches (three numbers of every
+// row in turn took longer than the arithmetic), the first of them smaller, so that there is a bar
+// before much is looked at. Postings are added up list by list. The columns'
+// weights, rounded up to bytes, 64 columns at a time, give a bound of every row (math/kernels.h: 64
+// rows an instruction). The similarities of the k rows of highest bound say what the k-th best is
+// at least; rows whose bound is below cannot be among them, nor those of later tiles; the
+// similarities of the others (300 of 100,000 for 40 neighbours) decide. Right because no bound is
+// below the similarity: weights are rounded up, and comparisons leave kSlack for the rounding of
+// sums.
 //
-// Cost: postings of the text's rare features, rows / 64 for every column, two passes over rows / 64
-// bounds. Dropping features in more than max_share of the rows removes most of what is left and
-// almost nothing of the meaning. When it loses: rows of thousands of words, where few features are
-// rare. Float sums: errors below 1e-5 for 512 features. Source: request-routing.md 3.1; Manning et
-// al., Introduction to Information Retrieval, chapter 6 and 7.1; bounds before sums: Turtle and
-// Flood 1995 (MaxScore), Broder et al. 2003 (WAND), here for all rows at once instead of list by
-// list, because with long texts hardly a list can be left out. Test: knn_index_test.cc.
+// Cost: postings of the text's rare features, rows / 64 for every column, a pass over the bounds.
+// Dropping features in more than max_share of the rows removes most of what is left and almost
+// nothing of the meaning. When it loses: rows of thousands of words, where few features are rare.
+// Float sums: errors below 1e-5 for 512 features. Source: request-routing.md 3.1; Manning et al.,
+// Introduction to Information Retrieval, chapter 6 and 7.1; bounds before sums: Turtle and Flood
+// 1995 (MaxScore), Broder et al. 2003 (WAND), here for all rows at once instead of list by list,
+// because with long texts hardly a list can be left out. Test: knn_index_test.cc.
 #include "route/estimator/knn_index.h"
 
 #include <fmt/format.h>
@@ -36,7 +39,13 @@
 namespace swy::route {
 namespace {
 
-constexpr std::size_t kWord = 64;      // rows a word of bits
+constexpr std::size_t kWord = 64;    // rows a word of bits
+constexpr std::size_t kTile = 8192;  // rows whose sums stay in the nearest caches
+// Without a bar every row is looked at: few of them, for a first bar.
+constexpr std::size_t kFirstTile = 1024;
+// Rows above the bar, by k, from which on it pays to raise the bar before similarities are
+// computed.
+constexpr std::size_t kMany = 4;
 constexpr std::size_t kAhead = 4;      // lists
 constexpr std::size_t kTogether = 64;  // columns whose weights share a byte
 // Measured on 100,000 rows with 20 to 400 features: 1/32 and 1/128 take longer.
@@ -202,135 +211,169 @@ Result<RowIndex> RowIndex::read(const WeightFile& in) {
   return index;
 }
 
+// The rows from first on, all that is known of them in the caches of a core.
+struct RowIndex::Tile {
+  std::size_t first;  // row
+  std::size_t rows;
+  [[nodiscard]] std::size_t words() const { return (rows + kWord - 1) / kWord; }
+};
+
 void RowIndex::look(std::span<const text::Feature> query, std::size_t excluded, View& out) const {
   out.excluded_ = excluded;
   texts_.weigh(query, out.weighed_);
   out.lists_.clear();
   out.columns_.clear();
   for (const text::Feature& f : out.weighed_) {
+    const Posting* const begin = postings_.data() + start_[f.id];
     if (start_[f.id] < start_[f.id + 1])
-      out.lists_.push_back(
-          {postings_.data() + start_[f.id], postings_.data() + start_[f.id + 1], f.weight});
+      out.lists_.push_back({begin, postings_.data() + start_[f.id + 1], begin, f.weight});
     const float weight = f.weight * texts_.idf(f.id);
     if (!(weight > 0)) continue;
     for (std::size_t c = first_column_[f.id]; c < first_column_[f.id + 1]; ++c)
       out.columns_.push_back({bits_.data() + c * words_, weight * kSteps[c - first_column_[f.id]]});
   }
   std::sort(out.columns_.begin(), out.columns_.end());
-  add_postings(out);
-  bound(out);
+  out.bounds_.resize(out.columns_.size());
+  out.groups_.clear();
+  for (std::size_t done = 0; done < out.columns_.size(); done += kTogether) {
+    const std::size_t n = std::min(kTogether, out.columns_.size() - done);
+    float sum = 0;
+    for (std::size_t c = done; c < done + n; ++c) sum += out.columns_[c].weight;
+    // Rounded up, n weights stay below 254 + 1.
+    const float unit = sum / (254.0F - static_cast<float>(n));
+    for (std::size_t c = done; c < done + n; ++c)
+      out.bounds_[c].weight = static_cast<std::uint8_t>(std::ceil(out.columns_[c].weight / unit));
+    out.groups_.push_back({done, n, unit});
+  }
+  out.from_lists_.resize(kTile);
+  out.at_most_.resize(kTile);
+  out.block_at_most_.resize(kTile / kWord);
 }
 
-void RowIndex::add_postings(View& view) const {
-  view.from_lists_.resize(words_ * kWord);
-  float* sum = view.from_lists_.data();
+// f(tile) for all rows in order, what the lists say of them in from_lists_.
+template <typename F>
+void RowIndex::each_tile(View& view, F f) const {
+  for (View::List& list : view.lists_) list.next = list.begin;
+  std::size_t most = kFirstTile;
+  for (std::size_t first = 0; first < rows_; most = kTile) {
+    const Tile tile{first, std::min(most, rows_ - first)};
+    add_postings(view, tile);
+    f(tile);
+    first += tile.rows;
+  }
+}
+
+void RowIndex::add_postings(View& view, const Tile& tile) const {
   std::fill(view.from_lists_.begin(), view.from_lists_.end(), 0.0F);
+  const std::size_t end = tile.first + tile.rows;
   for (std::size_t i = 0; i < view.lists_.size(); ++i) {
     // Short lists all over the memory: the next ones are fetched meanwhile.
     if (i + kAhead < view.lists_.size()) __builtin_prefetch(view.lists_[i + kAhead].next);
-    const View::List& list = view.lists_[i];
-    for (const Posting* p = list.next; p != list.end; ++p) sum[p->row] += list.weight * p->weight;
+    View::List& list = view.lists_[i];
+    const Posting* p = list.next;
+    for (; p != list.end && p->row < end; ++p)
+      view.from_lists_[p->row - tile.first] += list.weight * p->weight;
+    list.next = p;
   }
 }
 
-void RowIndex::bound(View& view) const {
-  view.at_most_.resize(words_ * kWord);
-  view.block_at_most_.resize(words_);
-  std::array<math::BitColumn, kTogether> columns;
+void RowIndex::bound(View& view, const Tile& tile) const {
   const float* in = view.from_lists_.data();
-  std::size_t done = 0;
-  do {
-    const std::size_t n = std::min(kTogether, view.columns_.size() - done);
-    const auto some = std::span(view.columns_).subspan(done, n);
-    float sum = 0;
-    for (const View::Column& c : some) sum += c.weight;
-    // Rounded up, n weights stay below 254 + 1.
-    const float unit = sum / (254.0F - static_cast<float>(n));
-    for (std::size_t c = 0; c < n; ++c)
-      columns[c] = {some[c].bits, static_cast<std::uint8_t>(std::ceil(some[c].weight / unit))};
-    math::best_kernels().bit_sums({columns.data(), n, unit, unit_.data(), in, view.at_most_.data(),
-                                   view.block_at_most_.data(), words_});
+  const auto add = [&](std::span<const math::BitColumn> columns, float unit) {
+    math::best_kernels().bit_sums({columns.data(), columns.size(), unit, unit_.data() + tile.first,
+                                   in, view.at_most_.data(), view.block_at_most_.data(),
+                                   tile.words()});
     in = view.at_most_.data();
-    done += n;
-  } while (done < view.columns_.size());
+  };
+  for (std::size_t c = 0; c < view.columns_.size(); ++c)
+    view.bounds_[c].bits = view.columns_[c].bits + tile.first / kWord;
+  for (const View::Group& g : view.groups_)
+    add(std::span(view.bounds_).subspan(g.first, g.count), g.unit);
+  if (view.groups_.empty()) add({}, 0);
 }
 
-float RowIndex::View::exact(const RowIndex& index, std::size_t row) const {
+float RowIndex::View::exact(const RowIndex& index, const Tile& tile, std::size_t row) const {
   float sum = 0;
   for (const Column& c : columns_)
-    sum += (c.bits[row / kWord] >> (row % kWord) & 1) != 0 ? c.weight : 0.0F;
-  return from_lists_[row] + index.unit_[row] * sum;
+    // Half of the bits are set: a product is sooner there than a branch that is not foreseen.
+    sum += c.weight * static_cast<float>(c.bits[row / kWord] >> (row % kWord) & 1);
+  return from_lists_[row - tile.first] + index.unit_[row] * sum;
 }
 
-// The k best of what it is offered in order of rows, as a heap with the worst in front.
-struct RowIndex::Best {
-  std::size_t k;
-  float lowest;
-  float slack;
-  float bar;  // what is not above it does not come in
-  std::vector<Hit>& hits;
-
-  void offer(Hit hit) {
-    if (hit.similarity < lowest) return;
-    if (hits.size() == k) {
-      if (!better(hit, hits.front())) return;
-      std::pop_heap(hits.begin(), hits.end(), better);
-      hits.pop_back();
-    }
-    hits.push_back(hit);
-    std::push_heap(hits.begin(), hits.end(), better);
-    // A later row that is as near as the worst of k does not come in.
-    if (hits.size() == k) bar = std::max(bar, hits.front().similarity * (1 - slack));
+void RowIndex::Best::offer(Hit hit, float slack) {
+  if (hit.similarity < lowest) return;
+  if (hits->size() == k) {
+    if (!better(hit, hits->front())) return;
+    std::pop_heap(hits->begin(), hits->end(), better);
+    hits->pop_back();
   }
-};
+  hits->push_back(hit);
+  std::push_heap(hits->begin(), hits->end(), better);
+  if (hits->size() == k) bar = std::max(bar, hits->front().similarity * (1 - slack));
+}
 
-// Offers value(row) of every row whose bound is above the bar.
-template <typename F>
-void RowIndex::offer_rows(const View& view, std::span<const float> column, Best& best,
-                          F value) const {
-  for (std::size_t w = 0; w < words_; ++w) {
+// Rows of the tile whose bound is above the bar, with their bounds.
+void RowIndex::collect(View& view, const Tile& tile, const Best& best) const {
+  view.above_.clear();
+  for (std::size_t w = 0; w < tile.words(); ++w) {
     if (view.block_at_most_[w] <= best.bar) continue;
-    for (std::size_t row = w * kWord; row < std::min(w * kWord + kWord, rows_); ++row) {
-      if (view.at_most_[row] <= best.bar || std::isnan(column[row]) || row == view.excluded_)
-        continue;
-      best.offer({static_cast<std::uint32_t>(row), value(row)});
+    for (std::size_t i = w * kWord; i < std::min(w * kWord + kWord, tile.rows); ++i) {
+      const std::size_t row = tile.first + i;
+      if (view.at_most_[i] <= best.bar || row == view.excluded_) continue;
+      if (!best.column.empty() && std::isnan(best.column[row])) continue;
+      view.above_.push_back({static_cast<std::uint32_t>(row), view.at_most_[i]});
     }
   }
 }
 
-void RowIndex::nearest(const View& view, std::span<const float> column, std::size_t k, float least,
-                       std::vector<Hit>& out) const {
-  out.clear();
-  if (k == 0) return;
-  const float lowest = std::max(least, std::numeric_limits<float>::min());
-  const auto exact = [&](std::size_t row) { return view.exact(*this, row); };
-  Best best{k, lowest, 0, lowest * (1 - kSlack), out};
-  if (view.columns_.empty()) {  // the bounds are the similarities
-    offer_rows(view, column, best, exact);
-  } else {
-    // The k rows of highest bound: the k-th best similarity is at least the least of theirs.
-    offer_rows(view, column, best, [&](std::size_t row) { return view.at_most_[row]; });
-    float reached = out.size() == k ? std::numeric_limits<float>::max() : lowest;
-    for (const Hit& hit : out) reached = std::min(reached, exact(hit.row));
-    out.clear();
-    Best last{k, lowest, kSlack, std::max(lowest, reached) * (1 - kSlack), out};
-    offer_rows(view, column, last, exact);
+void RowIndex::offer_tile(View& view, const Tile& tile, Best& best) const {
+  collect(view, tile, best);
+  if (view.above_.size() > kMany * best.k) {
+    // The k-th best similarity is at least the least of those of the k rows of highest bound.
+    view.highest_.clear();
+    Best by_bound{best.k, best.lowest, best.bar, {}, &view.highest_};
+    for (const Hit& hit : view.above_) {
+      if (hit.similarity > by_bound.bar) by_bound.offer(hit, 0);
+    }
+    float reached = std::numeric_limits<float>::max();
+    for (const Hit& hit : view.highest_)
+      reached = std::min(reached, view.exact(*this, tile, hit.row));
+    if (view.highest_.size() == best.k) best.bar = std::max(best.bar, reached * (1 - kSlack));
   }
-  std::sort_heap(out.begin(), out.end(), better);
+  for (const Hit& hit : view.above_) {
+    if (hit.similarity > best.bar) best.offer({hit.row, view.exact(*this, tile, hit.row)}, kSlack);
+  }
+}
+
+void RowIndex::nearest(View& view, std::span<const Search> searches) const {
+  view.best_.clear();
+  for (const Search& s : searches) {
+    s.out->clear();
+    const float lowest = std::max(s.least, std::numeric_limits<float>::min());
+    if (s.k > 0) view.best_.push_back({s.k, lowest, lowest * (1 - kSlack), s.column, s.out});
+  }
+  each_tile(view, [&](const Tile& tile) {
+    bound(view, tile);
+    for (Best& best : view.best_) offer_tile(view, tile, best);
+  });
+  for (const Best& best : view.best_) std::sort_heap(best.hits->begin(), best.hits->end(), better);
 }
 
 void RowIndex::similarities(std::span<const text::Feature> query, std::span<float> out) const {
   thread_local View view;  // kept so that a decision does not allocate
   look(query, rows_, view);
-  std::fill(out.begin(), out.end(), 0.0F);
-  for (const View::Column& c : view.columns_) {
-    for (std::size_t w = 0; w < words_; ++w) {
-      for (std::uint64_t left = c.bits[w]; left != 0; left &= left - 1)
-        out[w * kWord + static_cast<std::size_t>(std::countr_zero(left))] += c.weight;
+  each_tile(view, [&](const Tile& tile) {
+    float* const sum = out.data() + tile.first;
+    std::fill_n(sum, tile.rows, 0.0F);
+    for (const View::Column& c : view.columns_) {
+      for (std::size_t w = 0; w < tile.words(); ++w) {
+        for (std::uint64_t left = c.bits[tile.first / kWord + w]; left != 0; left &= left - 1)
+          sum[w * kWord + static_cast<std::size_t>(std::countr_zero(left))] += c.weight;
+      }
     }
-  }
-  for (std::size_t row = 0; row < rows_; ++row)
-    out[row] = view.from_lists_[row] + unit_[row] * out[row];
+    for (std::size_t i = 0; i < tile.rows; ++i)
+      sum[i] = view.from_lists_[i] + unit_[tile.first + i] * sum[i];
+  });
 }
 
 void select_nearest(std::span<const float> similarity, std::span<const float> column, std::size_t k,

@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "math/kernels.h"
 #include "route/estimator/tf_idf.h"
 #include "route/estimator/weight_file.h"
 
@@ -37,15 +38,25 @@ class RowIndex {
   // kParse for what would be read outside itself.
   static Result<RowIndex> read(const WeightFile& in);
 
-  // What one text has to do with all rows: memory that its owner reuses, filled by look().
+  // One text, ready to be searched for: memory that its owner reuses, filled by look().
   class View;
   // Row `excluded` is as if it were not there (rows() or more: none). REQUIRES: finished.
   void look(std::span<const text::Feature> query, std::size_t excluded, View& out) const;
-  // The k rows of highest similarity among those with a value in `column` (not NaN), at least
-  // `least` and above 0; best first, ties to the lower row: select_nearest over similarities(),
-  // without knowing all of them. REQUIRES: column.size() == rows().
-  void nearest(const View& view, std::span<const float> column, std::size_t k, float least,
-               std::vector<Hit>& out) const;
+  struct Search {
+    std::span<const float> column;  // rows() numbers; empty: every row has a value
+    std::size_t k;
+    float least;
+    std::vector<Hit>* out;
+  };
+  // For every search the k rows of highest similarity among those with a value in `column` (not
+  // NaN), at least `least` and above 0; best first, ties to the lower row: select_nearest over
+  // similarities(), without knowing all of them. Several searches read the rows once.
+  void nearest(View& view, std::span<const Search> searches) const;
+  void nearest(View& view, std::span<const float> column, std::size_t k, float least,
+               std::vector<Hit>& out) const {
+    const Search one{column, k, least, &out};
+    nearest(view, std::span(&one, 1));
+  }
   // out[row] = cosine of the text and the row, 0..1, for every row. REQUIRES: out.size() == rows().
   void similarities(std::span<const text::Feature> query, std::span<float> out) const;
 
@@ -57,11 +68,22 @@ class RowIndex {
   struct Row;
   void make_columns();
   void make_postings();
-  void add_postings(View& view) const;
-  void bound(View& view) const;
-  struct Best;
+  struct Tile;
+  // The k best of what it is offered, as a heap with the worst in front.
+  struct Best {
+    std::size_t k;
+    float lowest;
+    float bar;  // what is not above it does not come in
+    std::span<const float> column;
+    std::vector<Hit>* hits;
+    void offer(Hit hit, float slack);
+  };
   template <typename F>
-  void offer_rows(const View& view, std::span<const float> column, Best& best, F value) const;
+  void each_tile(View& view, F f) const;
+  void add_postings(View& view, const Tile& tile) const;
+  void bound(View& view, const Tile& tile) const;
+  void collect(View& view, const Tile& tile, const Best& best) const;
+  void offer_tile(View& view, const Tile& tile, Best& best) const;
 
   TfIdf texts_;  // without rows after finish()
   std::size_t rows_ = 0;
@@ -77,8 +99,9 @@ class RowIndex::View {
  private:
   friend class RowIndex;
   struct List {
-    const Posting* next;
+    const Posting* begin;
     const Posting* end;
+    const Posting* next;  // of the tile that is read
     float weight;
   };
   struct Column {
@@ -86,14 +109,22 @@ class RowIndex::View {
     float weight;
     bool operator<(const Column& o) const { return weight > o.weight; }
   };
-  [[nodiscard]] float exact(const RowIndex& index, std::size_t row) const;
+  struct Group {  // of columns whose weights share a byte
+    std::size_t first, count;
+    float unit;
+  };
+  [[nodiscard]] float exact(const RowIndex& index, const Tile& tile, std::size_t row) const;
 
   std::vector<text::Feature> weighed_;
   std::vector<List> lists_;
-  std::vector<Column> columns_;       // heaviest first
-  std::vector<float> from_lists_;     // by row
-  std::vector<float> at_most_;        // by row
-  std::vector<float> block_at_most_;  // by 64 rows
+  std::vector<Column> columns_;  // heaviest first
+  std::vector<math::BitColumn> bounds_;
+  std::vector<Group> groups_;
+  // Of a tile.
+  std::vector<float> from_lists_, at_most_;  // by row
+  std::vector<float> block_at_most_;         // by 64 rows
+  std::vector<Best> best_;                   // by search
+  std::vector<Hit> above_, highest_;
   std::size_t excluded_ = 0;
 };
 

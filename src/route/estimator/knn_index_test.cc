@@ -196,6 +196,39 @@ TEST(KnnSearch, FindsTheNeighboursOfTheFullScan) {
   }
 }
 
+// Tiles are 1,024 rows and then 8,192: the k best come from several of them, in an order that keeps
+// raising the bar, and every search of a pass has its own rows.
+TEST(KnnSearch, SearchesSeveralColumnsInOnePassOverManyTiles) {
+  constexpr std::size_t kRows = 30'000;
+  base::Rng rng(23, 4, 0);
+  RowIndex index;
+  std::vector<float> some(kRows, 1.0F);
+  const std::vector<float> all(kRows, 1.0F);
+  for (std::size_t i = 0; i < kRows; ++i) {
+    std::string text;  // the later the row, the more of the question
+    for (std::size_t w = 0; w < 12; ++w)
+      text += rng.below(kRows) < i ? "q" + std::to_string(w) + " "
+                                   : "x" + std::to_string(rng.below(400)) + " ";
+    index.add(text::make_sketch(text).features());
+    if (i % 7 != 0) some[i] = kNan;
+  }
+  index.finish(0.9);
+  const auto query = text::make_sketch("q0 q1 q2 q3 q4 q5 q6 q7 q8 q9 q10 q11 x1 x2 x3");
+  std::vector<float> similarity(kRows);
+  index.similarities(query.features(), similarity);
+  RowIndex::View view;
+  index.look(query.features(), kRows, view);
+  std::vector<Hit> every, few, expected;
+  const std::vector<RowIndex::Search> searches{{{}, 40, 0, &every}, {some, 7, 0.2F, &few}};
+  for (int again = 0; again < 2; ++again) {  // a view can be searched twice
+    index.nearest(view, searches);
+    select_nearest(similarity, all, 40, 0, expected);
+    EXPECT_EQ(every, expected);
+    select_nearest(similarity, some, 7, 0.2F, expected);
+    EXPECT_EQ(few, expected);
+  }
+}
+
 TEST(KnnIndexEdges, SurviveNoRowsEmptyTextsAndStrangers) {
   RowIndex none;
   none.finish(0.2);
