@@ -1,5 +1,7 @@
 #include "gateway/gateway.h"
 
+#include "gateway/onboarding.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
@@ -78,9 +80,10 @@ Gateway::Gateway(GatewayOptions options, const route::Registry& registry, const 
       shared_(clock, metrics_),
       trials_(metrics_),
       drift_(metrics_),
-      onboarding_(control_, clock_, metrics_,
-                  {.record = [this](std::string line) { keep_line(std::move(line)); },
-                   .publish = [this] { control_.post([this] { reload(); }); }}) {
+      onboarding_(std::make_unique<Onboarding>(
+          control_, clock_, metrics_,
+          OnboardingHost{.record = [this](std::string line) { keep_line(std::move(line)); },
+                         .publish = [this] { control_.post([this] { reload(); }); }})) {
   shared_.on_control = [this](std::function<void()> fn) { control_.post(std::move(fn)); };
 }
 
@@ -150,7 +153,7 @@ void Gateway::run() {
   if (snapshot_->config->records.sync_ms > 0 && !snapshot_->config->records.path.empty())
     control_.spawn(sync_records());
   control_.spawn(beat());
-  onboarding_.adopt(snapshot_);
+  onboarding_->adopt(snapshot_);
   const auto left =
       std::make_shared<std::size_t>(threads_.size());  // touched on the control loop only
   for (auto& t : threads_) {
@@ -163,7 +166,7 @@ void Gateway::run() {
     });
   }
   control_.run();
-  onboarding_.stop();
+  onboarding_->stop();
   shared_.draining.store(true);
   for (auto& t : threads_) {
     t->loop.post([w = t.get()] {
@@ -186,7 +189,7 @@ void Gateway::run() {
 void Gateway::stop() { control_.stop(); }
 
 void Gateway::reload() {
-  if (read_again()) onboarding_.adopt(snapshot_);
+  if (read_again()) onboarding_->adopt(snapshot_);
 }
 
 // False: the running configuration stays in force.
@@ -240,7 +243,7 @@ void Gateway::begin_experiments() {
   };
   shared_.heard = [this](std::string_view record, double score) { heard(record, score); };
   shared_.tell_experiments = [this] { return tell_experiments(); };
-  shared_.tell_onboarding = [this] { return onboarding_.tell(); };
+  shared_.tell_onboarding = [this] { return onboarding_->tell(); };
   trials_.adopt(snapshot_->config->experiments);
   trials_.catch_up(snapshot_->config->records.path);
   adopt_experiments();
@@ -258,7 +261,7 @@ void Gateway::heard(std::string_view record, double score) {
   const auto line = doc.parse(record);
   if (!line) return;
   drift_.hear(*line, score);
-  onboarding_.hear(*line, score);
+  onboarding_->hear(*line, score);
   if (trials_.hear(*line, score)) shares_changed();
 }
 

@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "gateway/drift.h"
-#include "gateway/onboarding.h"
 #include "gateway/worker.h"
 
 namespace swy::gateway {
@@ -31,6 +30,8 @@ struct FileMark {
   std::uint64_t inode = 0;
   bool operator==(const FileMark&) const = default;
 };
+
+class Onboarding;
 
 class Gateway {
  public:
@@ -89,11 +90,11 @@ class Gateway {
   std::vector<std::unique_ptr<Thread>> threads_;
   std::string address_;  // where the workers listen, whatever later configurations say
   std::uint16_t port_ = 0;
-  Learner learner_;        // control thread
-  Trials trials_;          // control thread
-  Drift drift_;            // control thread
-  FileMark seen_;          // of the configuration file, control thread
-  Onboarding onboarding_;  // control thread; its tasks use everything above
+  Learner learner_;                         // control thread
+  Trials trials_;                           // control thread
+  Drift drift_;                             // control thread
+  FileMark seen_;                           // of the configuration file, control thread
+  std::unique_ptr<Onboarding> onboarding_;  // control thread; its tasks use everything above
 };
 
 }  // namespace swy::gateway

@@ -177,11 +177,21 @@ TEST_F(OnboardingLab, AnAnswerThatFailsIsFollowedByAnotherQuestion) {
 
 TEST_F(OnboardingLab, AModelThatLeavesWhileItIsProbedIsNotAskedAnyMore) {
   auto first = snapshot(", probes: 30, concurrency: 1");
-  onboarding_.adopt(first);
-  until([this] { return upstream_.requests == 3; });
   auto config = std::make_shared<Config>(*first->config);
   config->onboarding.reset();
-  onboarding_.adopt(make_snapshot(config, nullptr, metrics_));
+  const auto without = make_snapshot(config, nullptr, metrics_);
+  bool left = false;
+  upstream_.answer = [&](const std::string&, const std::string& prompt) {
+    if (upstream_.requests == 3) {
+      loop_.post([&] {
+        onboarding_.adopt(without);
+        left = true;
+      });
+    }
+    return prompt.substr(prompt.rfind(' ') + 1);
+  };
+  onboarding_.adopt(first);
+  until([&] { return left; });
   const int asked = upstream_.requests;
   (void)loop_.run_for(20 * net::kMillisecond);
   EXPECT_LE(upstream_.requests, asked + 1);  // what was on its way

@@ -1,4 +1,4 @@
-// The property list of the specification as randomised tests (numbers as there). SWY_MOE_CASES sets
+// The property list of the specification as randomised tests (numbers as there). SWY_CASES sets
 // how many cases each gets; a failure prints the case, which alone makes its input.
 #include <gtest/gtest.h>
 

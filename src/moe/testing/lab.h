@@ -101,9 +101,9 @@ struct Lab {
   }
 };
 
-// How many random cases a property gets: SWY_MOE_CASES, or 10,000.
+// How many random cases a property gets: SWY_CASES, or 10,000.
 inline std::uint64_t cases() {
-  const char* n = std::getenv("SWY_MOE_CASES");
+  const char* n = std::getenv("SWY_CASES");
   return n != nullptr ? std::strtoull(n, nullptr, 10) : 10'000;
 }
 
