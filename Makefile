@@ -5,7 +5,7 @@ JOBS ?= $(shell nproc)
 DEV := build/dev
 RELEASE := build/release
 
-.PHONY: setup build release demo test unit e2e parity fuzz heads leaderboard asan tsan tidy format bench soak clean
+.PHONY: setup build release demo test unit e2e parity fuzz heads leaderboard asan tsan tidy format bench bench-moe soak clean
 
 setup:
 	@tools/bootstrap.sh
@@ -40,6 +40,11 @@ FUZZ_SECONDS ?= 60
 fuzz: setup
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
+# A million random cases of every property of the assignment library, where CI runs ten thousand: some minutes.
+SOAK_CASES ?= 1000000
+soak: build
+	@SWY_CASES=$(SOAK_CASES) $(DEV)/src/moe/moe_test
+
 asan tsan: setup
 	@cmake --preset $@ >/dev/null && ninja -C build/$@ -j$(JOBS) --quiet && ctest --preset $@ -j$(JOBS)
 
@@ -67,6 +72,11 @@ leaderboard: release
 # Both sides in one run; raw numbers under out/bench. docs/guide/benchmarks.md explains them.
 bench: release
 	@tools/bench.sh
+
+# The assignment of tokens to experts alone, beside PyTorch's and ggml's.
+bench-moe: release
+	@ninja -C $(RELEASE) -j$(JOBS) --quiet swy_moe_bench
+	@bench/moe.py
 
 clean:
 	@rm -rf build out

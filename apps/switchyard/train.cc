@@ -271,7 +271,7 @@ void add_train(CLI::App& app, int& exit_code) {
       {.registry = route::builtin_registry,
        .first = "linear",
        .types = "auto, linear, mlp, matrix_factorisation, irt, trees, uniroute, carrot, router_dc, "
-                "p2l, zooter, hybrid_llm, composition, model_sat, router_retriever, "
+                "route_profile, p2l, zooter, hybrid_llm, composition, model_sat, router_retriever, "
                 "continual_gates or barp; graph_router: switchyard-train router",
        .example = "switchyard train router --type irt --data outcomes/ --out router.swy"});
 }

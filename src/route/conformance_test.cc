@@ -343,6 +343,7 @@ const EstimatorCase kEstimators[] = {
     {"trees", "{ type: trees, table: table.jsonl, rounds: 3, leaf_rows: 2 }"},
     {"uniroute", "{ type: uniroute, table: table.jsonl, clusters: 4 }"},
     {"multimodal", "{ type: multimodal, table: table.jsonl, clusters: 4 }"},
+    {"route_profile", "{ type: route_profile, table: table.jsonl, groups: 4 }"},
     {"carrot", "{ type: carrot, table: table.jsonl }"},
     {"carrot", "{ type: carrot, table: table.jsonl, by: knn }"},
     {"router_dc", "{ type: router_dc, table: table.jsonl, hidden: 2, epochs: 3 }"},
