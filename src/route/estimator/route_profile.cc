@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kRounds = 30;  // of k-means, at most
 
 struct Options : LearnedOptions {
-  std::int64_t hops = 2;
+  std::int64_t hops = 1;
   std::int64_t groups = 0;
   double shrink = 10;
   std::int64_t seed = 1;
