@@ -139,14 +139,17 @@ Sums sums_of(std::span<const std::uint32_t> rows, const Matrix& states, const Ma
 void add_common(std::span<const Sums> sums, RouteProfile& p) {
   std::vector<double> value(p.domains + p.dims, 0.0), of_domain(p.domains, 0.0);
   double count = 0;
+  double sum = 0;
   for (const Sums& s : sums) {
     count += s.count;
+    sum += s.count * s.mean;
     for (std::size_t d = 0; d < p.domains; ++d) {
       value[d] += s.by_domain[d];
       of_domain[d] += s.of_domain[d];
     }
     for (std::size_t d = 0; d < p.dims; ++d) value[p.domains + d] += s.by_query[d];
   }
+  p.common_mean = static_cast<float>(count > 0 ? sum / count : 0);
   for (std::size_t i = 0; i < value.size(); ++i) {
     const double n = i < p.domains ? of_domain[i] : count;
     p.common.push_back(static_cast<float>(n > 0 ? value[i] / n : 0));
@@ -155,12 +158,12 @@ void add_common(std::span<const Sums> sums, RouteProfile& p) {
 
 void add_profile(const Sums& s, RouteProfile& p) {
   const auto shrink = static_cast<double>(p.shrink);
-  p.profiles.push_back(static_cast<float>(s.mean));
   const auto drawn = [&](double sum, double n, double pseudo, float common) {
     const double weight = n + pseudo;
     return static_cast<float>(weight > 0 ? (sum + pseudo * static_cast<double>(common)) / weight
                                          : 0);
   };
+  p.profiles.push_back(drawn(s.mean * s.count, s.count, shrink, p.common_mean));
   for (std::size_t d = 0; d < p.domains; ++d)
     p.profiles.push_back(drawn(s.by_domain[d], s.of_domain[d], shrink, p.common[d]));
   const double pseudo = shrink * static_cast<double>(p.domains);

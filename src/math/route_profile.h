@@ -26,8 +26,8 @@ struct GraphEdge {
 Matrix graph_hop(const Matrix& x, std::span<const GraphEdge> edges, std::size_t nodes);
 
 struct ProfileOptions {
-  double shrink = 10;     // pseudo-observations of every domain, at what all models have there
-  std::size_t hops = 2;   // 1: queries as they are; each more: drawn half way to their domain
+  double shrink = 10;  // pseudo-observations of a model and of every domain, at what all have there
+  std::size_t hops = 1;   // 1: queries as they are; each more: drawn half way to their domain
   std::size_t folds = 5;  // row i is held out in fold i % folds
 };
 
@@ -36,7 +36,8 @@ struct RouteProfile {
   float sharpness = 1;                // of the shares of domains
   float by_domain = 0, by_query = 0;  // weights of the two relations, the same for every model
   float shrink = 10;
-  float hops = 2;
+  float hops = 1;
+  float common_mean = 0;
   std::vector<float> mean;     // of the queries: dims
   std::vector<float> centres;  // domains x dims, from `mean`
   // What all models together have by domain and by query, not spread: domains + dims.

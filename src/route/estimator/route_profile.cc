@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kRounds = 30;  // of k-means, at most
 
 struct Options : LearnedOptions {
-  std::int64_t hops = 2;
+  std::int64_t hops = 1;
   std::int64_t groups = 0;
   double shrink = 10;
   std::int64_t seed = 1;
@@ -31,8 +31,9 @@ struct Options : LearnedOptions {
             "1: a model is its prompts; each more: a prompt is drawn half way to its domain first");
     b.field("groups", groups, {.min = 0, .max = 1024},
             "groups of like prompts in place of the table's domains; 0: the domains");
-    b.field("shrink", shrink, {.min = 0, .max = 1e6},
-            "pseudo-observations of every domain at what all models have there");
+    b.field(
+        "shrink", shrink, {.min = 0, .max = 1e6},
+        "pseudo-observations of a model, and of it in every domain, at what all models have there");
     b.field("seed", seed, {.min = 0, .max = 1e9}, "of the groups");
   }
 };
@@ -47,8 +48,8 @@ class Profiles final : public QualityModel {
     model_.join(x, model.quality.value);
   }
   void write(WeightFile& out) const override {
-    out.tensors["told"] = {model_.sharpness, model_.by_domain, model_.by_query, model_.shrink,
-                           model_.hops};
+    out.tensors["told"] = {model_.sharpness, model_.by_domain, model_.by_query,
+                           model_.shrink,    model_.hops,      model_.common_mean};
     out.tensors["mean"] = model_.mean;
     out.tensors["centres"] = model_.centres;
     out.tensors["spread"] = model_.spread;
@@ -67,12 +68,13 @@ Result<std::unique_ptr<QualityModel>> read(const WeightFile& w, std::size_t dims
   const auto centres = w.tensors.find("centres");
   p.domains = centres == w.tensors.end() ? 0 : centres->second.size() / dims;
   if (p.domains == 0) return fail(ErrorCode::kParse, "route_profile: weights without domains");
-  SWY_TRY(const auto told, w.tensor("told", 5));
+  SWY_TRY(const auto told, w.tensor("told", 6));
   p.sharpness = told[0];
   p.by_domain = told[1];
   p.by_query = told[2];
   p.shrink = told[3];
   p.hops = told[4];
+  p.common_mean = told[5];
   SWY_TRY(p.mean, w.tensor("mean", dims));
   SWY_TRY(p.centres, w.tensor("centres", p.domains * dims));
   SWY_TRY(p.spread, w.tensor("spread", dims * dims));

@@ -27,7 +27,7 @@ class RouteProfile : public LearnedLab {
 
 TEST_F(RouteProfile, LearnsWhoSolvesWhatFromIncompleteObservations) {
   for (const char* options : {"table: two.jsonl", "table: two.jsonl, groups: 4",
-                              "table: two.jsonl, groups: 2, hops: 1"}) {
+                              "table: two.jsonl, groups: 2, hops: 2"}) {
     SCOPED_TRACE(options);
     auto k = lab(options);
     ASSERT_TRUE(k.made());
