@@ -33,7 +33,6 @@ constexpr std::size_t kMostNeighbours = 512;
 constexpr std::size_t kTuningRows = 1000;
 constexpr std::array kTargets = {"quality", "kilotokens", "millicost"};
 constexpr std::size_t kN = kTargets.size();
-constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
 
 struct Options : LearnedOptions {
   std::string by = "linear";
