@@ -85,7 +85,7 @@ Facts facts_of(std::span<const Image> images) {
     }
     f[6] += static_cast<float>(i.detail);
   }
-  for (const std::size_t k : {1, 2, 3}) f[k] = sized > 0 ? f[k] / sized : 0;
+  for (std::size_t k = 1; k <= 3; ++k) f[k] = sized > 0 ? f[k] / sized : 0;
   f[4] = weighed > 0 ? f[4] / weighed : 0;
   f[5] = dense > 0 ? f[5] / dense : 0;
   const auto n = static_cast<float>(images.size());
