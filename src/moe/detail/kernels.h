@@ -36,12 +36,22 @@ struct Kernels {
   // padded with -inf, low is finite.
   std::size_t (*collect)(const float* v, std::size_t n, float low, float high, float* out,
                          std::size_t* above);
+  // What topk() finds in each of up to detail::kBlock rows, `stride` apart: place i of row r is
+  // expert[i * kBlock + r], -1 where there are fewer than k. Returns the rows (bit r) in which near
+  // ties may stand in the wrong order; never those of keys whose lowest bits are 0, as many as it
+  // takes to write n - 1. Null: no faster here. REQUIRES: k <= kLanes; key aligned to a cache line,
+  // stride a multiple of kLanes.
+  std::uint32_t (*topk_rows)(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
+                             std::size_t k, std::int32_t* expert);
+  // softmax() of the k <= kLanes values of each of kBlock rows, laid out as above, largest first. -inf: 0.
+  void (*softmax_rows)(float* value, std::size_t k);
 };
 
 namespace detail {
 
 constexpr std::size_t padded(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
+inline constexpr std::size_t kBlock = kLanes;   // rows that one call of topk_rows takes
 inline constexpr std::size_t kInsertion = 32;  // up to this k by insertion, beyond by heap
 
 extern const Kernels kScalarKernels;

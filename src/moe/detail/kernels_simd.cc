@@ -340,6 +340,32 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
   return have;
 }
 
+// The sum over places is the tree of tree16(): places k to 15 would add zeros.
+void softmax_rows(float* value, std::size_t k) {
+  const F d;
+  for (std::size_t r = 0; r < kBlock; r += kN) {
+    V e[kLanes];
+    V sum[kLanes];
+    const V top = hn::LoadU(d, value + r);
+    for (std::size_t i = 0; i < k; ++i) {
+      const V x = hn::LoadU(d, value + i * kBlock + r);
+      e[i] = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), exp_of(hn::Sub(x, top)));
+      e[i] = hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), e[i]);
+      sum[i] = e[i];
+    }
+    for (std::size_t step = kLanes / 2; step > 0; step /= 2) {
+      for (std::size_t i = 0; i < step && i + step < k; ++i) sum[i] = hn::Add(sum[i], sum[i + step]);
+    }
+    const auto some = hn::Gt(sum[0], hn::Zero(d));
+    for (std::size_t i = 0; i < k; ++i)
+      hn::StoreU(hn::IfThenElse(some, hn::Div(e[i], sum[0]), e[i]), d, value + i * kBlock + r);
+  }
+}
+
+// tournament_simd.cc
+std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
+                        std::size_t k, std::int32_t* expert);
+
 extern const Kernels kTable;
 const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                      load,
@@ -348,7 +374,9 @@ const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                      keys,
                      best_two,
                      topk,
-                     collect};
+                     collect,
+                     topk_rows,
+                     softmax_rows};
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

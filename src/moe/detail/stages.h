@@ -39,6 +39,21 @@ struct Row {
 };
 Row take_row(Scratch& scratch, std::size_t cols);
 
+// Memory for kBlock tokens that are selected together (Kernels::topk_rows); null where the Spec or
+// the shape does not do that.
+struct Block {
+  std::size_t stride = 0;
+  float* logit = nullptr;  // kBlock x stride, as are score and key
+  float* score = nullptr;
+  float* key = nullptr;
+  std::int32_t* expert = nullptr;  // place x kBlock
+  float* value = nullptr;
+};
+Block take_block(Scratch& scratch, const Spec& spec, Shape shape);
+// Selects and weighs the tokens [first, end), at most kBlock, all live. Returns the NaNs met.
+std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, const Block& block,
+                           const Row& row, Assignment& out);
+
 // The scores of one token alone, whatever selection needs.
 void score_token(const Job& job, std::size_t token, const Row& row);
 // Stage 1. Returns the NaNs met. May let row.key be row.logit.
@@ -47,6 +62,9 @@ std::uint64_t transform_row(const Job& job, std::size_t token, Row& row);
 // Stage 2 for the rules that need no other token: writes the experts (at most row_width), returns
 // how many. row.key may be overwritten.
 std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::int32_t* expert);
+
+// Group-limited top-k: keys of groups that are left out become -inf, or 0 (mask_with_zero).
+void limit_groups(const Job& job, float* key, std::size_t cols);
 
 // Stage 4: weights of `n` selected experts.
 void weigh_row(const Job& job, const Row& row, const std::int32_t* expert, std::size_t n,

@@ -1,0 +1,114 @@
+// Stages 1, 2 and 4 for a block of tokens whose top-k is found together.
+//
+// When: plain top-k (also with groups, bias and prices), live tokens, kernels with topk_rows. The
+// result is that of the row path, bit for bit. Test: kernels_test.cc.
+#include <algorithm>
+#include <bit>
+
+#include "moe/detail/number.h"
+#include "moe/detail/stages.h"
+
+namespace swy::moe::detail {
+namespace {
+
+// Eleven bits of a key make room for the index; of wider rows too many would tie.
+constexpr std::size_t kWidest = 2048;
+
+bool selects_together(const Spec& spec, std::size_t rows, std::size_t cols) {
+  return spec.select == Select::kTopk && spec.cap != Cap::kBatchPriority && !spec.random_second &&
+         spec.k <= kLanes && rows > 0 && cols <= kWidest;
+}
+
+// Are the last eleven bits of every key 0? NaN's stand-in is the one exception, and below all.
+bool keys_are_short(const Job& job) {
+  return job.on_logits && job.scores.type != DType::kF32 &&
+         job.spec.transform != Transform::kCosine && (job.spec.noise == 0 || !job.ctx.training);
+}
+
+struct Keys {
+  const float* row(std::size_t r) const { return first + r * stride; }
+  const float* first;
+  std::size_t stride;
+  std::size_t cols;
+};
+
+void select(const Job& job, const Keys& keys, std::size_t rows, std::size_t k, const Block& block,
+            const Row& scratch) {
+  std::uint32_t unsure =
+      job.kernels.topk_rows(keys.first, keys.stride, rows, keys.cols, k, block.expert);
+  if (keys_are_short(job)) return;
+  for (; unsure != 0; unsure &= unsure - 1) {
+    const auto r = static_cast<std::size_t>(std::countr_zero(unsure));
+    std::int32_t best[kLanes];
+    const std::size_t n =
+        job.kernels.topk(keys.row(r), keys.cols, k, best, scratch.index, scratch.value);
+    for (std::size_t i = 0; i < k; ++i) block.expert[i * kBlock + r] = i < n ? best[i] : -1;
+  }
+}
+
+// Softmax over the selected logits of all rows at once (Job::selected_only).
+void weigh_together(const Job& job, const Keys& logits, std::size_t rows, std::size_t k,
+                    const Block& block, std::int32_t* expert, float* weight) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float* logit = logits.row(r);
+    for (std::size_t i = 0; i < k; ++i) {
+      const std::int32_t e = block.expert[i * kBlock + r];
+      expert[r * k + i] = e;
+      block.value[i * kBlock + r] = e >= 0 ? logit[e] : -kInf;
+    }
+  }
+  job.kernels.softmax_rows(block.value, k);
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t i = 0; i < k; ++i)
+      weight[r * k + i] = block.value[i * kBlock + r] * job.spec.scale;
+  }
+}
+
+}  // namespace
+
+Block take_block(Scratch& scratch, const Spec& spec, Shape shape) {
+  Block b;
+  if (!selects_together(spec, shape.tokens, shape.experts)) return b;
+  // A line more than needed: rows a power of two apart would share few sets of the cache.
+  b.stride = padded(shape.experts) + kLanes;
+  b.logit = scratch.take<float>(kBlock * b.stride);
+  b.score = scratch.take<float>(kBlock * b.stride);
+  b.key = scratch.take<float>(kBlock * b.stride);
+  b.expert = scratch.take<std::int32_t>(kBlock * kLanes);
+  b.value = scratch.take<float>(kBlock * kLanes);
+  return b;
+}
+
+std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, const Block& block,
+                           const Row& row, Assignment& out) {
+  const std::size_t cols = job.scores.cols;
+  const std::size_t rows = end - first;
+  const std::size_t k = std::min<std::size_t>(job.spec.k, cols);
+  const auto row_at = [&](std::size_t r) {
+    const std::size_t at = r * block.stride;
+    return Row{block.logit + at, block.score + at, block.key + at, row.value, row.index};
+  };
+  std::uint64_t nans = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    Row mine = row_at(r);
+    nans += transform_row(job, first + r, mine);
+    if (job.spec.groups > 1) limit_groups(job, mine.key, cols);
+  }
+  const Keys keys{job.on_logits ? block.logit : block.key, block.stride, cols};
+  select(job, keys, rows, k, block, row);
+  std::int32_t* expert = out.expert.data() + first * out.kmax;
+  float* weight = out.weight.data() + first * out.kmax;
+  if (job.selected_only && out.kmax == k) {
+    weigh_together(job, keys, rows, k, block, expert, weight);
+    return nans;
+  }
+  for (std::size_t r = 0; r < rows; ++r, expert += out.kmax, weight += out.kmax) {
+    std::size_t n = 0;
+    for (; n < k && block.expert[n * kBlock + r] >= 0; ++n)
+      expert[n] = block.expert[n * kBlock + r];
+    weigh_row(job, row_at(r), expert, n, weight);
+  }
+  return nans;
+}
+
+}  // namespace swy::moe::detail
