@@ -46,21 +46,42 @@ void select(const Job& job, const Keys& keys, std::size_t rows, std::size_t k, c
   }
 }
 
-// Softmax over the selected logits of all rows at once (Job::selected_only).
-void weigh_together(const Job& job, const Keys& logits, std::size_t rows, std::size_t k,
-                    const Block& block, std::int32_t* expert, float* weight) {
-  for (std::size_t r = 0; r < rows; ++r) {
-    const float* logit = logits.row(r);
-    for (std::size_t i = 0; i < k; ++i) {
-      const std::int32_t e = block.expert[i * kBlock + r];
-      expert[r * k + i] = e;
-      block.value[i * kBlock + r] = e >= 0 ? logit[e] : -kInf;
+// v / sum over the k places of every row, as renormalise() in weigh.cc has it.
+void renormalise(const Spec& spec, std::size_t k, float* value) {
+  if (spec.k == 1 && !spec.renorm_single) return;
+  float sum[kLanes * kBlock];
+  std::copy_n(value, k * kBlock, sum);
+  for (std::size_t step = kLanes / 2; step > 0; step /= 2) {  // the tree of sum16
+    for (std::size_t i = 0; i < step && i + step < k; ++i) {
+      for (std::size_t r = 0; r < kBlock; ++r) sum[i * kBlock + r] += sum[(i + step) * kBlock + r];
     }
   }
-  job.kernels.softmax_rows(block.value, k);
-  for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t i = 0; i < k; ++i)
-      weight[r * k + i] = block.value[i * kBlock + r] * job.spec.scale;
+  for (std::size_t r = 0; r < kBlock; ++r) sum[r] = eps_applied(spec, sum[r]);
+  for (std::size_t i = 0; i < k; ++i) {
+    for (std::size_t r = 0; r < kBlock; ++r)
+      value[i * kBlock + r] = sum[r] != 0 ? value[i * kBlock + r] / sum[r] : 0.0F;
+  }
+}
+
+void weigh(const Job& job, std::size_t k, float* value) {
+  if (job.selected_only || job.spec.weigh == Weigh::kSoftmaxSelected)
+    return job.kernels.softmax_rows(value, k);
+  if (job.spec.weigh == Weigh::kRenorm) return renormalise(job.spec, k, value);
+  if (job.spec.weigh == Weigh::kSigmoid) return job.kernels.sigmoid(value, k * kBlock, value);
+  if (job.spec.weigh == Weigh::kOne) std::fill_n(value, k * kBlock, 1.0F);
+}
+
+// block.value: what the selected are weighed by; where nothing was selected, what adds nothing.
+void gather(const Job& job, std::size_t rows, std::size_t k, const Block& block) {
+  const bool softmax = job.selected_only || job.spec.weigh == Weigh::kSoftmaxSelected;
+  const float none = softmax ? -kInf : 0.0F;
+  const float* from = job.selected_only ? block.logit : block.score;
+  for (std::size_t i = 0; i < k; ++i) {
+    const std::int32_t* expert = block.expert + i * kBlock;
+    float* value = block.value + i * kBlock;
+    for (std::size_t r = 0; r < rows; ++r)
+      value[r] = expert[r] >= 0 ? from[r * block.stride + static_cast<std::size_t>(expert[r])] : none;
+    std::fill(value + rows, value + kBlock, none);
   }
 }
 
@@ -96,17 +117,15 @@ std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, c
   }
   const Keys keys{job.on_logits ? block.logit : block.key, block.stride, cols};
   select(job, keys, rows, k, block, row);
+  gather(job, rows, k, block);
+  weigh(job, k, block.value);
   std::int32_t* expert = out.expert.data() + first * out.kmax;
   float* weight = out.weight.data() + first * out.kmax;
-  if (job.selected_only && out.kmax == k) {
-    weigh_together(job, keys, rows, k, block, expert, weight);
-    return nans;
-  }
   for (std::size_t r = 0; r < rows; ++r, expert += out.kmax, weight += out.kmax) {
-    std::size_t n = 0;
-    for (; n < k && block.expert[n * kBlock + r] >= 0; ++n)
-      expert[n] = block.expert[n * kBlock + r];
-    weigh_row(job, row_at(r), expert, n, weight);
+    for (std::size_t i = 0; i < k; ++i) {
+      expert[i] = block.expert[i * kBlock + r];
+      weight[i] = expert[i] >= 0 ? block.value[i * kBlock + r] * job.spec.scale : 0.0F;
+    }
   }
   return nans;
 }

@@ -21,7 +21,8 @@ void softmax_scalar(const float* z, std::size_t n, const float* known, float* p)
   const float max = known != nullptr ? *known : *std::max_element(z, z + n);
   for (std::size_t j = 0; j < n; ++j) p[j] = z[j] == -kInf ? 0.0F : exp_below(z[j], max);
   const float sum = sum16(p, n);
-  for (std::size_t j = 0; j < n && sum > 0; ++j) p[j] /= sum;
+  const float part = sum > 0 ? 1 / sum : 1.0F;
+  for (std::size_t j = 0; j < n; ++j) p[j] *= part;
   pad(p, n, 0);
 }
 

@@ -18,8 +18,8 @@ struct Kernels {
   std::string_view name;
   // One token's scores as floats, NaN replaced, padded. Returns the NaNs.
   std::uint64_t (*load)(const Scores& s, std::size_t token, float* logit);
-  // p = exp(z - max) / sum, 0 where z is -inf; p may be z. max: the largest where that is known, or
-  // null. Padded.
+  // p = exp(z - max) times 1 / sum, 0 where z is -inf; p may be z. max: the largest where that is
+  // known, or null. Padded.
   void (*softmax)(const float* z, std::size_t n, const float* max, float* p);
   // 0 where z is -inf; s may be z. Padded.
   void (*sigmoid)(const float* z, std::size_t n, float* s);
@@ -43,7 +43,7 @@ struct Kernels {
   // stride a multiple of kLanes.
   std::uint32_t (*topk_rows)(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                              std::size_t k, std::int32_t* expert);
-  // softmax() of the k <= kLanes values of each of kBlock rows, laid out as above, largest first. -inf: 0.
+  // softmax() of the k <= kLanes values of each of kBlock rows, laid out as above.
   void (*softmax_rows)(float* value, std::size_t k);
 };
 

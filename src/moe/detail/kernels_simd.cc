@@ -11,6 +11,7 @@
 // a threshold before exact selection is common. Test: kernels_test.cc.
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,12 +38,14 @@ constexpr std::size_t kN = HWY_LANES(float);
 constexpr std::size_t kPer16 = kLanes / kN;  // vectors that make 16 lanes
 constexpr std::size_t kList = 64;            // survivors ranked by counting
 
+// exp_f32 of x <= kExpHigh.
 HWY_INLINE V exp_of(V x) {
   const F d;
+  const I di;
   const auto low = hn::Lt(x, hn::Set(d, kExpLow));
-  const V clamped = hn::Min(x, hn::Set(d, kExpHigh));
-  const V n = hn::Round(hn::Mul(clamped, hn::Set(d, kLog2e)));
-  V r = hn::MulAdd(n, hn::Set(d, -kLn2High), clamped);
+  const V shifted = hn::MulAdd(x, hn::Set(d, kLog2e), hn::Set(d, kRounder));
+  const V n = hn::Sub(shifted, hn::Set(d, kRounder));
+  V r = hn::MulAdd(n, hn::Set(d, -kLn2High), x);
   r = hn::MulAdd(n, hn::Set(d, -kLn2Low), r);
   V p = hn::MulAdd(hn::Set(d, kExpC7), r, hn::Set(d, kExpC6));
   p = hn::MulAdd(p, r, hn::Set(d, kExpC5));
@@ -50,8 +53,17 @@ HWY_INLINE V exp_of(V x) {
   p = hn::MulAdd(p, r, hn::Set(d, kExpC3));
   p = hn::MulAdd(p, r, hn::Set(d, kExpC2));
   p = hn::Add(hn::MulAdd(hn::Mul(p, r), r, r), hn::Set(d, 1.0F));
-  const auto bits = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I(), n), hn::Set(I(), 127)));
-  return hn::IfThenZeroElse(low, hn::Mul(p, hn::BitCast(d, bits)));
+  const auto power = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
+  return hn::IfThenZeroElse(low, hn::BitCast(d, hn::Add(hn::BitCast(di, p), power)));
+}
+
+// exp(x - top), 0 for -inf; one of the two is infinite: 1 where they are equal.
+HWY_INLINE V exp_below_of(V x, V top, bool finite) {
+  const F d;
+  const V e = exp_of(hn::Sub(x, top));
+  if (finite) return e;
+  const V one = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), e);
+  return hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), one);
 }
 
 HWY_INLINE std::uint64_t bits_of(hn::Mask<F> mask) {
@@ -96,11 +108,16 @@ std::uint64_t load(const Scores& s, std::size_t token, float* logit) {
   const std::size_t first = token * s.ld;
   std::uint64_t nans = 0;
   std::size_t j = 0;
+  auto any = hn::FirstN(d, 0);
   for (; j + kN <= n; j += kN) {
     const V z = load_vector(s, first + j);
     const auto nan = hn::IsNaN(z);
-    nans += hn::CountTrue(d, nan);
+    any = hn::Or(any, nan);
     hn::StoreU(hn::IfThenElse(nan, hn::Set(d, kLowest), z), d, logit + j);
+  }
+  if (!hn::AllFalse(d, any)) {
+    for (std::size_t i = 0; i < j; i += kN)
+      nans += hn::CountTrue(d, hn::IsNaN(load_vector(s, first + i)));
   }
   for (; j < n; ++j) {
     const float z = score_at(s, first + j);
@@ -122,23 +139,21 @@ HWY_INLINE V largest(const float* z, std::size_t n) {
 void softmax(const float* z, std::size_t n, const float* max, float* p) {
   const F d;
   const V top = max != nullptr ? hn::Set(d, *max) : largest(z, n);
+  const bool finite = std::isfinite(hn::GetLane(top));
   V acc[kPer16];
   for (auto& a : acc) a = hn::Zero(d);
   for (std::size_t j = 0; j < padded(n); j += kLanes) {
     for (std::size_t i = 0; i < kPer16; ++i) {
-      const V x = hn::LoadU(d, z + j + i * kN);
-      // Equal to the largest: 1, also where both are infinite. -inf: 0, also where all are.
-      V e = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), exp_of(hn::Sub(x, top)));
-      e = hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), e);
+      const V e = exp_below_of(hn::LoadU(d, z + j + i * kN), top, finite);
       acc[i] = hn::Add(acc[i], e);
       hn::StoreU(e, d, p + j + i * kN);
     }
   }
   const float sum = tree16(acc);
   if (!(sum > 0)) return;
-  const V whole = hn::Set(d, sum);
+  const V part = hn::Set(d, 1 / sum);
   for (std::size_t j = 0; j < padded(n); j += kN)
-    hn::StoreU(hn::Div(hn::LoadU(d, p + j), whole), d, p + j);
+    hn::StoreU(hn::Mul(hn::LoadU(d, p + j), part), d, p + j);
 }
 
 void sigmoid(const float* z, std::size_t n, float* s) {
@@ -346,19 +361,19 @@ void softmax_rows(float* value, std::size_t k) {
   for (std::size_t r = 0; r < kBlock; r += kN) {
     V e[kLanes];
     V sum[kLanes];
-    const V top = hn::LoadU(d, value + r);
+    V top = hn::LoadU(d, value + r);
+    for (std::size_t i = 1; i < k; ++i) top = hn::Max(top, hn::LoadU(d, value + i * kBlock + r));
     for (std::size_t i = 0; i < k; ++i) {
-      const V x = hn::LoadU(d, value + i * kBlock + r);
-      e[i] = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), exp_of(hn::Sub(x, top)));
-      e[i] = hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), e[i]);
+      e[i] = exp_below_of(hn::LoadU(d, value + i * kBlock + r), top, false);
       sum[i] = e[i];
     }
     for (std::size_t step = kLanes / 2; step > 0; step /= 2) {
-      for (std::size_t i = 0; i < step && i + step < k; ++i) sum[i] = hn::Add(sum[i], sum[i + step]);
+      for (std::size_t i = 0; i < step && i + step < k; ++i)
+        sum[i] = hn::Add(sum[i], sum[i + step]);
     }
-    const auto some = hn::Gt(sum[0], hn::Zero(d));
-    for (std::size_t i = 0; i < k; ++i)
-      hn::StoreU(hn::IfThenElse(some, hn::Div(e[i], sum[0]), e[i]), d, value + i * kBlock + r);
+    const V one = hn::Set(d, 1.0F);
+    const V part = hn::Div(one, hn::IfThenElse(hn::Gt(sum[0], hn::Zero(d)), sum[0], one));
+    for (std::size_t i = 0; i < k; ++i) hn::StoreU(hn::Mul(e[i], part), d, value + i * kBlock + r);
   }
 }
 

@@ -66,6 +66,9 @@ std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::i
 // Group-limited top-k: keys of groups that are left out become -inf, or 0 (mask_with_zero).
 void limit_groups(const Job& job, float* key, std::size_t cols);
 
+// The sum that weights are divided by (Spec::eps_kind).
+float eps_applied(const Spec& spec, float sum);
+
 // Stage 4: weights of `n` selected experts.
 void weigh_row(const Job& job, const Row& row, const std::int32_t* expert, std::size_t n,
                float* weight);

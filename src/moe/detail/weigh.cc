@@ -14,7 +14,6 @@
 #include "moe/detail/stages.h"
 
 namespace swy::moe::detail {
-namespace {
 
 float eps_applied(const Spec& spec, float sum) {
   switch (spec.eps_kind) {
@@ -27,6 +26,8 @@ float eps_applied(const Spec& spec, float sum) {
   }
   return sum;
 }
+
+namespace {
 
 // value[i] = from[expert[i]], padded with `pad`.
 void gather(const float* from, const std::int32_t* expert, std::size_t n, float pad, float* value) {
