@@ -46,27 +46,13 @@ void select(const Job& job, const Keys& keys, std::size_t rows, std::size_t k, c
   }
 }
 
-// v / sum over the k places of every row, as renormalise() in weigh.cc has it.
-void renormalise(const Spec& spec, std::size_t k, float* value) {
-  if (spec.k == 1 && !spec.renorm_single) return;
-  float sum[kLanes * kBlock];
-  std::copy_n(value, k * kBlock, sum);
-  for (std::size_t step = kLanes / 2; step > 0; step /= 2) {  // the tree of sum16
-    for (std::size_t i = 0; i < step && i + step < k; ++i) {
-      for (std::size_t r = 0; r < kBlock; ++r) sum[i * kBlock + r] += sum[(i + step) * kBlock + r];
-    }
-  }
-  for (std::size_t r = 0; r < kBlock; ++r) sum[r] = eps_applied(spec, sum[r]);
-  for (std::size_t i = 0; i < k; ++i) {
-    for (std::size_t r = 0; r < kBlock; ++r)
-      value[i * kBlock + r] = sum[r] != 0 ? value[i * kBlock + r] / sum[r] : 0.0F;
-  }
-}
-
 void weigh(const Job& job, std::size_t k, float* value) {
   if (job.selected_only || job.spec.weigh == Weigh::kSoftmaxSelected)
     return job.kernels.softmax_rows(value, k);
-  if (job.spec.weigh == Weigh::kRenorm) return renormalise(job.spec, k, value);
+  if (job.spec.weigh == Weigh::kRenorm && (job.spec.k > 1 || job.spec.renorm_single)) {
+    const float eps = job.spec.eps_kind == EpsKind::kNone ? 0.0F : job.spec.eps;
+    return job.kernels.divide_rows(value, k, eps, job.spec.eps_kind == EpsKind::kClamp);
+  }
   if (job.spec.weigh == Weigh::kSigmoid) return job.kernels.sigmoid(value, k * kBlock, value);
   if (job.spec.weigh == Weigh::kOne) std::fill_n(value, k * kBlock, 1.0F);
 }
@@ -110,9 +96,16 @@ std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, c
     return Row{block.logit + at, block.score + at, block.key + at, row.value, row.index};
   };
   std::uint64_t nans = 0;
+  const bool softmax = job.spec.transform == Transform::kSoftmax && !job.selected_only;
   for (std::size_t r = 0; r < rows; ++r) {
-    Row mine = row_at(r);
-    nans += transform_row(job, first + r, mine);
+    const Row mine = row_at(r);
+    nans += load_row(job, first + r, mine.logit);
+    if (!softmax && !job.selected_only) score_row(job, mine.logit, cols, mine.score);
+  }
+  if (softmax) job.kernels.softmax_block(block.logit, block.stride, rows, cols, block.score);
+  for (std::size_t r = 0; r < rows && !job.on_logits; ++r) {
+    const Row mine = row_at(r);
+    job.kernels.keys(mine.score, mine.logit, job.adjust, cols, mine.key);
     if (job.spec.groups > 1) limit_groups(job, mine.key, cols);
   }
   const Keys keys{job.on_logits ? block.logit : block.key, block.stride, cols};

@@ -115,7 +115,7 @@ std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
 
 const Kernels kScalarKernels{"scalar",    load_scalar,     softmax_scalar, sigmoid_scalar,
                              keys_scalar, best_two_scalar, topk_scalar,    collect_scalar,
-                             nullptr,     nullptr};
+                             nullptr,     nullptr,         nullptr,        nullptr};
 
 }  // namespace detail
 

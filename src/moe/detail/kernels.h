@@ -2,7 +2,8 @@
 //
 // When to use: through Job::kernels. "scalar" is the truth; the others give the same bits
 // (kernels_test.cc). Threading: pure functions on the caller's memory. Ownership: static tables.
-// Rows are padded to kLanes: logits and keys with -inf, scores with 0.
+// Rows are padded to kLanes: logits and keys with -inf, scores with 0. What works on a block of rows
+// is null in "scalar".
 #pragma once
 
 #include <cstddef>
@@ -39,12 +40,17 @@ struct Kernels {
   // What topk() finds in each of up to detail::kBlock rows, `stride` apart: place i of row r is
   // expert[i * kBlock + r], -1 where there are fewer than k. Returns the rows (bit r) in which near
   // ties may stand in the wrong order; never those of keys whose lowest bits are 0, as many as it
-  // takes to write n - 1. Null: no faster here. REQUIRES: k <= kLanes; key aligned to a cache line,
+  // takes to write n - 1. REQUIRES: k <= kLanes; key aligned to a cache line,
   // stride a multiple of kLanes.
   std::uint32_t (*topk_rows)(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                              std::size_t k, std::int32_t* expert);
   // softmax() of the k <= kLanes values of each of kBlock rows, laid out as above.
   void (*softmax_rows)(float* value, std::size_t k);
+  // softmax() of up to kBlock whole rows, `stride` apart in both.
+  void (*softmax_block)(const float* z, std::size_t stride, std::size_t rows, std::size_t n,
+                        float* p);
+  // The k values of each of kBlock rows / their sum + eps, or max(sum, eps); 0 where that is 0.
+  void (*divide_rows)(float* value, std::size_t k, float eps, bool clamp);
 };
 
 namespace detail {

@@ -156,6 +156,35 @@ void softmax(const float* z, std::size_t n, const float* max, float* p) {
     hn::StoreU(hn::Mul(hn::LoadU(d, p + j), part), d, p + j);
 }
 
+// Row by row in steps, so that one row's sum need not wait for the next row's exponentials.
+void softmax_block(const float* z, std::size_t stride, std::size_t rows, std::size_t n, float* p) {
+  const F d;
+  V acc[kBlock][kPer16];
+  for (std::size_t r = 0; r < rows; ++r) {
+    const V top = largest(z + r * stride, n);
+    const bool finite = std::isfinite(hn::GetLane(top));
+    for (V& a : acc[r]) a = hn::Zero(d);
+    for (std::size_t j = 0; j < padded(n); j += kLanes) {
+      for (std::size_t i = 0; i < kPer16; ++i) {
+        const std::size_t at = r * stride + j + i * kN;
+        const V e = exp_below_of(hn::LoadU(d, z + at), top, finite);
+        acc[r][i] = hn::Add(acc[r][i], e);
+        hn::StoreU(e, d, p + at);
+      }
+    }
+  }
+  float part[kBlock];
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float sum = tree16(acc[r]);
+    part[r] = sum > 0 ? 1 / sum : 1.0F;
+  }
+  for (std::size_t r = 0; r < rows; ++r) {
+    const V scale = hn::Set(d, part[r]);
+    for (std::size_t j = r * stride; j < r * stride + padded(n); j += kN)
+      hn::StoreU(hn::Mul(hn::LoadU(d, p + j), scale), d, p + j);
+  }
+}
+
 void sigmoid(const float* z, std::size_t n, float* s) {
   const F d;
   const V one = hn::Set(d, 1.0F);
@@ -377,6 +406,27 @@ void softmax_rows(float* value, std::size_t k) {
   }
 }
 
+void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
+  const F d;
+  for (std::size_t r = 0; r < kBlock; r += kN) {
+    V sum[kLanes];
+    for (std::size_t i = 0; i < k; ++i) sum[i] = hn::LoadU(d, value + i * kBlock + r);
+    for (std::size_t step = kLanes / 2; step > 0; step /= 2) {
+      for (std::size_t i = 0; i < step && i + step < k; ++i)
+        sum[i] = hn::Add(sum[i], sum[i + step]);
+    }
+    const V least = hn::Set(d, eps);
+    // std::max(sum, eps): sum where it is no number.
+    const V whole = clamp ? hn::IfThenElse(hn::Lt(sum[0], least), least, sum[0])
+                          : hn::Add(sum[0], least);
+    const auto some = hn::Ne(whole, hn::Zero(d));
+    for (std::size_t i = 0; i < k; ++i) {
+      const V x = hn::LoadU(d, value + i * kBlock + r);
+      hn::StoreU(hn::IfThenElseZero(some, hn::Div(x, whole)), d, value + i * kBlock + r);
+    }
+  }
+}
+
 // tournament_simd.cc
 std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                         std::size_t k, std::int32_t* expert);
@@ -391,7 +441,9 @@ const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                      topk,
                      collect,
                      topk_rows,
-                     softmax_rows};
+                     softmax_rows,
+                     softmax_block,
+                     divide_rows};
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

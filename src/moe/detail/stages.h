@@ -56,7 +56,10 @@ std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, c
 
 // The scores of one token alone, whatever selection needs.
 void score_token(const Job& job, std::size_t token, const Row& row);
-// Stage 1. Returns the NaNs met. May let row.key be row.logit.
+// Stage 1 in its two steps: padded logits (returns the NaNs met), and scores.
+std::uint64_t load_row(const Job& job, std::size_t token, float* logit);
+void score_row(const Job& job, const float* logit, std::size_t n, float* score);
+// Both, and keys. Returns the NaNs met. May let row.key be row.logit.
 std::uint64_t transform_row(const Job& job, std::size_t token, Row& row);
 
 // Stage 2 for the rules that need no other token: writes the experts (at most row_width), returns
@@ -65,9 +68,6 @@ std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::i
 
 // Group-limited top-k: keys of groups that are left out become -inf, or 0 (mask_with_zero).
 void limit_groups(const Job& job, float* key, std::size_t cols);
-
-// The sum that weights are divided by (Spec::eps_kind).
-float eps_applied(const Spec& spec, float sum);
 
 // Stage 4: weights of `n` selected experts.
 void weigh_row(const Job& job, const Row& row, const std::int32_t* expert, std::size_t n,

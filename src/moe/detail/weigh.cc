@@ -14,6 +14,7 @@
 #include "moe/detail/stages.h"
 
 namespace swy::moe::detail {
+namespace {
 
 float eps_applied(const Spec& spec, float sum) {
   switch (spec.eps_kind) {
@@ -26,8 +27,6 @@ float eps_applied(const Spec& spec, float sum) {
   }
   return sum;
 }
-
-namespace {
 
 // value[i] = from[expert[i]], padded with `pad`.
 void gather(const float* from, const std::int32_t* expert, std::size_t n, float pad, float* value) {
