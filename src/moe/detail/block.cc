@@ -74,16 +74,28 @@ void gather(const Job& job, std::size_t rows, std::size_t k, const Block& block)
 }  // namespace
 
 Block take_block(Scratch& scratch, const Spec& spec, Shape shape) {
+  return selects_together(spec, shape.tokens, shape.experts) ? take_rows(scratch, shape.experts)
+                                                             : Block();
+}
+
+Block take_rows(Scratch& scratch, std::size_t cols) {
   Block b;
-  if (!selects_together(spec, shape.tokens, shape.experts)) return b;
   // A line more than needed: rows a power of two apart would share few sets of the cache.
-  b.stride = padded(shape.experts) + kLanes;
+  b.stride = padded(cols) + kLanes;
   b.logit = scratch.take<float>(kBlock * b.stride);
   b.score = scratch.take<float>(kBlock * b.stride);
   b.key = scratch.take<float>(kBlock * b.stride);
   b.expert = scratch.take<std::int32_t>(kBlock * kLanes);
   b.value = scratch.take<float>(kBlock * kLanes);
   return b;
+}
+
+void score_block(const Job& job, const Block& block, std::size_t rows) {
+  const std::size_t cols = job.scores.cols;
+  if (job.spec.transform == Transform::kSoftmax && job.kernels.softmax_block != nullptr)
+    return job.kernels.softmax_block(block.logit, block.stride, rows, cols, block.score);
+  for (std::size_t r = 0; r < rows; ++r)
+    score_row(job, block.logit + r * block.stride, cols, block.score + r * block.stride);
 }
 
 std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, const Block& block,
@@ -96,13 +108,9 @@ std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, c
     return Row{block.logit + at, block.score + at, block.key + at, row.value, row.index};
   };
   std::uint64_t nans = 0;
-  const bool softmax = job.spec.transform == Transform::kSoftmax && !job.selected_only;
-  for (std::size_t r = 0; r < rows; ++r) {
-    const Row mine = row_at(r);
-    nans += load_row(job, first + r, mine.logit);
-    if (!softmax && !job.selected_only) score_row(job, mine.logit, cols, mine.score);
-  }
-  if (softmax) job.kernels.softmax_block(block.logit, block.stride, rows, cols, block.score);
+  for (std::size_t r = 0; r < rows; ++r)
+    nans += load_row(job, first + r, block.logit + r * block.stride);
+  if (!job.selected_only) score_block(job, block, rows);
   for (std::size_t r = 0; r < rows && !job.on_logits; ++r) {
     const Row mine = row_at(r);
     job.kernels.keys(mine.score, mine.logit, job.adjust, cols, mine.key);

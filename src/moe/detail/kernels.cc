@@ -60,6 +60,26 @@ std::size_t collect_scalar(const float* v, std::size_t n, float low, float high,
   return have;
 }
 
+std::size_t count_above_scalar(const float* v, std::size_t n, float t) {
+  std::size_t over = 0;
+  for (std::size_t i = 0; i < n; ++i) over += v[i] > t ? 1 : 0;
+  return over;
+}
+
+void transpose_scalar(const float* row, std::size_t stride, std::size_t n, float* tile) {
+  for (std::size_t j = 0; j < n; ++j) {
+    for (std::size_t r = 0; r < kBlock; ++r) tile[j * kBlock + r] = row[r * stride + j];
+  }
+}
+
+void margins_scalar(const float* column, std::size_t stride, std::size_t tiles,
+                    const float* row_price, float less, float* out) {
+  for (std::size_t b = 0; b < tiles; ++b) {
+    for (std::size_t r = 0; r < kBlock; ++r)
+      out[b * kBlock + r] = column[b * stride + r] - row_price[b * kBlock + r] - less;
+  }
+}
+
 std::size_t topk_insert(const float* key, std::size_t n, std::size_t k, std::int32_t* expert) {
   float value[kInsertion];
   std::size_t have = 0;
@@ -113,9 +133,22 @@ std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
   return static_cast<std::int32_t>(index[--have]);
 }
 
-const Kernels kScalarKernels{"scalar",    load_scalar,     softmax_scalar, sigmoid_scalar,
-                             keys_scalar, best_two_scalar, topk_scalar,    collect_scalar,
-                             nullptr,     nullptr,         nullptr,        nullptr};
+const Kernels kScalarKernels{"scalar",
+                             load_scalar,
+                             softmax_scalar,
+                             sigmoid_scalar,
+                             keys_scalar,
+                             best_two_scalar,
+                             topk_scalar,
+                             collect_scalar,
+                             count_above_scalar,
+                             transpose_scalar,
+                             margins_scalar,
+                             nullptr,
+                             nullptr,
+                             nullptr,
+                             nullptr,
+                             nullptr};
 
 }  // namespace detail
 

@@ -384,6 +384,29 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
   return have;
 }
 
+std::size_t count_above(const float* v, std::size_t n, float t) {
+  const F d;
+  const I di;
+  const V bound = hn::Set(d, t);
+  auto over = hn::Zero(di);
+  for (std::size_t i = 0; i < padded(n); i += kN)
+    over = hn::Sub(over, hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(hn::LoadU(d, v + i), bound))));
+  return static_cast<std::size_t>(hn::GetLane(hn::SumOfLanes(di, over))) & 0xFFFFFFFFU;
+}
+
+void margins(const float* column, std::size_t stride, std::size_t tiles, const float* row_price,
+             float less, float* out) {
+  const F d;
+  const V fixed = hn::Set(d, less);
+  for (std::size_t b = 0; b < tiles; ++b) {
+    for (std::size_t r = 0; r < kBlock; r += kN) {
+      const V x = hn::LoadU(d, column + b * stride + r);
+      const V p = hn::LoadU(d, row_price + b * kBlock + r);
+      hn::StoreU(hn::Sub(hn::Sub(x, p), fixed), d, out + b * kBlock + r);
+    }
+  }
+}
+
 // The sum over places is the tree of tree16(): places k to 15 would add zeros.
 void softmax_rows(float* value, std::size_t k) {
   const F d;
@@ -430,6 +453,9 @@ void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
 // tournament_simd.cc
 std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                         std::size_t k, std::int32_t* expert);
+void kth_rows(const float* tile, std::size_t n, const float* price, std::size_t k, float* kth,
+              float* next);
+void transpose(const float* row, std::size_t stride, std::size_t n, float* tile);
 
 extern const Kernels kTable;
 const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
@@ -440,6 +466,10 @@ const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                      best_two,
                      topk,
                      collect,
+                     count_above,
+                     transpose,
+                     margins,
+                     kth_rows,
                      topk_rows,
                      softmax_rows,
                      softmax_block,

@@ -50,6 +50,7 @@ struct Block {
   float* value = nullptr;
 };
 Block take_block(Scratch& scratch, const Spec& spec, Shape shape);
+Block take_rows(Scratch& scratch, std::size_t cols);
 // Selects and weighs the tokens [first, end), at most kBlock, all live. Returns the NaNs met.
 std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, const Block& block,
                            const Row& row, Assignment& out);
@@ -59,6 +60,8 @@ void score_token(const Job& job, std::size_t token, const Row& row);
 // Stage 1 in its two steps: padded logits (returns the NaNs met), and scores.
 std::uint64_t load_row(const Job& job, std::size_t token, float* logit);
 void score_row(const Job& job, const float* logit, std::size_t n, float* score);
+// The scores of block.logit's first rows.
+void score_block(const Job& job, const Block& block, std::size_t rows);
 // Both, and keys. Returns the NaNs met. May let row.key be row.logit.
 std::uint64_t transform_row(const Job& job, std::size_t token, Row& row);
 

@@ -98,6 +98,11 @@ HWY_INLINE V rising(hn::Vec<F> x) {
   return hn::Xor(bits, hn::And(hn::BroadcastSignBit(bits), hn::Set(d, kFlip)));
 }
 
+HWY_INLINE hn::Vec<F> risen(V x) {
+  const I d;
+  return hn::BitCast(F(), hn::Xor(x, hn::And(hn::BroadcastSignBit(x), hn::Set(d, kFlip))));
+}
+
 template <const Network& Net, std::size_t... P>
 HWY_INLINE void run(V* v, std::index_sequence<P...>) {
   const auto step = [v](std::size_t a, std::size_t b) HWY_ATTR {
@@ -273,6 +278,104 @@ std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, 
   if (k <= 4) return places<4>(key, stride, rows, n, k, expert);
   if (k <= 8) return places<8>(key, stride, rows, n, k, expert);
   return places<16>(key, stride, rows, n, k, expert);
+}
+
+// kth_rows: one row a lane from the start, values alone.
+template <std::size_t K>
+HWY_NOINLINE void kth(const float* tile, std::size_t n, const float* price, std::size_t k,
+                      float* kth, float* next) {
+  const F d;
+  const I di;
+  const V never = hn::Set(di, kNever);
+  List<K> best;
+  for (V& v : best.at) v = never;
+  best.next = never;
+  for (std::size_t j = 0; j < n; j += K) {
+    V fresh[K];
+    for (std::size_t i = 0; i < K; ++i) {
+      fresh[i] = never;
+      if (j + i < n)
+        fresh[i] = rising(hn::Sub(hn::Load(d, tile + (j + i) * kBlock), hn::Set(d, price[j + i])));
+    }
+    sort<K>(fresh);
+    merge<K>(best, fresh, never);
+  }
+  hn::StoreU(risen(best.at[k - 1]), d, kth);
+  hn::StoreU(risen(k < K ? best.at[k] : best.next), d, next);
+}
+
+void kth_rows(const float* tile, std::size_t n, const float* price, std::size_t k, float* last,
+              float* next) {
+  for (std::size_t r = 0; r < kBlock; r += kN) {
+    if (k <= 2) {
+      kth<2>(tile + r, n, price, k, last + r, next + r);
+    } else if (k <= 4) {
+      kth<4>(tile + r, n, price, k, last + r, next + r);
+    } else if (k <= 8) {
+      kth<8>(tile + r, n, price, k, last + r, next + r);
+    } else {
+      kth<16>(tile + r, n, price, k, last + r, next + r);
+    }
+  }
+}
+
+// kN x kN numbers at a time: within blocks of 128 bits first, then whole blocks.
+void transpose(const float* row, std::size_t stride, std::size_t n, float* tile) {
+  const F d;
+  const hn::Repartition<double, F> d64;
+  using VF = hn::Vec<F>;
+  const auto low64 = [&](VF a, VF b) HWY_ATTR {
+    return hn::BitCast(d, hn::InterleaveLower(d64, hn::BitCast(d64, a), hn::BitCast(d64, b)));
+  };
+  const auto high64 = [&](VF a, VF b) HWY_ATTR {
+    return hn::BitCast(d, hn::InterleaveUpper(d64, hn::BitCast(d64, a), hn::BitCast(d64, b)));
+  };
+  for (std::size_t r = 0; r < kBlock; r += kN) {
+    for (std::size_t j = 0; j < n; j += kN) {
+      VF quad[kN / 4][4];  // in block b of [q][c]: column 4 b + c of rows 4 q to 4 q + 3
+      for (std::size_t q = 0; q < kN / 4; ++q) {
+        const float* from = row + (r + 4 * q) * stride + j;
+        const VF a = hn::Load(d, from);
+        const VF b = hn::Load(d, from + stride);
+        const VF c = hn::Load(d, from + 2 * stride);
+        const VF e = hn::Load(d, from + 3 * stride);
+        const VF ab_low = hn::InterleaveLower(d, a, b);
+        const VF ab_high = hn::InterleaveUpper(d, a, b);
+        const VF ce_low = hn::InterleaveLower(d, c, e);
+        const VF ce_high = hn::InterleaveUpper(d, c, e);
+        quad[q][0] = low64(ab_low, ce_low);
+        quad[q][1] = high64(ab_low, ce_low);
+        quad[q][2] = low64(ab_high, ce_high);
+        quad[q][3] = high64(ab_high, ce_high);
+      }
+      for (std::size_t c = 0; c < 4; ++c) {
+        VF out[kN / 4];  // columns c, 4 + c, ...
+        if constexpr (kN == 16) {
+          const auto even = [&](VF a, VF b) HWY_ATTR {
+            return hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a);
+          };
+          const auto odd = [&](VF a, VF b) HWY_ATTR {
+            return hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a));
+          };
+          const VF e01 = even(quad[0][c], quad[1][c]);
+          const VF o01 = odd(quad[0][c], quad[1][c]);
+          const VF e23 = even(quad[2][c], quad[3][c]);
+          const VF o23 = odd(quad[2][c], quad[3][c]);
+          out[0] = hn::ConcatLowerLower(d, e23, e01);
+          out[1] = hn::ConcatLowerLower(d, o23, o01);
+          out[2] = hn::ConcatUpperUpper(d, e23, e01);
+          out[3] = hn::ConcatUpperUpper(d, o23, o01);
+        } else {
+          out[0] = hn::ConcatLowerLower(d, quad[1][c], quad[0][c]);
+          out[1] = hn::ConcatUpperUpper(d, quad[1][c], quad[0][c]);
+        }
+        for (std::size_t b = 0; b < kN / 4; ++b) {
+          const std::size_t at = j + 4 * b + c;
+          if (at < n) hn::Store(out[b], d, tile + at * kBlock + r);
+        }
+      }
+    }
+  }
 }
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
