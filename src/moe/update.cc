@@ -43,7 +43,7 @@ UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   const std::size_t cols = shape.experts;
   m.row = take_row(scratch, cols);
   m.block = take_rows(scratch, cols);
-  m.score = scratch.take<float>(padded(rows) * cols);
+  m.score = scratch.take<float>(padded(rows) * padded(cols));
   m.row_price = scratch.take<float>(padded(rows));
   m.margin = scratch.take<float>(padded(rows));
   m.scratch = scratch.take<float>(padded(rows) + kLanes);
@@ -62,10 +62,16 @@ struct Batch {
   UpdateMemory mem;
   std::size_t n = 0;
   std::size_t m = 0;
+  std::size_t tiles = 0;  // of the same experts
+
+  // Where the scores of rows [i, i + kBlock) and experts [j, j + kBlock) begin.
+  [[nodiscard]] float* tile(std::size_t i, std::size_t j) const {
+    return mem.score + (j / kBlock * tiles + i / kBlock) * kTile;
+  }
 };
 
-// Scores of up to kBlock loaded rows into their tile.
-void fill_tile(const Job& job, const Batch& b, std::size_t rows, float* tile) {
+// Scores of up to kBlock loaded rows, live rows from `first`, into their tiles.
+void fill_tiles(const Job& job, const Batch& b, std::size_t first, std::size_t rows) {
   const Block& block = b.mem.block;
   const std::size_t cols = job.scores.cols;
   score_block(job, block, rows);
@@ -77,9 +83,12 @@ void fill_tile(const Job& job, const Batch& b, std::size_t rows, float* tile) {
     }
     b.kernels.keys(block.score + r * block.stride, block.logit + r * block.stride, nullptr, cols,
                    key);
-    for (std::size_t j = 0; j < b.m && b.m < cols; ++j) key[j] = key[b.mem.expert[j]];
+    if (b.m == cols) continue;
+    for (std::size_t j = 0; j < b.m; ++j) key[j] = key[b.mem.expert[j]];
+    std::fill(key + b.m, key + padded(b.m), -kInf);
   }
-  b.kernels.transpose(block.key, block.stride, b.m, tile);
+  for (std::size_t j = 0; j < b.m; j += kBlock)
+    b.kernels.transpose(block.key + j, block.stride, b.tile(first, j));
 }
 
 Batch gather(const Job& job, const UpdateMemory& mem) {
@@ -87,27 +96,25 @@ Batch gather(const Job& job, const UpdateMemory& mem) {
   for (std::size_t j = 0; j < job.scores.cols; ++j) {
     if (expert_is_live(job.ctx, j)) mem.expert[b.m++] = static_cast<std::uint32_t>(j);
   }
-  std::size_t rows = 0;
-  float* tile = mem.score;
+  for (std::size_t t = 0; t < job.scores.rows; ++t) b.n += token_is_live(job.ctx, t) ? 1 : 0;
+  b.tiles = padded(b.n) / kBlock;
+  std::size_t have = 0;
   for (std::size_t t = 0; t < job.scores.rows; ++t) {
     if (!token_is_live(job.ctx, t)) continue;
-    (void)load_row(job, t, mem.block.logit + rows * mem.block.stride);
-    ++b.n;
-    if (++rows < kBlock) continue;
-    fill_tile(job, b, rows, tile);
-    tile += b.m * kBlock;
-    rows = 0;
+    (void)load_row(job, t, mem.block.logit + have % kBlock * mem.block.stride);
+    if (++have % kBlock == 0) fill_tiles(job, b, have - kBlock, kBlock);
   }
-  if (rows > 0) fill_tile(job, b, rows, tile);
+  if (have % kBlock != 0) fill_tiles(job, b, have - have % kBlock, have % kBlock);
   return b;
 }
 
 // k-th and (k+1)-th largest margin of a tile's rows, one by one.
-void kth_rows(const Batch& b, const float* tile, float* kth, float* next) {
+void kth_rows(const Batch& b, std::size_t first, float* kth, float* next) {
   const std::size_t k = b.spec.k;
   float* margin = b.mem.row.key;
   for (std::size_t r = 0; r < kBlock; ++r) {
-    for (std::size_t j = 0; j < b.m; ++j) margin[j] = tile[j * kBlock + r] - b.mem.price[j];
+    for (std::size_t j = 0; j < b.m; ++j)
+      margin[j] = b.tile(first, j)[j % kBlock * kBlock + r] - b.mem.price[j];
     std::fill(margin + b.m, margin + padded(b.m), -kInf);
     const std::size_t have =
         b.kernels.topk(margin, b.m, k + 1, b.mem.chosen, b.mem.row.index, b.mem.row.value);
@@ -122,13 +129,12 @@ void price_rows(const Batch& b, bool clip) {
   for (std::size_t i = 0; i < b.n; i += kBlock) {
     float kth[kBlock];
     float next[kBlock];
-    const float* tile = b.mem.score + i * b.m;
     if (k >= b.m) {
       std::fill_n(next, kBlock, -kInf);
     } else if (b.kernels.kth_rows != nullptr && k <= kLanes) {
-      b.kernels.kth_rows(tile, b.m, b.mem.price, k, kth, next);
+      b.kernels.kth_rows(b.tile(i, 0), b.tiles * kTile, b.m, b.mem.price, k, kth, next);
     } else {
-      kth_rows(b, tile, kth, next);
+      kth_rows(b, i, kth, next);
     }
     for (std::size_t r = 0; r < kBlock; ++r) {
       const float p = next[r] > -kInf ? settle(next[r], kth[r], b.spec.midpoint) : 0.0F;
@@ -140,9 +146,8 @@ void price_rows(const Batch& b, bool clip) {
 // Calls f(j, margins) for every column: score - row price - (with old_price) price, padded.
 template <class Use>
 void each_column(const Batch& b, bool old_price, Use f) {
-  const std::size_t tiles = padded(b.n) / kBlock;
   for (std::size_t j = 0; j < b.m; ++j) {
-    b.kernels.margins(b.mem.score + j * kBlock, b.m * kBlock, tiles, b.mem.row_price,
+    b.kernels.margins(b.tile(0, j) + j % kBlock * kBlock, b.tiles, b.mem.row_price,
                       old_price ? b.mem.price[j] : 0.0F, b.mem.margin);
     f(j, b.mem.margin);
   }

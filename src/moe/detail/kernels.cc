@@ -66,17 +66,17 @@ std::size_t count_above_scalar(const float* v, std::size_t n, float t) {
   return over;
 }
 
-void transpose_scalar(const float* row, std::size_t stride, std::size_t n, float* tile) {
-  for (std::size_t j = 0; j < n; ++j) {
+void transpose_scalar(const float* row, std::size_t stride, float* tile) {
+  for (std::size_t j = 0; j < kBlock; ++j) {
     for (std::size_t r = 0; r < kBlock; ++r) tile[j * kBlock + r] = row[r * stride + j];
   }
 }
 
-void margins_scalar(const float* column, std::size_t stride, std::size_t tiles,
-                    const float* row_price, float less, float* out) {
+void margins_scalar(const float* column, std::size_t tiles, const float* row_price, float less,
+                    float* out) {
   for (std::size_t b = 0; b < tiles; ++b) {
     for (std::size_t r = 0; r < kBlock; ++r)
-      out[b * kBlock + r] = column[b * stride + r] - row_price[b * kBlock + r] - less;
+      out[b * kBlock + r] = column[b * kTile + r] - row_price[b * kBlock + r] - less;
   }
 }
 

@@ -39,15 +39,16 @@ struct Kernels {
                          std::size_t* above);
   // How many of v are > t. v is padded with -inf.
   std::size_t (*count_above)(const float* v, std::size_t n, float t);
-  // tile[j * kBlock + r] = row[r * stride + j] for kBlock rows of n, padded to kLanes.
-  void (*transpose)(const float* row, std::size_t stride, std::size_t n, float* tile);
-  // One column of `tiles` tiles, `stride` apart: out[i] = column - row_price[i] - less.
-  void (*margins)(const float* column, std::size_t stride, std::size_t tiles,
-                  const float* row_price, float less, float* out);
-  // The k-th and the (k+1)-th largest of tile[j * kBlock + r] - price[j] over n experts in each row
-  // r; -inf: fewer. REQUIRES: k <= kLanes. Null in "scalar".
-  void (*kth_rows)(const float* tile, std::size_t n, const float* price, std::size_t k, float* kth,
-                   float* next);
+  // tile[j * kBlock + r] = row[r * stride + j], kBlock by kBlock. Aligned to a cache line.
+  void (*transpose)(const float* row, std::size_t stride, float* tile);
+  // One column of `tiles` tiles in a row: out[i] = column - row_price[i] - less.
+  void (*margins)(const float* column, std::size_t tiles, const float* row_price, float less,
+                  float* out);
+  // The k-th and the (k+1)-th largest score - price[j] over n experts in each row of a tile; the
+  // next kBlock experts' tile of the same rows lies `apart` floats on. -inf: fewer. REQUIRES:
+  // k <= kLanes. Null in "scalar".
+  void (*kth_rows)(const float* tile, std::size_t apart, std::size_t n, const float* price,
+                   std::size_t k, float* kth, float* next);
   // What topk() finds in each of up to detail::kBlock rows, `stride` apart: place i of row r is
   // expert[i * kBlock + r], -1 where there are fewer than k. Returns the rows (bit r) in which near
   // ties may stand in the wrong order; never those of keys whose lowest bits are 0, as many as it
@@ -69,6 +70,7 @@ namespace detail {
 constexpr std::size_t padded(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 inline constexpr std::size_t kBlock = kLanes;   // rows that one call of topk_rows takes
+inline constexpr std::size_t kTile = kBlock * kBlock;
 inline constexpr std::size_t kInsertion = 32;  // up to this k by insertion, beyond by heap
 
 extern const Kernels kScalarKernels;

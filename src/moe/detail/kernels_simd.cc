@@ -364,13 +364,14 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
   const F d;
   const V bottom = hn::Set(d, low);
   const V top = hn::Set(d, high);
+  const I di;
   std::size_t have = 0;
-  *above = 0;
+  auto over_all = hn::Zero(di);
   for (std::size_t i = 0; i < padded(n); i += kN) {
     const V x = hn::LoadU(d, v + i);
     const auto over = hn::Gt(x, top);
     const auto in = hn::AndNot(over, hn::Ge(x, bottom));
-    *above += hn::CountTrue(d, over);
+    over_all = hn::Sub(over_all, hn::VecFromMask(di, hn::RebindMask(di, over)));
 #if HWY_TARGET == HWY_AVX3
     hn::StoreU(hn::Compress(x, in), d, out + have);
     have += hn::CountTrue(d, in);
@@ -381,6 +382,7 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
       out[have++] = v[i + static_cast<std::size_t>(std::countr_zero(left))];
 #endif
   }
+  *above = static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(di, over_all)));
   return have;
 }
 
@@ -391,16 +393,16 @@ std::size_t count_above(const float* v, std::size_t n, float t) {
   auto over = hn::Zero(di);
   for (std::size_t i = 0; i < padded(n); i += kN)
     over = hn::Sub(over, hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(hn::LoadU(d, v + i), bound))));
-  return static_cast<std::size_t>(hn::GetLane(hn::SumOfLanes(di, over))) & 0xFFFFFFFFU;
+  return static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(di, over)));
 }
 
-void margins(const float* column, std::size_t stride, std::size_t tiles, const float* row_price,
-             float less, float* out) {
+void margins(const float* column, std::size_t tiles, const float* row_price, float less,
+             float* out) {
   const F d;
   const V fixed = hn::Set(d, less);
   for (std::size_t b = 0; b < tiles; ++b) {
     for (std::size_t r = 0; r < kBlock; r += kN) {
-      const V x = hn::LoadU(d, column + b * stride + r);
+      const V x = hn::LoadU(d, column + b * kTile + r);
       const V p = hn::LoadU(d, row_price + b * kBlock + r);
       hn::StoreU(hn::Sub(hn::Sub(x, p), fixed), d, out + b * kBlock + r);
     }
@@ -453,9 +455,9 @@ void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
 // tournament_simd.cc
 std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                         std::size_t k, std::int32_t* expert);
-void kth_rows(const float* tile, std::size_t n, const float* price, std::size_t k, float* kth,
-              float* next);
-void transpose(const float* row, std::size_t stride, std::size_t n, float* tile);
+void kth_rows(const float* tile, std::size_t apart, std::size_t n, const float* price,
+              std::size_t k, float* kth, float* next);
+void transpose(const float* row, std::size_t stride, float* tile);
 
 extern const Kernels kTable;
 const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",

@@ -18,7 +18,7 @@ namespace swy::moe::detail {
 namespace {
 
 constexpr std::size_t kSample = 256;
-constexpr std::size_t kFew = 24;
+constexpr std::size_t kFew = 16;
 constexpr int kRounds = 24;
 
 float by_nth_element(float* v, std::size_t n, std::size_t rank, bool middle) {
@@ -52,7 +52,7 @@ float cut(const Kernels& kernels, const float* sample, Range range, double count
   for (int round = 0; round < kRounds / 2; ++round) {
     t = 0.5F * range.low + 0.5F * range.high;
     const auto above = static_cast<double>(kernels.count_above(sample, kSample, t));
-    if (std::fabs(above - count) <= 1) break;
+    if (std::fabs(above - count) <= 2) break;
     (above > count ? range.low : range.high) = t;
   }
   return t;
@@ -86,11 +86,6 @@ float narrow(const Kernels& kernels, float* v, std::size_t n, std::size_t rank, 
 }
 
 }  // namespace
-
-float settle(float x, float larger, bool middle) {
-  if (middle) x = 0.5F * x + 0.5F * larger;
-  return std::isfinite(x) ? x + 0.0F : 0.0F;  // -0 is 0
-}
 
 float order_statistic(const Kernels& kernels, float* v, std::size_t n, std::size_t rank,
                       bool middle, float* scratch) {

@@ -1,6 +1,7 @@
 // Order statistics of long lists of floats. See order.cc. Threading: pure on the caller's memory.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 
 #include "moe/detail/kernels.h"
@@ -8,7 +9,10 @@
 namespace swy::moe::detail {
 
 // x, or the middle between x and the next larger; 0 where that is not a number.
-float settle(float x, float larger, bool middle);
+inline float settle(float x, float larger, bool middle) {
+  if (middle) x = 0.5F * x + 0.5F * larger;
+  return std::isfinite(x) ? x + 0.0F : 0.0F;  // -0 is 0
+}
 
 // The (rank + 1)-th largest of v[0, n), or the middle between it and the rank-th; 0 where that is
 // not finite. Exact. Reorders v, which is padded with -inf. scratch: padded(n) + kLanes.

@@ -282,8 +282,8 @@ std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, 
 
 // kth_rows: one row a lane from the start, values alone.
 template <std::size_t K>
-HWY_NOINLINE void kth(const float* tile, std::size_t n, const float* price, std::size_t k,
-                      float* kth, float* next) {
+HWY_NOINLINE void kth(const float* tile, std::size_t apart, std::size_t n, const float* price,
+                      std::size_t k, float* kth, float* next) {
   const F d;
   const I di;
   const V never = hn::Set(di, kNever);
@@ -291,11 +291,12 @@ HWY_NOINLINE void kth(const float* tile, std::size_t n, const float* price, std:
   for (V& v : best.at) v = never;
   best.next = never;
   for (std::size_t j = 0; j < n; j += K) {
+    const float* from = tile + j / kBlock * apart + j % kBlock * kBlock;
     V fresh[K];
     for (std::size_t i = 0; i < K; ++i) {
       fresh[i] = never;
       if (j + i < n)
-        fresh[i] = rising(hn::Sub(hn::Load(d, tile + (j + i) * kBlock), hn::Set(d, price[j + i])));
+        fresh[i] = rising(hn::Sub(hn::Load(d, from + i * kBlock), hn::Set(d, price[j + i])));
     }
     sort<K>(fresh);
     merge<K>(best, fresh, never);
@@ -304,23 +305,23 @@ HWY_NOINLINE void kth(const float* tile, std::size_t n, const float* price, std:
   hn::StoreU(risen(k < K ? best.at[k] : best.next), d, next);
 }
 
-void kth_rows(const float* tile, std::size_t n, const float* price, std::size_t k, float* last,
-              float* next) {
+void kth_rows(const float* tile, std::size_t apart, std::size_t n, const float* price,
+              std::size_t k, float* last, float* next) {
   for (std::size_t r = 0; r < kBlock; r += kN) {
     if (k <= 2) {
-      kth<2>(tile + r, n, price, k, last + r, next + r);
+      kth<2>(tile + r, apart, n, price, k, last + r, next + r);
     } else if (k <= 4) {
-      kth<4>(tile + r, n, price, k, last + r, next + r);
+      kth<4>(tile + r, apart, n, price, k, last + r, next + r);
     } else if (k <= 8) {
-      kth<8>(tile + r, n, price, k, last + r, next + r);
+      kth<8>(tile + r, apart, n, price, k, last + r, next + r);
     } else {
-      kth<16>(tile + r, n, price, k, last + r, next + r);
+      kth<16>(tile + r, apart, n, price, k, last + r, next + r);
     }
   }
 }
 
 // kN x kN numbers at a time: within blocks of 128 bits first, then whole blocks.
-void transpose(const float* row, std::size_t stride, std::size_t n, float* tile) {
+void transpose(const float* row, std::size_t stride, float* tile) {
   const F d;
   const hn::Repartition<double, F> d64;
   using VF = hn::Vec<F>;
@@ -331,7 +332,7 @@ void transpose(const float* row, std::size_t stride, std::size_t n, float* tile)
     return hn::BitCast(d, hn::InterleaveUpper(d64, hn::BitCast(d64, a), hn::BitCast(d64, b)));
   };
   for (std::size_t r = 0; r < kBlock; r += kN) {
-    for (std::size_t j = 0; j < n; j += kN) {
+    for (std::size_t j = 0; j < kBlock; j += kN) {
       VF quad[kN / 4][4];  // in block b of [q][c]: column 4 b + c of rows 4 q to 4 q + 3
       for (std::size_t q = 0; q < kN / 4; ++q) {
         const float* from = row + (r + 4 * q) * stride + j;
@@ -369,10 +370,8 @@ void transpose(const float* row, std::size_t stride, std::size_t n, float* tile)
           out[0] = hn::ConcatLowerLower(d, quad[1][c], quad[0][c]);
           out[1] = hn::ConcatUpperUpper(d, quad[1][c], quad[0][c]);
         }
-        for (std::size_t b = 0; b < kN / 4; ++b) {
-          const std::size_t at = j + 4 * b + c;
-          if (at < n) hn::Store(out[b], d, tile + at * kBlock + r);
-        }
+        for (std::size_t b = 0; b < kN / 4; ++b)
+          hn::Store(out[b], d, tile + (j + 4 * b + c) * kBlock + r);
       }
     }
   }

@@ -5,9 +5,10 @@
 
 namespace swy::moe::detail {
 
-// Scores lie in tiles of kBlock rows: score of live row i, live expert j at
-// ((i / kBlock) * m + j) * kBlock + i % kBlock, so that rows and columns are both read in whole
-// vectors. Rows past the last are -inf.
+// Scores lie in tiles of kBlock experts x kBlock rows, all tiles of the same experts in a row: live
+// row i, live expert j at tile (j / kBlock) * tiles + i / kBlock, there at (j % kBlock) * kBlock +
+// i % kBlock. So rows and columns are both read in whole vectors, and a column lies on few pages.
+// Rows and experts past the last are -inf.
 struct UpdateMemory {
   Row row;
   Block block;
