@@ -58,6 +58,26 @@ float cut(const Kernels& kernels, const float* sample, Range range, double count
   return t;
 }
 
+// The same where t lies between the two.
+float beside(const float* v, std::size_t n, float t, bool middle) {
+  float below[kLanes];
+  float above[kLanes];
+  std::fill_n(below, kLanes, -kInf);
+  std::fill_n(above, kLanes, kInf);
+  for (std::size_t i = 0; i < padded(n); i += kLanes) {
+    for (std::size_t l = 0; l < kLanes; ++l) {
+      const float x = v[i + l];
+      const bool over = x > t;
+      const float low = over ? -kInf : x;
+      const float high = over ? x : kInf;
+      below[l] = low > below[l] ? low : below[l];
+      above[l] = high < above[l] ? high : above[l];
+    }
+  }
+  return settle(*std::max_element(below, below + kLanes),
+                *std::min_element(above, above + kLanes), middle);
+}
+
 // A list in which rank-th and (rank + 1)-th largest lie above `low` and not above `high`.
 float narrow(const Kernels& kernels, float* v, std::size_t n, std::size_t rank, bool middle,
              Range range) {
@@ -69,7 +89,8 @@ float narrow(const Kernels& kernels, float* v, std::size_t n, std::size_t rank, 
   for (int round = 0; over_low - over_high > kFew; ++round) {
     const float t = 0.5F * range.low + 0.5F * range.high;
     const std::size_t over = kernels.count_above(v, n, t);
-    if (over == rank || round == kRounds) return by_nth_element(v, n, rank, middle);
+    if (over == rank) return beside(v, n, t, middle);
+    if (round == kRounds) return by_nth_element(v, n, rank, middle);
     if (over > rank) {
       range.low = t;
       over_low = over;
