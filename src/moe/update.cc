@@ -74,15 +74,13 @@ struct Batch {
 void fill_tiles(const Job& job, const Batch& b, std::size_t first, std::size_t rows) {
   const Block& block = b.mem.block;
   const std::size_t cols = job.scores.cols;
-  score_block(job, block, rows);
+  score_block(job, block, rows, nullptr);
   for (std::size_t r = 0; r < kBlock; ++r) {
     float* key = block.key + r * block.stride;
     if (r >= rows) {
       std::fill_n(key, padded(b.m), -kInf);
       continue;
     }
-    b.kernels.keys(block.score + r * block.stride, block.logit + r * block.stride, nullptr, cols,
-                   key);
     if (b.m == cols) continue;
     for (std::size_t j = 0; j < b.m; ++j) key[j] = key[b.mem.expert[j]];
     std::fill(key + b.m, key + padded(b.m), -kInf);
@@ -288,7 +286,8 @@ Status check(const Job& job, const Assignment& done, std::span<std::byte> worksp
 Status update(const Spec& spec, const Scores& scores, const Ctx& ctx, const Assignment& done,
               State& state, std::span<std::byte> workspace) noexcept {
   if (spec.update == Update::kNone) return {};
-  const detail::Job job = detail::make_job(spec, scores, ctx, state);
+  detail::Job job = detail::make_job(spec, scores, ctx, state);
+  job.on_logits = false;  // prices are in scores
   if (const Status s = detail::check(job, done, workspace); !s.ok()) return s;
   if (detail::is_bias_rule(spec.update)) {
     detail::bias_step(spec, ctx, done.demand.first(scores.cols), state.bias);

@@ -90,12 +90,18 @@ Block take_rows(Scratch& scratch, std::size_t cols) {
   return b;
 }
 
-void score_block(const Job& job, const Block& block, std::size_t rows) {
+void score_block(const Job& job, const Block& block, std::size_t rows, const float* adjust) {
   const std::size_t cols = job.scores.cols;
+  float* key = job.on_logits ? nullptr : block.key;
   if (job.spec.transform == Transform::kSoftmax && job.kernels.softmax_block != nullptr)
-    return job.kernels.softmax_block(block.logit, block.stride, rows, cols, block.score);
-  for (std::size_t r = 0; r < rows; ++r)
-    score_row(job, block.logit + r * block.stride, cols, block.score + r * block.stride);
+    return job.kernels.softmax_block(block.logit, block.stride, rows, cols, adjust, block.score,
+                                     key);
+  for (std::size_t r = 0; r < rows; ++r) {
+    const std::size_t at = r * block.stride;
+    score_row(job, block.logit + at, cols, block.score + at);
+    if (key != nullptr)
+      job.kernels.keys(block.score + at, block.logit + at, adjust, cols, key + at);
+  }
 }
 
 std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, const Block& block,
@@ -103,19 +109,12 @@ std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, c
   const std::size_t cols = job.scores.cols;
   const std::size_t rows = end - first;
   const std::size_t k = std::min<std::size_t>(job.spec.k, cols);
-  const auto row_at = [&](std::size_t r) {
-    const std::size_t at = r * block.stride;
-    return Row{block.logit + at, block.score + at, block.key + at, row.value, row.index};
-  };
   std::uint64_t nans = 0;
   for (std::size_t r = 0; r < rows; ++r)
     nans += load_row(job, first + r, block.logit + r * block.stride);
-  if (!job.selected_only) score_block(job, block, rows);
-  for (std::size_t r = 0; r < rows && !job.on_logits; ++r) {
-    const Row mine = row_at(r);
-    job.kernels.keys(mine.score, mine.logit, job.adjust, cols, mine.key);
-    if (job.spec.groups > 1) limit_groups(job, mine.key, cols);
-  }
+  if (!job.selected_only) score_block(job, block, rows, job.adjust);
+  for (std::size_t r = 0; r < rows && job.spec.groups > 1; ++r)
+    limit_groups(job, block.key + r * block.stride, cols);
   const Keys keys{job.on_logits ? block.logit : block.key, block.stride, cols};
   select(job, keys, rows, k, block, row);
   gather(job, rows, k, block);

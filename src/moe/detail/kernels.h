@@ -58,9 +58,10 @@ struct Kernels {
                              std::size_t k, std::int32_t* expert);
   // softmax() of the k <= kLanes values of each of kBlock rows, laid out as above.
   void (*softmax_rows)(float* value, std::size_t k);
-  // softmax() of up to kBlock whole rows, `stride` apart in both.
+  // softmax() and, where key is not null, keys() of up to kBlock whole rows, `stride` apart in all.
+  // adjust: padded.
   void (*softmax_block)(const float* z, std::size_t stride, std::size_t rows, std::size_t n,
-                        float* p);
+                        const float* adjust, float* p, float* key);
   // The k values of each of kBlock rows / their sum + eps, or max(sum, eps); 0 where that is 0.
   void (*divide_rows)(float* value, std::size_t k, float eps, bool clamp);
 };

@@ -156,8 +156,16 @@ void softmax(const float* z, std::size_t n, const float* max, float* p) {
     hn::StoreU(hn::Mul(hn::LoadU(d, p + j), part), d, p + j);
 }
 
+HWY_INLINE V key_of(V v, V logit) {
+  const F d;
+  const V never = hn::Set(d, -kInf);
+  v = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, kLowest), v);
+  return hn::IfThenElse(hn::Eq(logit, never), never, v);
+}
+
 // Row by row in steps, so that one row's sum need not wait for the next row's exponentials.
-void softmax_block(const float* z, std::size_t stride, std::size_t rows, std::size_t n, float* p) {
+void softmax_block(const float* z, std::size_t stride, std::size_t rows, std::size_t n,
+                   const float* adjust, float* p, float* key) {
   const F d;
   V acc[kBlock][kPer16];
   for (std::size_t r = 0; r < rows; ++r) {
@@ -180,8 +188,14 @@ void softmax_block(const float* z, std::size_t stride, std::size_t rows, std::si
   }
   for (std::size_t r = 0; r < rows; ++r) {
     const V scale = hn::Set(d, part[r]);
-    for (std::size_t j = r * stride; j < r * stride + padded(n); j += kN)
-      hn::StoreU(hn::Mul(hn::LoadU(d, p + j), scale), d, p + j);
+    for (std::size_t j = 0; j < padded(n); j += kN) {
+      const std::size_t at = r * stride + j;
+      const V score = hn::Mul(hn::LoadU(d, p + at), scale);
+      hn::StoreU(score, d, p + at);
+      if (key == nullptr) continue;
+      const V live = adjust == nullptr ? score : hn::Add(score, hn::LoadU(d, adjust + j));
+      hn::StoreU(key_of(live, hn::LoadU(d, z + at)), d, key + at);
+    }
   }
 }
 
@@ -199,14 +213,11 @@ void sigmoid(const float* z, std::size_t n, float* s) {
 
 void keys(const float* score, const float* logit, const float* adjust, std::size_t n, float* key) {
   const F d;
-  const V never = hn::Set(d, -kInf);
   std::size_t j = 0;
   for (; j + kN <= n; j += kN) {
     V v = hn::LoadU(d, score + j);
     if (adjust != nullptr) v = hn::Add(v, hn::LoadU(d, adjust + j));
-    v = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, kLowest), v);
-    v = hn::IfThenElse(hn::Eq(hn::LoadU(d, logit + j), never), never, v);
-    hn::StoreU(v, d, key + j);
+    hn::StoreU(key_of(v, hn::LoadU(d, logit + j)), d, key + j);
   }
   for (; j < n; ++j) {
     const float v = adjust != nullptr ? score[j] + adjust[j] : score[j];

@@ -22,11 +22,11 @@ struct Job {
   const Kernels& kernels;
   bool on_logits = false;         // selection compares logits (moe.h, "Monotone")
   bool selected_only = false;     // only the selected need exponentials (weigh.cc)
-  const float* adjust = nullptr;  // cols: bias - lambda * cost; null: neither
+  const float* adjust = nullptr;  // padded cols: bias - lambda * cost; null: neither
 };
 // The parts above `adjust`.
 Job make_job(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state);
-// Fills job.adjust where there is a bias or a price. `memory`: cols.
+// Fills job.adjust where there is a bias or a price. `memory`: padded cols.
 void make_adjust(Job& job, float* memory);
 
 // Memory for one token: arrays of `cols`, padded to kLanes (kernels.h).
@@ -60,8 +60,8 @@ void score_token(const Job& job, std::size_t token, const Row& row);
 // Stage 1 in its two steps: padded logits (returns the NaNs met), and scores.
 std::uint64_t load_row(const Job& job, std::size_t token, float* logit);
 void score_row(const Job& job, const float* logit, std::size_t n, float* score);
-// The scores of block.logit's first rows.
-void score_block(const Job& job, const Block& block, std::size_t rows);
+// From block.logit the scores of the first rows, and the keys, adjusted (null: not).
+void score_block(const Job& job, const Block& block, std::size_t rows, const float* adjust);
 // Both, and keys. Returns the NaNs met. May let row.key be row.logit.
 std::uint64_t transform_row(const Job& job, std::size_t token, Row& row);
 

@@ -1,6 +1,6 @@
 // Top-k of a block of rows at once, for AVX2 and AVX-512 over Highway: a tournament of sorted lists.
 //
-// (1) A key becomes an integer that rises with it, its lowest bits replaced by the inverted index:
+// (1) A key (-0 as 0) becomes an integer that rises with it, its lowest bits replaced by the inverted index:
 // one number orders as (key, falling index). (2) Lane l of a row owns the experts l, l + lanes, ...;
 // a network (Batcher's odd-even merge sort) sorts K of them in every lane at once, further K are
 // merged in: the larger of best[i] and fresh[K - 1 - i] are the K best of both, in bitonic order,
@@ -91,10 +91,10 @@ constexpr std::size_t kN = HWY_LANES(float);
 constexpr std::int32_t kFlip = 0x7FFFFFFF;
 constexpr std::int32_t kNever = static_cast<std::int32_t>(0x807FFFFFU);  // rising(-inf)
 
-// Integers that order as the floats do, -0 as 0.
+// Integers that order as the floats do, -0 below 0.
 HWY_INLINE V rising(hn::Vec<F> x) {
   const I d;
-  const V bits = hn::BitCast(d, hn::Add(x, hn::Zero(F())));
+  const V bits = hn::BitCast(d, x);
   return hn::Xor(bits, hn::And(hn::BroadcastSignBit(bits), hn::Set(d, kFlip)));
 }
 
@@ -150,7 +150,7 @@ HWY_INLINE void lists_of(const float* key, std::size_t n, std::int32_t mask, Lis
       const std::size_t at = j + i * kN;
       if (at < n) {
         const V index = hn::Sub(inverted, hn::Set(d, static_cast<std::int32_t>(at)));
-        fresh[i] = hn::Or(hn::AndNot(low, rising(hn::Load(F(), key + at))), hn::And(low, index));
+        fresh[i] = hn::Or(hn::AndNot(low, rising(hn::Add(hn::Load(F(), key + at), hn::Zero(F())))), hn::And(low, index));
       } else {
         fresh[i] = never;
       }

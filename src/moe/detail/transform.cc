@@ -197,6 +197,7 @@ void make_adjust(Job& job, float* memory) {
     memory[j] = job.state.bias.empty() ? 0.0F : job.state.bias[j];
     if (priced) memory[j] -= job.ctx.lambda * job.ctx.cost[j];
   }
+  std::fill(memory + job.scores.cols, memory + padded(job.scores.cols), 0.0F);
   job.adjust = memory;
 }
 
