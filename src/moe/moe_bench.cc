@@ -236,9 +236,9 @@ void bench_sinkhorn(benchmark::State& state, Case c, std::uint32_t tokens) {
   std::vector<float> plan(b.scores.size());
   std::vector<float> scratch(sinkhorn_scratch(tokens, c.experts));
   for (auto _ : state) {
-    const auto done = sinkhorn(math::best_kernels(), {b.scores.data(), tokens, c.experts}, {}, {},
-                               {.tolerance = 0, .most = 5}, scratch,
-                               {plan.data(), tokens, c.experts});
+    const auto done =
+        sinkhorn(math::best_kernels(), {b.scores.data(), tokens, c.experts}, {}, {},
+                 {.tolerance = 0, .most = 5}, scratch, {plan.data(), tokens, c.experts});
     benchmark::DoNotOptimize(done.error);
   }
   per_token(state, tokens);

@@ -66,7 +66,8 @@ void gather(const Job& job, std::size_t rows, std::size_t k, const Block& block)
     const std::int32_t* expert = block.expert + i * kBlock;
     float* value = block.value + i * kBlock;
     for (std::size_t r = 0; r < rows; ++r)
-      value[r] = expert[r] >= 0 ? from[r * block.stride + static_cast<std::size_t>(expert[r])] : none;
+      value[r] =
+          expert[r] >= 0 ? from[r * block.stride + static_cast<std::size_t>(expert[r])] : none;
     std::fill(value + rows, value + kBlock, none);
   }
 }

@@ -133,21 +133,11 @@ std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
   return static_cast<std::int32_t>(index[--have]);
 }
 
-const Kernels kScalarKernels{"scalar",
-                             load_scalar,
-                             softmax_scalar,
-                             sigmoid_scalar,
-                             keys_scalar,
-                             best_two_scalar,
-                             topk_scalar,
-                             collect_scalar,
-                             count_above_scalar,
-                             transpose_scalar,
-                             margins_scalar,
-                             nullptr,
-                             nullptr,
-                             nullptr,
-                             nullptr,
+const Kernels kScalarKernels{"scalar",         load_scalar,    softmax_scalar,
+                             sigmoid_scalar,   keys_scalar,    best_two_scalar,
+                             topk_scalar,      collect_scalar, count_above_scalar,
+                             transpose_scalar, margins_scalar, nullptr,
+                             nullptr,          nullptr,        nullptr,
                              nullptr};
 
 }  // namespace detail

@@ -2,8 +2,8 @@
 //
 // When to use: through Job::kernels. "scalar" is the truth; the others give the same bits
 // (kernels_test.cc). Threading: pure functions on the caller's memory. Ownership: static tables.
-// Rows are padded to kLanes: logits and keys with -inf, scores with 0. What works on a block of rows
-// is null in "scalar".
+// Rows are padded to kLanes: logits and keys with -inf, scores with 0. What works on a block of
+// rows is null in "scalar".
 #pragma once
 
 #include <cstddef>
@@ -70,7 +70,7 @@ namespace detail {
 
 constexpr std::size_t padded(std::size_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
-inline constexpr std::size_t kBlock = kLanes;   // rows that one call of topk_rows takes
+inline constexpr std::size_t kBlock = kLanes;  // rows that one call of topk_rows takes
 inline constexpr std::size_t kTile = kBlock * kBlock;
 inline constexpr std::size_t kInsertion = 32;  // up to this k by insertion, beyond by heap
 

@@ -403,7 +403,8 @@ std::size_t count_above(const float* v, std::size_t n, float t) {
   const V bound = hn::Set(d, t);
   auto over = hn::Zero(di);
   for (std::size_t i = 0; i < padded(n); i += kN)
-    over = hn::Sub(over, hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(hn::LoadU(d, v + i), bound))));
+    over =
+        hn::Sub(over, hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(hn::LoadU(d, v + i), bound))));
   return static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(di, over)));
 }
 
@@ -453,8 +454,8 @@ void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
     }
     const V least = hn::Set(d, eps);
     // std::max(sum, eps): sum where it is no number.
-    const V whole = clamp ? hn::IfThenElse(hn::Lt(sum[0], least), least, sum[0])
-                          : hn::Add(sum[0], least);
+    const V whole =
+        clamp ? hn::IfThenElse(hn::Lt(sum[0], least), least, sum[0]) : hn::Add(sum[0], least);
     const auto some = hn::Ne(whole, hn::Zero(d));
     for (std::size_t i = 0; i < k; ++i) {
       const V x = hn::LoadU(d, value + i * kBlock + r);

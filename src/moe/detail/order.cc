@@ -74,8 +74,8 @@ float beside(const float* v, std::size_t n, float t, bool middle) {
       above[l] = high < above[l] ? high : above[l];
     }
   }
-  return settle(*std::max_element(below, below + kLanes),
-                *std::min_element(above, above + kLanes), middle);
+  return settle(*std::max_element(below, below + kLanes), *std::min_element(above, above + kLanes),
+                middle);
 }
 
 // A list in which rank-th and (rank + 1)-th largest lie above `low` and not above `high`.

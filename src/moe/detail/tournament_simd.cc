@@ -1,19 +1,20 @@
-// Top-k of a block of rows at once, for AVX2 and AVX-512 over Highway: a tournament of sorted lists.
+// Top-k of a block of rows at once, for AVX2 and AVX-512 over Highway: a tournament of sorted
+// lists.
 //
-// (1) A key (-0 as 0) becomes an integer that rises with it, its lowest bits replaced by the inverted index:
-// one number orders as (key, falling index). (2) Lane l of a row owns the experts l, l + lanes, ...;
-// a network (Batcher's odd-even merge sort) sorts K of them in every lane at once, further K are
-// merged in: the larger of best[i] and fresh[K - 1 - i] are the K best of both, in bitonic order,
-// which log2 K steps sort. (3) The lists of a row's two halves of lanes are merged in the same way,
-// two rows in one vector, then of its quarters, four rows in one, until every lane holds one row.
-// The largest loser is kept too. No branch depends on the data.
-// Exact: two keys that differ in the replaced bits alone may stand in the wrong order. Neighbours
-// among the k + 1 best that agree in all others are seen at the end; such rows (two in a thousand of
-// normal fp32 logits at 128/8) are done again by the row kernel. Rows known to have zeros there (half
-// precision) need no such look.
-// Cost at 128/8, 16 lanes, per row: 40 operations to make the numbers, 38 to sort, 47 to merge, each
-// half a cycle (Zen 4). When it loses: many near ties in full precision; a few rows (a block costs
-// its tree). Source: networks of Batcher 1968; the rest ours. Test: kernels_test.cc.
+// (1) A key (-0 as 0) becomes an integer that rises with it, its lowest bits replaced by the
+// inverted index: one number orders as (key, falling index). (2) Lane l of a row owns the experts
+// l, l + lanes, ...; a network (Batcher's odd-even merge sort) sorts K of them in every lane at
+// once, further K are merged in: the larger of best[i] and fresh[K - 1 - i] are the K best of both,
+// in bitonic order, which log2 K steps sort. (3) The lists of a row's two halves of lanes are
+// merged in the same way, two rows in one vector, then of its quarters, four rows in one, until
+// every lane holds one row. The largest loser is kept too. No branch depends on the data. Exact:
+// two keys that differ in the replaced bits alone may stand in the wrong order. Neighbours among
+// the k + 1 best that agree in all others are seen at the end; such rows (two in a thousand of
+// normal fp32 logits at 128/8) are done again by the row kernel. Rows known to have zeros there
+// (half precision) need no such look. Cost at 128/8, 16 lanes, per row: 40 operations to make the
+// numbers, 38 to sort, 47 to merge, each half a cycle (Zen 4). When it loses: many near ties in
+// full precision; a few rows (a block costs its tree). Source: networks of Batcher 1968; the rest
+// ours. Test: kernels_test.cc.
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -142,15 +143,16 @@ HWY_INLINE void lists_of(const float* key, std::size_t n, std::int32_t mask, Lis
   const I d;
   const V low = hn::Set(d, mask);
   const V never = hn::Set(d, kNever & ~mask);
-  alignas(64) static constexpr std::int32_t kInverted[16] = {
-      -1, -2, -3, -4, -5, -6, -7, -8, -9, -10, -11, -12, -13, -14, -15, -16};
+  alignas(64) static constexpr std::int32_t kInverted[16] = {-1, -2,  -3,  -4,  -5,  -6,  -7,  -8,
+                                                             -9, -10, -11, -12, -13, -14, -15, -16};
   const V inverted = hn::Load(d, kInverted);
   const auto take = [&](std::size_t j, V* fresh) HWY_ATTR {
     for (std::size_t i = 0; i < K; ++i) {
       const std::size_t at = j + i * kN;
       if (at < n) {
         const V index = hn::Sub(inverted, hn::Set(d, static_cast<std::int32_t>(at)));
-        fresh[i] = hn::Or(hn::AndNot(low, rising(hn::Add(hn::Load(F(), key + at), hn::Zero(F())))), hn::And(low, index));
+        fresh[i] = hn::Or(hn::AndNot(low, rising(hn::Add(hn::Load(F(), key + at), hn::Zero(F())))),
+                          hn::And(low, index));
       } else {
         fresh[i] = never;
       }
@@ -355,9 +357,8 @@ void transpose(const float* row, std::size_t stride, float* tile) {
           const auto even = [&](VF a, VF b) HWY_ATTR {
             return hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a);
           };
-          const auto odd = [&](VF a, VF b) HWY_ATTR {
-            return hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a));
-          };
+          const auto odd = [&](VF a, VF b)
+                               HWY_ATTR { return hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a)); };
           const VF e01 = even(quad[0][c], quad[1][c]);
           const VF o01 = odd(quad[0][c], quad[1][c]);
           const VF e23 = even(quad[2][c], quad[3][c]);
