@@ -37,7 +37,7 @@ std::vector<std::size_t> match_cards(std::span<const std::string> models,
   std::vector<std::size_t> match;
   for (const Card& card : catalogue.cards()) {
     std::size_t m = index(card.name);
-    if (m == kNoModel) m = index(card.upstream_model);
+    if (m == kNoModel) m = index(card.name_in_tables());
     match.push_back(m);
   }
   for (const std::string& pair : names) {
