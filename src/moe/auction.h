@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 
+#include "moe/checked.h"
 #include "moe/rows.h"
 #include "switchyard/moe.h"
 

@@ -11,12 +11,13 @@
 #include <span>
 
 #include "base/rng.h"
+#include "moe/checked.h"
 #include "moe/rows.h"
 
 namespace swy::moe {
 
 // As if the 0/1 choice were softmax(z): dz_j += p_j (g_j - sum_i g_i p_i), g = d loss / d choice.
-void straight_through(std::span<const double> p, std::span<const double> g, std::span<double> dz);
+Status straight_through(std::span<const double> p, std::span<const double> g, std::span<double> dz);
 
 // One gate b ~ Bernoulli(sigmoid(a)).
 double straight_through_bernoulli(double g, double p, bool with_slope);  // g, or g p (1 - p)
@@ -33,21 +34,23 @@ struct SparseMixerPick {
 };
 // p = softmax over the experts within the relative distance 2 eps of the best remaining one, else
 // 0. Picks the best, or, with an Rng, samples and draws the factor. taken: experts out already.
-// expert -1 where none remains. REQUIRES: p as long as z.
-SparseMixerPick sparsemixer_pick(std::span<const double> z, std::span<const std::int32_t> taken,
-                                 double eps, base::Rng* training, std::span<double> p);
+// expert -1 where none remains. Wants: p as long as z.
+Checked<SparseMixerPick> sparsemixer_pick(std::span<const double> z,
+                                          std::span<const std::int32_t> taken, double eps,
+                                          base::Rng* training, std::span<double> p);
 // dz_j += g * probability * ({j picked} - p_j): the factor stands in the forward value only.
-void sparsemixer_backward(const SparseMixerPick& pick, std::span<const double> p, double g,
-                          std::span<double> dz);
+Status sparsemixer_backward(const SparseMixerPick& pick, std::span<const double> p, double g,
+                            std::span<double> dz);
 
 // --- Sampling k experts without replacement in order (Plackett-Luce), and learning from losses.
-void sample_in_order(std::span<const double> z, base::Rng& rng, std::span<std::int32_t> id);
-// log Q(id in this order); adds scale * d log Q / d z. REQUIRES: distinct ids.
-double log_probability_in_order(std::span<const double> z, std::span<const std::int32_t> id,
-                                double scale, std::span<double> dz);
+Status sample_in_order(std::span<const double> z, base::Rng& rng, std::span<std::int32_t> id);
+// log Q(id in this order); adds scale * d log Q / d z. Wants: distinct ids.
+Checked<double> log_probability_in_order(std::span<const double> z,
+                                         std::span<const std::int32_t> id, double scale,
+                                         std::span<double> dz);
 // coefficient_m = (loss_m - mean loss) / (samples - 1): sum_m coefficient_m grad log Q_m estimates
-// the gradient of the expected loss without bias. REQUIRES: at least two samples.
-void leave_one_out(std::span<const double> loss, std::span<double> coefficient);
+// the gradient of the expected loss without bias. Wants: at least two samples.
+Status leave_one_out(std::span<const double> loss, std::span<double> coefficient);
 
 // (sum w)^2 / sum w^2: how many experts a set of weights amounts to.
 double effective_number(std::span<const double> w);

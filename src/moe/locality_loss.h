@@ -6,18 +6,20 @@
 // Ownership: the caller's memory, no allocation. Precision: double (rows.h).
 #pragma once
 
+#include "moe/checked.h"
 #include "moe/rows.h"
 
 namespace swy::moe {
 
 // 1 - mean over (chunk of `window` tokens, expert) of prod (1 - p + 1e-5): the share of experts
 // touched, softened. p sums to 1 over experts. A last chunk that is not whole is left out.
-double chunk_loss(Rows<const double> p, std::size_t window, double scale, Rows<double> grad);
+Checked<double> chunk_loss(Rows<const double> p, std::size_t window, double scale,
+                           Rows<double> grad);
 
 // mean over t >= 1 and experts of the cross entropy of sigmoid(sharpness z_{t-1}) with the target
 // sigmoid(sharpness z_t): whether a token's expert is positive should follow from the one before.
 // through_target: the target learns too. Published sharpness: 100.
-double activation_locality(Rows<const double> z, double sharpness, bool through_target,
-                           double scale, Rows<double> grad);
+Checked<double> activation_locality(Rows<const double> z, double sharpness, bool through_target,
+                                    double scale, Rows<double> grad);
 
 }  // namespace swy::moe

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "moe/checked.h"
 #include "moe/placement.h"
 
 namespace swy::moe {
@@ -18,9 +19,9 @@ struct PipelineStage {
   double work_s = 0, fixed_s = 0;
 };
 // The stages one after another for the first part, then the slowest stage for every further one.
-double pipeline_seconds(std::span<const PipelineStage> stages, std::uint32_t parts);
-// The fewest parts of the least time. REQUIRES: most > 0.
-std::uint32_t best_parts(std::span<const PipelineStage> stages, std::uint32_t most);
+Checked<double> pipeline_seconds(std::span<const PipelineStage> stages, std::uint32_t parts);
+// The fewest parts of the least time. Wants: most > 0.
+Checked<std::uint32_t> best_parts(std::span<const PipelineStage> stages, std::uint32_t most);
 
 struct Network {
   std::uint32_t nodes = 1, per_node = 1;  // devices = nodes * per_node
@@ -30,7 +31,7 @@ struct Network {
 };
 // Every device sends `bytes` in all, evenly. Two-level: first inside the node, so that one message
 // goes to each other node instead of one to each of its devices.
-double all_to_all_seconds(const Network& net, double bytes, bool two_level);
+Checked<double> all_to_all_seconds(const Network& net, double bytes, bool two_level);
 
 struct LayerLoad {
   std::uint64_t tokens_per_device = 0;  // rows a device sends
@@ -44,14 +45,14 @@ struct TutelPlan {
   std::uint32_t parts = 1;  // of 1, 2, 4, 8
   PlanCost cost = {};
 };
-TutelPlan tutel_plan(const LayerLoad& load, const DeviceModel& device, const Network& net);
+Checked<TutelPlan> tutel_plan(const LayerLoad& load, const DeviceModel& device, const Network& net);
 
 struct FsmoePlan {
   std::uint32_t forward_parts = 1, backward_parts = 1;
   PlanCost cost = {};  // makespan of both passes
 };
 // backward_work: products of the backward pass over those of the forward one, about 2.
-FsmoePlan fsmoe_plan(const LayerLoad& load, const DeviceModel& device, const Network& net,
-                     double backward_work, std::uint32_t most_parts);
+Checked<FsmoePlan> fsmoe_plan(const LayerLoad& load, const DeviceModel& device, const Network& net,
+                              double backward_work, std::uint32_t most_parts);
 
 }  // namespace swy::moe

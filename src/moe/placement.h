@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <span>
 
+#include "moe/checked.h"
+
 namespace swy::moe {
 
 // Tokens [begin, end) of one expert's batch on one device.
@@ -43,10 +45,10 @@ struct LlepPlan {
 };
 
 // Expert e lives on device e / (experts / devices). Slices in the order of descending experts.
-// REQUIRES: devices divide the experts; slices of most_slices().
-LlepPlan llep_plan(std::span<const std::uint64_t> tokens, std::uint32_t devices,
-                   const LlepOptions& options, const LlepMemory& memory,
-                   std::span<ExpertSlice> slices);
+// Wants: devices divide the experts; slices of most_slices().
+Checked<LlepPlan> llep_plan(std::span<const std::uint64_t> tokens, std::uint32_t devices,
+                            const LlepOptions& options, const LlepMemory& memory,
+                            std::span<ExpertSlice> slices);
 
 // Equal devices, each with a link of its own.
 struct DeviceModel {
@@ -65,8 +67,7 @@ struct PlanCost {
   std::uint64_t peak_bytes = 0;     // of the fullest device: weights and rows
 };
 
-// REQUIRES: memory.pending and memory.assigned of `devices`.
-PlanCost plan_cost(std::span<const ExpertSlice> slices, std::size_t experts,
-                   const DeviceModel& model, const LlepMemory& memory);
+Checked<PlanCost> plan_cost(std::span<const ExpertSlice> slices, std::size_t experts,
+                            const DeviceModel& model);
 
 }  // namespace swy::moe

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "moe/checked.h"
 #include "moe/rows.h"
 
 namespace swy::moe {
@@ -20,19 +21,19 @@ struct ProgressivePool {
 };
 std::uint32_t open_experts(const ProgressivePool& pool, std::uint64_t step);
 // Bit e of `live` (64 a word) set where expert e is open to `layer`: its own first, then the
-// neighbours' below and above in turn. REQUIRES: live of each * layers bits.
-void open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t open,
-               std::span<std::uint64_t> live);
+// neighbours' below and above in turn. Wants: live of each * layers bits.
+Status open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t open,
+                 std::span<std::uint64_t> live);
 
 // --- UniPool: the scale of Transform::kL2Relu (preset "unipool") that gives the k kept scores
 // length 1 on average, by `draws` normal rows. Draws with no positive entry (2^-E of them) count
-// nothing. REQUIRES: scratch of `experts`.
-double norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws, std::uint64_t seed,
-                         std::span<double> scratch);
+// nothing. Wants: scratch of `experts`.
+Checked<double> norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws,
+                                  std::uint64_t seed, std::span<double> scratch);
 
 // --- Union-of-Experts, data selection: each row keeps its k largest probabilities, divided by the
 // column's sum over the batch and multiplied by `capacity`. Then every expert takes its best tokens
-// (expert choice). out may be p's memory. REQUIRES: scratch of 2 * experts.
-void union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<double> scratch,
-                Rows<double> out);
+// (expert choice). out may be p's memory. Wants: scratch of 2 * experts.
+Status union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<double> scratch,
+                  Rows<double> out);
 }  // namespace swy::moe

@@ -8,6 +8,7 @@
 // Ties everywhere: the larger value first, then the lower index.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -24,21 +25,33 @@ template <class T>
 struct Rows {
   T* data = nullptr;  // null: "not wanted" where a function says that an output is optional
   std::size_t rows = 0, cols = 0;
-  std::size_t ld = 0;  // distance of two rows in elements, at least cols
+  std::size_t ld = 0;           // distance of two rows in elements, at least cols
+  std::size_t size = SIZE_MAX;  // elements readable from data; rules refuse tables beyond it
 
   Rows() = default;
+  // From a pointer: the caller vouches for the size.
   Rows(T* p, std::size_t r, std::size_t c) : data(p), rows(r), cols(c), ld(c) {}
   Rows(T* p, std::size_t r, std::size_t c, std::size_t stride)
       : data(p), rows(r), cols(c), ld(stride) {}
+  Rows(std::span<T> v, std::size_t r, std::size_t c) : Rows(v, r, c, c) {}
+  Rows(std::span<T> v, std::size_t r, std::size_t c, std::size_t stride)
+      : data(v.data()), rows(r), cols(c), ld(stride), size(v.size()) {}
   [[nodiscard]] std::span<T> row(std::size_t i) const { return {data + i * ld, cols}; }
   [[nodiscard]] T& at(std::size_t i, std::size_t j) const { return data[i * ld + j]; }
   [[nodiscard]] bool wanted() const { return data != nullptr; }
   // Rows [begin, end) of the same table.
   [[nodiscard]] Rows part(std::size_t begin, std::size_t end) const {
-    return wanted() ? Rows(data + begin * ld, end - begin, cols, ld) : Rows();
+    if (!wanted()) return {};
+    Rows some(data + begin * ld, end - begin, cols, ld);
+    some.size = size == SIZE_MAX ? size : size - std::min(size, begin * ld);
+    return some;
   }
   // NOLINTNEXTLINE(google-explicit-constructor): a table of mutable numbers is one of constants.
-  operator Rows<const T>() const { return {data, rows, cols, ld}; }
+  operator Rows<const T>() const {
+    Rows<const T> r(data, rows, cols, ld);
+    r.size = size;
+    return r;
+  }
 };
 
 inline double sigmoid(double v) {

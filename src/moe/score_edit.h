@@ -9,25 +9,26 @@
 #include <cstdint>
 #include <span>
 
+#include "moe/checked.h"
 #include "moe/rows.h"
 
 namespace swy::moe {
 
 // out_i = sum_j share_ij score_j with rows of `share` summing to 1 (similarities after softmax, or
 // mean attention). out must not be score's memory.
-void mix_scores(Rows<const float> share, Rows<const float> score, Rows<float> out);
-// share_ij = softmax_j(<x_i, x_j> / temperature), over j <= i where causal. REQUIRES: share square.
-void similarity_share(Rows<const float> x, double temperature, bool causal, Rows<float> share);
+Status mix_scores(Rows<const float> share, Rows<const float> score, Rows<float> out);
+// share_ij = softmax_j(<x_i, x_j> / temperature), over j <= i where causal. Wants: share square.
+Status similarity_share(Rows<const float> x, double temperature, bool causal, Rows<float> share);
 
 // Soft steering: z_j += lambda * sd(z) for allowed j (sd with n - 1).
-void steer_softly(std::span<const std::uint64_t> allowed, double lambda, std::span<float> z);
+Status steer_softly(std::span<const std::uint64_t> allowed, double lambda, std::span<float> z);
 // Hard steering: allowed j get max(z) + N(0, 1e-6), so they come first in random order.
-void steer_hard(std::span<const std::uint64_t> allowed, base::Rng& rng, std::span<float> z);
+Status steer_hard(std::span<const std::uint64_t> allowed, base::Rng& rng, std::span<float> z);
 
 // Post-MoE in training: where `forced` is not among the chosen it replaces the last. Weights are
-// p of the chosen, renormalised if asked. REQUIRES: chosen not empty, no -1 in it.
-void force_expert(std::span<const double> p, std::int32_t forced, bool renormalise,
-                  std::span<std::int32_t> chosen, std::span<double> weight);
+// p of the chosen, renormalised if asked. Wants: chosen not empty, no -1 in it.
+Status force_expert(std::span<const double> p, std::int32_t forced, bool renormalise,
+                    std::span<std::int32_t> chosen, std::span<double> weight);
 
 // ES-MoE (one token = one image): logits held to +-30, / temperature, + noise in training, top-k.
 // Training: p of the chosen / (sum + 1e-6). Inference: softmax over the chosen.
@@ -35,18 +36,18 @@ struct EsMoe {
   double temperature = 1;
   double noise = 1;  // in training; 0 for none
 };
-void es_moe_route(std::span<const double> logits, const EsMoe& rule, base::Rng* training,
-                  std::span<double> scratch, std::span<std::int32_t> chosen,
-                  std::span<double> weight);
+Status es_moe_route(std::span<const double> logits, const EsMoe& rule, base::Rng* training,
+                    std::span<double> scratch, std::span<std::int32_t> chosen,
+                    std::span<double> weight);
 
 // MST-Distill's gate over teachers: softmax, the best k, loss = mean of the chosen teachers'
 // losses. Returns that mean.
-double distill_gate(std::span<const double> logits, std::span<const double> teacher_loss,
-                    std::span<std::int32_t> chosen);
+Checked<double> distill_gate(std::span<const double> logits, std::span<const double> teacher_loss,
+                             std::span<std::int32_t> chosen);
 
 // MoFME: the gate's logits of several dropout passes (rows) -> weights. Every mean is scaled by the
 // inverse of its variance (n - 1) + 1e-5 and the positive ones are normalised to sum 1; all zero
-// or less: even. REQUIRES: two passes.
-void uncertainty_weights(Rows<const double> passes, std::span<double> weight);
+// or less: even. Wants: two passes.
+Status uncertainty_weights(Rows<const double> passes, std::span<double> weight);
 
 }  // namespace swy::moe

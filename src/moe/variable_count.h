@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "moe/checked.h"
 #include "moe/rows.h"
 
 namespace swy::moe {
@@ -17,7 +18,7 @@ namespace swy::moe {
 // softmax over [picked dynamic, shared] gives to the dynamic ones. dynamic[j] = 0 where not picked;
 // shared experts are always on. Picks: 1 + the number of cumulative sums of softmax, largest first,
 // below `mass` (Spec::past_top_p = false is the same count). A null expert is an index like any
-// other with no output. Returns the number picked. REQUIRES: scratch of dynamic; chosen of at least
+// other with no output. Returns the number picked. Wants: scratch of dynamic; chosen of at least
 // the count.
 struct UniMoeScores {
   std::span<const double> dynamic, shared;
@@ -25,13 +26,13 @@ struct UniMoeScores {
 struct UniMoeWeights {
   std::span<double> dynamic, shared;
 };
-std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
-                           std::span<double> scratch, std::span<std::int32_t> chosen,
-                           const UniMoeWeights& out);
+Checked<std::size_t> unimoe_weights(const UniMoeScores& logits, double mass, double eps,
+                                    std::span<double> scratch, std::span<std::int32_t> chosen,
+                                    const UniMoeWeights& out);
 
 // --- DynaMoE.
-// numpy's linear percentile. REQUIRES: v not empty, share in [0, 1]; reorders v.
-double percentile(std::span<double> v, double share);
+// numpy's linear percentile. Wants: v not empty, share in [0, 1]; reorders v.
+Checked<double> percentile(std::span<double> v, double share);
 // The share-quantile of a stream, by steps of +-rate: a threshold over history for
 // Select::kThreshold (kmin 1, kmax layer_limit()), which is what lets
 // the count vary (a percentile within one token's own values is a fixed k).
@@ -50,8 +51,8 @@ enum class LayerSchedule : std::uint8_t {
   kWave
 };
 // The most experts a token may get in a layer, between kmin and kmax.
-std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint32_t layers,
-                          std::uint32_t kmin, std::uint32_t kmax);
+Checked<std::uint32_t> layer_limit(LayerSchedule schedule, std::uint32_t layer,
+                                   std::uint32_t layers, std::uint32_t kmin, std::uint32_t kmax);
 
 // --- DynMoLE: entropy above the limit: all experts with their probabilities; else the top-p prefix
 // (at least k of them), renormalised. weight[j] = 0 where not used. Returns how many are.
@@ -62,8 +63,8 @@ struct DynMole {
   double mass = 0.75;
   std::size_t k = 1;
 };
-std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
-                            std::span<double> weight);
+Checked<std::size_t> dynmole_weights(std::span<const double> p, const DynMole& rule,
+                                     std::span<double> weight);
 
 // --- MAGNET: stage 1 spreads (maximise entropy_of_mean()), stage 2 specialises (minimise
 // mean_entropy()). Stage 2 from the step at which the mean row's entropy over its maximum has been
@@ -73,8 +74,8 @@ struct Magnet {
   std::uint32_t steps = 1;
   std::uint32_t seen = 0;
   bool specialise = false;
-  // REQUIRES: two experts or more. Returns the stage: false spreads, true specialises.
-  bool see(std::span<const double> mean_p);
+  // Wants: two experts or more. Returns the stage: false spreads, true specialises.
+  Checked<bool> see(std::span<const double> mean_p);
 };
 
 }  // namespace swy::moe

@@ -21,7 +21,6 @@ namespace {
 // Adds one layer's counts and sums of p; returns its live tokens.
 std::size_t gather(const BalanceLayer& layer, std::size_t k, std::span<double> count,
                    std::span<double> sum) {
-  SWY_ASSERT(layer.chosen.cols >= k && layer.chosen.rows == layer.p.rows);
   std::size_t live = 0;
   for (std::size_t t = 0; t < layer.p.rows; ++t) {
     bool any = false;
@@ -42,13 +41,25 @@ bool is_live(Rows<const std::int32_t> chosen, std::size_t t, std::size_t k) {
   return std::any_of(row.begin(), row.end(), [](std::int32_t e) { return e >= 0; });
 }
 
+void check_layer(Arguments& args, const BalanceLayer& layer, std::size_t experts, std::size_t k) {
+  const std::size_t rows = layer.p.rows;
+  args.table(layer.p, rows, experts, "p").experts(layer.p, "p");
+  args.table(layer.chosen, rows, layer.chosen.cols, "chosen")
+      .that(rows == 0 || layer.chosen.cols >= k, Code::kBadShape, "chosen");
+  if (args.ok())
+    args.ids(layer.chosen, experts, "chosen").optional(layer.grad, rows, experts, "grad");
+}
+
 }  // namespace
 
-double balance_loss(std::span<const BalanceLayer> layers, std::size_t k, double scale,
-                    std::span<double> scratch) {
+Checked<double> balance_loss(std::span<const BalanceLayer> layers, std::size_t k, double scale,
+                             std::span<double> scratch) {
   if (layers.empty()) return 0;
   const std::size_t experts = layers[0].p.cols;
-  SWY_ASSERT(scratch.size() >= 2 * experts && k > 0);
+  Arguments args;
+  args.that(k > 0, Code::kBadShape, "k").span(scratch.size(), 2 * experts, "scratch");
+  for (const BalanceLayer& layer : layers) check_layer(args, layer, experts, k);
+  if (!args.ok()) return args.status();
   const auto count = scratch.subspan(0, experts);
   const auto sum = scratch.subspan(experts, experts);
   std::fill(count.begin(), count.end(), 0.0);
@@ -65,22 +76,32 @@ double balance_loss(std::span<const BalanceLayer> layers, std::size_t k, double 
   return factor * inner(count, sum);
 }
 
-double sequence_balance_loss(const BalanceLayer& layer, std::span<const std::uint32_t> begin,
-                             std::size_t k, double scale, std::span<double> scratch) {
+Checked<double> sequence_balance_loss(const BalanceLayer& layer,
+                                      std::span<const std::uint32_t> begin, std::size_t k,
+                                      double scale, std::span<double> scratch) {
   if (begin.size() < 2) return 0;
+  Arguments args;
+  args.begins(begin, layer.p.rows, "begin");
+  check_layer(args, layer, layer.p.cols, k);
+  if (!args.ok()) return args.status();
   const auto sequences = static_cast<double>(begin.size() - 1);
   double sum = 0;
   for (std::size_t s = 0; s + 1 < begin.size(); ++s) {
     const BalanceLayer part{layer.p.part(begin[s], begin[s + 1]),
                             layer.chosen.part(begin[s], begin[s + 1]),
                             layer.grad.part(begin[s], begin[s + 1])};
-    sum += balance_loss({&part, 1}, k, scale / sequences, scratch);
+    const Checked<double> one = balance_loss({&part, 1}, k, scale / sequences, scratch);
+    if (!one.ok()) return one;
+    sum += one;
   }
   return sum / sequences;
 }
 
-double cv_squared(std::span<const double> x, Variance variance, double scale,
-                  std::span<double> grad) {
+Checked<double> cv_squared(std::span<const double> x, Variance variance, double scale,
+                           std::span<double> grad) {
+  Arguments args;
+  if (!grad.empty()) args.same(grad.size(), x.size(), "grad");
+  if (!args.ok()) return args.status();
   const auto n = static_cast<double>(x.size());
   double sum = 0;
   double squares = 0;
@@ -95,7 +116,12 @@ double cv_squared(std::span<const double> x, Variance variance, double scale,
   return correction * (n * squares / (sum * sum) - 1);
 }
 
-double z_loss(Rows<const double> logits, double scale, Rows<double> grad) {
+Checked<double> z_loss(Rows<const double> logits, double scale, Rows<double> grad) {
+  Arguments args;
+  args.table(logits, "logits")
+      .experts(logits, "logits")
+      .optional(grad, logits.rows, logits.cols, "grad");
+  if (!args.ok()) return args.status();
   const auto t = static_cast<double>(logits.rows);
   double sum = 0;
   for (std::size_t i = 0; i < logits.rows; ++i) {
@@ -107,10 +133,15 @@ double z_loss(Rows<const double> logits, double scale, Rows<double> grad) {
   return logits.rows > 0 ? sum / t : 0;
 }
 
-double kl_to_uniform(Rows<const double> p, double scale, std::span<double> scratch,
-                     Rows<double> grad) {
+Checked<double> kl_to_uniform(Rows<const double> p, double scale, std::span<double> scratch,
+                              Rows<double> grad) {
   if (p.rows == 0) return 0;
-  SWY_ASSERT(scratch.size() >= p.cols);
+  Arguments args;
+  args.table(p, "p")
+      .experts(p, "p")
+      .span(scratch.size(), p.cols, "scratch")
+      .optional(grad, p.rows, p.cols, "grad");
+  if (!args.ok()) return args.status();
   const auto t = static_cast<double>(p.rows);
   const auto mean = scratch.first(p.cols);
   std::fill(mean.begin(), mean.end(), 0.0);

@@ -13,11 +13,26 @@
 #include <cmath>
 
 namespace swy::moe {
+namespace {
 
-void straight_through(std::span<const double> p, std::span<const double> g, std::span<double> dz) {
-  SWY_ASSERT(dz.size() == p.size());
+// All of them experts, none twice.
+bool distinct(std::span<const std::int32_t> id) {
+  for (std::size_t n = 0; n < id.size(); ++n) {
+    const auto before = id.first(n);
+    if (id[n] < 0 || std::find(before.begin(), before.end(), id[n]) != before.end()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Status straight_through(std::span<const double> p, std::span<const double> g,
+                        std::span<double> dz) {
+  const auto args = Arguments().same(g.size(), p.size(), "g").same(dz.size(), p.size(), "dz");
+  if (!args.ok()) return args.status();
   const double mean = inner(p, g);
   for (std::size_t j = 0; j < p.size(); ++j) dz[j] += p[j] * (g[j] - mean);
+  return {};
 }
 
 double straight_through_bernoulli(double g, double p, bool with_slope) {
@@ -33,8 +48,8 @@ double best_baseline_bernoulli(double p, double loss_if_one, double loss_if_zero
   return (1 - p) * loss_if_one + p * loss_if_zero;
 }
 
-void sample_in_order(std::span<const double> z, base::Rng& rng, std::span<std::int32_t> id) {
-  SWY_ASSERT(id.size() <= z.size());
+Status sample_in_order(std::span<const double> z, base::Rng& rng, std::span<std::int32_t> id) {
+  if (id.size() > z.size()) return {Code::kBadShape, "id"};
   // The k largest of z + Gumbel are a Plackett-Luce sample; kept sorted while the keys stream by.
   // Keys are recomputed from a copy of the generator instead of being stored.
   const base::Rng start = rng;
@@ -45,16 +60,22 @@ void sample_in_order(std::span<const double> z, base::Rng& rng, std::span<std::i
     id[n] = -1;
     for (std::size_t j = 0; j < z.size(); ++j) {
       const double key = z[j] + gumbel(rng);
-      if (key >= last || key <= most) continue;
+      if (!(key < last) || !(key > most)) continue;  // NaN too
       most = key;
       id[n] = static_cast<std::int32_t>(j);
     }
     last = most;
   }
+  return {};
 }
 
-double log_probability_in_order(std::span<const double> z, std::span<const std::int32_t> id,
-                                double scale, std::span<double> dz) {
+Checked<double> log_probability_in_order(std::span<const double> z,
+                                         std::span<const std::int32_t> id, double scale,
+                                         std::span<double> dz) {
+  Arguments args;
+  if (!dz.empty()) args.same(dz.size(), z.size(), "dz");
+  args.that(distinct(id), Code::kBadShape, "id").ids(id, z.size(), "id");
+  if (!args.ok()) return args.status();
   double sum = 0;
   for (std::size_t n = 0; n < id.size(); ++n) {
     const auto gone = id.first(n);
@@ -75,12 +96,15 @@ double log_probability_in_order(std::span<const double> z, std::span<const std::
   return sum;
 }
 
-void leave_one_out(std::span<const double> loss, std::span<double> coefficient) {
-  SWY_ASSERT(loss.size() > 1 && coefficient.size() == loss.size());
+Status leave_one_out(std::span<const double> loss, std::span<double> coefficient) {
+  const auto args =
+      Arguments().span(loss.size(), 2, "loss").same(coefficient.size(), loss.size(), "coefficient");
+  if (!args.ok()) return args.status();
   double mean = 0;
   for (const double l : loss) mean += l / static_cast<double>(loss.size());
   for (std::size_t m = 0; m < loss.size(); ++m)
     coefficient[m] = (loss[m] - mean) / static_cast<double>(loss.size() - 1);
+  return {};
 }
 
 double effective_number(std::span<const double> w) {

@@ -11,9 +11,14 @@
 
 namespace swy::moe {
 
-double chunk_loss(Rows<const double> p, std::size_t window, double scale, Rows<double> grad) {
+Checked<double> chunk_loss(Rows<const double> p, std::size_t window, double scale,
+                           Rows<double> grad) {
   constexpr double kTiny = 1e-5;
-  SWY_ASSERT(window > 0);
+  const auto args = Arguments()
+                        .that(window > 0, Code::kBadShape, "window")
+                        .table(p, "p")
+                        .optional(grad, p.rows, p.cols, "grad");
+  if (!args.ok()) return args.status();
   const std::size_t chunks = p.rows / window;
   if (chunks == 0 || p.cols == 0) return 0;
   const auto n = static_cast<double>(chunks * p.cols);
@@ -30,8 +35,10 @@ double chunk_loss(Rows<const double> p, std::size_t window, double scale, Rows<d
   return 1 - sum / n;
 }
 
-double activation_locality(Rows<const double> z, double sharpness, bool through_target,
-                           double scale, Rows<double> grad) {
+Checked<double> activation_locality(Rows<const double> z, double sharpness, bool through_target,
+                                    double scale, Rows<double> grad) {
+  const auto args = Arguments().table(z, "z").optional(grad, z.rows, z.cols, "grad");
+  if (!args.ok()) return args.status();
   if (z.rows < 2 || z.cols == 0) return 0;
   const auto n = static_cast<double>((z.rows - 1) * z.cols);
   double sum = 0;

@@ -38,51 +38,70 @@ double most_entropy(std::size_t n, double q) {
   return shannon(q) ? std::log(count) : (1 - std::pow(count, 1 - q)) / (q - 1);
 }
 
-void entropy_backward(std::span<const double> p, double q, double scale, std::span<double> grad) {
-  SWY_ASSERT(grad.size() == p.size());
+Status entropy_backward(std::span<const double> p, double q, double scale, std::span<double> grad) {
+  const auto args = Arguments().same(grad.size(), p.size(), "grad");
+  if (!args.ok()) return args.status();
   for (std::size_t j = 0; j < p.size(); ++j)
     grad[j] += scale * (shannon(q) ? -std::log(p[j]) - 1 : -q * std::pow(p[j], q - 1) / (q - 1));
+  return {};
 }
 
-double mean_entropy(Rows<const double> p, double q, double scale, Rows<double> grad) {
+Checked<double> mean_entropy(Rows<const double> p, double q, double scale, Rows<double> grad) {
+  const auto args =
+      Arguments().table(p, "p").experts(p, "p").optional(grad, p.rows, p.cols, "grad");
+  if (!args.ok()) return args.status();
   const auto t = static_cast<double>(p.rows);
   double sum = 0;
   for (std::size_t i = 0; i < p.rows; ++i) {
     sum += entropy(p.row(i), q);
-    if (grad.wanted()) entropy_backward(p.row(i), q, scale / t, grad.row(i));
+    if (grad.wanted()) (void)entropy_backward(p.row(i), q, scale / t, grad.row(i));
   }
   return p.rows > 0 ? sum / t : 0;
 }
 
-double entropy_of_mean(Rows<const double> p, double q, double scale, std::span<double> scratch,
-                       Rows<double> grad) {
+Checked<double> entropy_of_mean(Rows<const double> p, double q, double scale,
+                                std::span<double> scratch, Rows<double> grad) {
   if (p.rows == 0) return 0;
-  SWY_ASSERT(scratch.size() >= 2 * p.cols);
+  const auto args = Arguments()
+                        .table(p, "p")
+                        .experts(p, "p")
+                        .optional(grad, p.rows, p.cols, "grad")
+                        .span(scratch.size(), 2 * p.cols, "scratch");
+  if (!args.ok()) return args.status();
   const auto mean = scratch.subspan(0, p.cols);
   const auto slope = scratch.subspan(p.cols, p.cols);
   std::fill_n(scratch.begin(), 2 * p.cols, 0.0);
   const auto t = static_cast<double>(p.rows);
   for (std::size_t i = 0; i < p.rows; ++i)
     for (std::size_t j = 0; j < p.cols; ++j) mean[j] += p.at(i, j) / t;
-  if (grad.wanted()) entropy_backward(mean, q, scale / t, slope);
+  if (grad.wanted()) (void)entropy_backward(mean, q, scale / t, slope);
   for (std::size_t i = 0; grad.wanted() && i < p.rows; ++i)
     for (std::size_t j = 0; j < p.cols; ++j) grad.at(i, j) += slope[j];
   return entropy(mean, q);
 }
 
-double entropy_lock(Rows<const double> p, std::size_t k, double scale, Rows<double> grad) {
+Checked<double> entropy_lock(Rows<const double> p, std::size_t k, double scale, Rows<double> grad) {
+  const auto args = Arguments()
+                        .table(p, "p")
+                        .experts(p, "p")
+                        .optional(grad, p.rows, p.cols, "grad")
+                        .that(k > 0, Code::kBadShape, "k");
+  if (!args.ok()) return args.status();
   const auto layers = static_cast<double>(p.rows);
   double sum = 0;
   for (std::size_t l = 0; l < p.rows; ++l) {
     const double off = entropy(p.row(l)) - std::log(static_cast<double>(k));
     sum += off * off;
-    if (grad.wanted()) entropy_backward(p.row(l), 1, scale * 2 * off / layers, grad.row(l));
+    if (grad.wanted()) (void)entropy_backward(p.row(l), 1, scale * 2 * off / layers, grad.row(l));
   }
   return p.rows > 0 ? sum / layers : 0;
 }
 
-double budget_loss(std::span<const double> p_big, double target, double scale,
-                   std::span<double> grad) {
+Checked<double> budget_loss(std::span<const double> p_big, double target, double scale,
+                            std::span<double> grad) {
+  Arguments args;
+  if (!grad.empty()) args.same(grad.size(), p_big.size(), "grad");
+  if (!args.ok()) return args.status();
   if (p_big.empty()) return 0;
   double mean = 0;
   for (const double p : p_big) mean += p / static_cast<double>(p_big.size());
@@ -90,8 +109,12 @@ double budget_loss(std::span<const double> p_big, double target, double scale,
   return (mean - target) * (mean - target);
 }
 
-double erc_loss(Rows<const double> m, double alpha, double scale, Rows<double> grad) {
-  SWY_ASSERT(m.rows == m.cols && m.rows > 0);
+Checked<double> erc_loss(Rows<const double> m, double alpha, double scale, Rows<double> grad) {
+  const auto args = Arguments()
+                        .table(m, "m")
+                        .that(m.rows == m.cols && m.rows > 0, Code::kBadShape, "m")
+                        .optional(grad, m.rows, m.cols, "grad");
+  if (!args.ok()) return args.status();
   const double each = 1.0 / static_cast<double>(m.rows * m.rows);
   double sum = 0;
   const auto term = [&](std::size_t r, std::size_t c, std::size_t own) {
@@ -111,8 +134,12 @@ double erc_loss(Rows<const double> m, double alpha, double scale, Rows<double> g
   return sum;
 }
 
-double erc_radius(Rows<const double> router, std::size_t i) {
-  SWY_ASSERT(router.rows > 1 && i < router.rows);
+Checked<double> erc_radius(Rows<const double> router, std::size_t i) {
+  const auto args = Arguments()
+                        .table(router, "router")
+                        .that(router.rows > 1, Code::kBadShape, "router")
+                        .that(i < router.rows, Code::kBadShape, "i");
+  if (!args.ok()) return args.status();
   double nearest = std::numeric_limits<double>::infinity();
   for (std::size_t j = 0; j < router.rows; ++j) {
     if (j == i) continue;
@@ -127,9 +154,14 @@ double erc_radius(Rows<const double> router, std::size_t i) {
   return norm > 0 ? nearest / (2 * norm) : 0;
 }
 
-double manifold_loss(std::span<const double> r, Rows<const double> neighbours,
-                     std::span<const double> w, double scale, std::span<double> grad) {
-  SWY_ASSERT(w.size() == neighbours.rows);
+Checked<double> manifold_loss(std::span<const double> r, Rows<const double> neighbours,
+                              std::span<const double> w, double scale, std::span<double> grad) {
+  Arguments args;
+  args.table(neighbours, "neighbours")
+      .that(neighbours.rows == 0 || neighbours.cols == r.size(), Code::kBadShape, "neighbours")
+      .same(w.size(), neighbours.rows, "w");
+  if (!grad.empty()) args.same(grad.size(), r.size(), "grad");
+  if (!args.ok()) return args.status();
   double total = 0;
   for (const double v : w) total += v;
   if (total <= 0) return 0;

@@ -26,17 +26,20 @@ bool is_taken(std::span<const std::int32_t> taken, std::size_t j) {
 
 }  // namespace
 
-SparseMixerPick sparsemixer_pick(std::span<const double> z, std::span<const std::int32_t> taken,
-                                 double eps, base::Rng* training, std::span<double> p) {
-  SWY_ASSERT(p.size() == z.size());
+Checked<SparseMixerPick> sparsemixer_pick(std::span<const double> z,
+                                          std::span<const std::int32_t> taken, double eps,
+                                          base::Rng* training, std::span<double> p) {
+  const auto args = Arguments().same(p.size(), z.size(), "p");
+  if (!args.ok()) return args.status();
   std::size_t best = z.size();
   for (std::size_t j = 0; j < z.size(); ++j)
     if (!is_taken(taken, j) && z[j] > kNever && (best == z.size() || z[j] > z[best])) best = j;
   std::fill(p.begin(), p.end(), 0.0);
-  if (best == z.size()) return {};
+  if (best == z.size()) return SparseMixerPick{};
   for (std::size_t j = 0; j < z.size(); ++j) {
     const double size = std::max({std::fabs(z[j]), std::fabs(z[best]), 1e-300});
-    p[j] = is_taken(taken, j) || (z[best] - z[j]) / size > 2 * eps ? kNever : z[j];
+    const bool out = is_taken(taken, j) || !(z[j] > kNever) || (z[best] - z[j]) / size > 2 * eps;
+    p[j] = out ? kNever : z[j];
   }
   SparseMixerPick out{.expert = static_cast<std::int32_t>(best)};
   if (training != nullptr) {
@@ -56,13 +59,15 @@ SparseMixerPick sparsemixer_pick(std::span<const double> z, std::span<const std:
   return out;
 }
 
-void sparsemixer_backward(const SparseMixerPick& pick, std::span<const double> p, double g,
-                          std::span<double> dz) {
-  SWY_ASSERT(dz.size() == p.size());
+Status sparsemixer_backward(const SparseMixerPick& pick, std::span<const double> p, double g,
+                            std::span<double> dz) {
+  const auto args = Arguments().same(dz.size(), p.size(), "dz");
+  if (!args.ok()) return args.status();
   for (std::size_t j = 0; j < p.size(); ++j) {
     const double own = static_cast<std::int32_t>(j) == pick.expert ? 1.0 : 0.0;
     dz[j] += g * pick.probability * (own - p[j]);
   }
+  return {};
 }
 
 }  // namespace swy::moe

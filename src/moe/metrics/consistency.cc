@@ -53,20 +53,27 @@ void next_uses(Rows<const std::int32_t> chosen, std::span<std::int64_t> seen,
 
 }  // namespace
 
-void count_windows(Rows<const std::int32_t> chosen, std::size_t window,
-                   std::span<std::uint32_t> count, std::span<std::uint64_t> histogram) {
-  SWY_ASSERT(window > 0 && histogram.size() == window + 1);
+Status count_windows(Rows<const std::int32_t> chosen, std::size_t window,
+                     std::span<std::uint32_t> count, std::span<std::uint64_t> histogram) {
+  Arguments args;
+  args.that(window > 0 && window < SIZE_MAX, Code::kBadShape, "window")
+      .same(histogram.size(), window + 1, "histogram")
+      .ids(chosen, count.size(), "chosen");
+  if (!args.ok()) return args.status();
   std::fill(count.begin(), count.end(), 0U);
   for (std::size_t t = 0; t < chosen.rows; ++t) {
     bump(chosen.row(t), count, true);
     if (t >= window) bump(chosen.row(t - window), count, false);
     if (t + 1 < window) continue;
-    for (const std::uint32_t c : count) ++histogram[c];
+    // An expert twice in a row of choices is active once at most.
+    for (const std::uint32_t c : count) ++histogram[std::min<std::size_t>(c, window)];
   }
+  return {};
 }
 
-SegmentPerformance segment_performance(std::span<const std::uint64_t> histogram) {
-  SWY_ASSERT(histogram.size() > 1);
+Checked<SegmentPerformance> segment_performance(std::span<const std::uint64_t> histogram) {
+  const auto args = Arguments().span(histogram.size(), 2, "histogram");
+  if (!args.ok()) return args.status();
   const auto window = static_cast<double>(histogram.size() - 1);
   double active = 0;
   for (std::size_t c = 1; c < histogram.size(); ++c)
@@ -84,9 +91,14 @@ SegmentPerformance segment_performance(std::span<const std::uint64_t> histogram)
   return best;
 }
 
-double segment_cache_hits(Rows<const std::int32_t> chosen, std::size_t size, std::size_t window,
-                          std::span<std::uint32_t> count, std::span<std::int64_t> last) {
-  SWY_ASSERT(window > 0 && count.size() == last.size());
+Checked<double> segment_cache_hits(Rows<const std::int32_t> chosen, std::size_t size,
+                                   std::size_t window, std::span<std::uint32_t> count,
+                                   std::span<std::int64_t> last) {
+  Arguments args;
+  args.that(window > 0, Code::kBadShape, "window")
+      .same(last.size(), count.size(), "last")
+      .ids(chosen, count.size(), "chosen");
+  if (!args.ok()) return args.status();
   std::fill(count.begin(), count.end(), 0U);
   std::fill(last.begin(), last.end(), kAbsent);
   for (std::size_t t = 0; t < std::min(window, chosen.rows); ++t) bump(chosen.row(t), count, true);
@@ -106,14 +118,16 @@ double segment_cache_hits(Rows<const std::int32_t> chosen, std::size_t size, std
   return asked > 0 ? hits / asked : 0;
 }
 
-double cache_hits(Rows<const std::int32_t> chosen, std::size_t size, CachePolicy policy,
-                  const CacheMemory& memory) {
+Checked<double> cache_hits(Rows<const std::int32_t> chosen, std::size_t size, CachePolicy policy,
+                           const CacheMemory& memory) {
   const auto held = memory.held;
   const auto used = memory.used;
-  if (policy == CachePolicy::kBelady) {
-    SWY_ASSERT(memory.next.size() >= chosen.rows * chosen.cols);
-    next_uses(chosen, used, memory.next);
-  }
+  const bool belady = policy == CachePolicy::kBelady;
+  Arguments args;
+  args.same(used.size(), held.size(), "memory.used").ids(chosen, held.size(), "chosen");
+  if (belady) args.span(memory.next.size(), chosen.rows * chosen.cols, "memory.next");
+  if (!args.ok()) return args.status();
+  if (belady) next_uses(chosen, used, memory.next);
   std::fill(held.begin(), held.end(), kAbsent);
   std::fill(used.begin(), used.end(), 0);
   std::size_t inside = 0;

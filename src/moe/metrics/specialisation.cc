@@ -22,7 +22,9 @@ double live(std::span<const std::int32_t> row) {
 
 }  // namespace
 
-double context_independence(Rows<const std::uint32_t> counts) {
+Checked<double> context_independence(Rows<const std::uint32_t> counts) {
+  const auto args = Arguments().table(counts, "counts");
+  if (!args.ok()) return args.status();
   double most = 0;
   double all = 0;
   for (std::size_t id = 0; id < counts.rows; ++id) {
@@ -36,13 +38,16 @@ double context_independence(Rows<const std::uint32_t> counts) {
   return all > 0 ? most / all : 0;
 }
 
-void drops_by_position(Rows<const std::int32_t> before, Rows<const std::int32_t> after,
-                       std::span<const std::uint32_t> begin, std::span<std::uint64_t> demanded,
-                       std::span<std::uint64_t> dropped) {
-  SWY_ASSERT(demanded.size() == dropped.size() && !demanded.empty());
-  SWY_ASSERT(before.rows == after.rows && before.cols == after.cols);
+Status drops_by_position(Rows<const std::int32_t> before, Rows<const std::int32_t> after,
+                         std::span<const std::uint32_t> begin, std::span<std::uint64_t> demanded,
+                         std::span<std::uint64_t> dropped) {
+  Arguments args;
+  args.table(before, "before")
+      .table(after, before.rows, before.cols, "after")
+      .begins(begin, before.rows, "begin");
+  args.span(demanded.size(), 1, "demanded").same(dropped.size(), demanded.size(), "dropped");
+  if (!args.ok()) return args.status();
   for (std::size_t s = 0; s + 1 < begin.size(); ++s) {
-    SWY_ASSERT(begin[s] <= begin[s + 1] && begin[s + 1] <= before.rows);
     const std::size_t size = begin[s + 1] - begin[s];
     for (std::size_t i = 0; i < size; ++i) {
       const std::size_t bucket = i * demanded.size() / size;
@@ -53,10 +58,14 @@ void drops_by_position(Rows<const std::int32_t> before, Rows<const std::int32_t>
       }
     }
   }
+  return {};
 }
 
-RoutingAgreement routing_agreement(Rows<const std::int32_t> a, Rows<const std::int32_t> b) {
-  SWY_ASSERT(a.rows == b.rows && a.cols > 0 && b.cols > 0);
+Checked<RoutingAgreement> routing_agreement(Rows<const std::int32_t> a,
+                                            Rows<const std::int32_t> b) {
+  const auto args =
+      Arguments().table(a, "a").experts(a, "a").table(b, a.rows, b.cols, "b").experts(b, "b");
+  if (!args.ok()) return args.status();
   RoutingAgreement out;
   double choices = 0;
   double lost = 0;

@@ -10,6 +10,7 @@
 // below); hence the trigger, on device loads as in the code (the paper's, on expert loads, fires
 // far too often with several experts a device). Test: planner/llep_test.cc.
 #include <algorithm>
+#include <cmath>
 
 #include "base/check.h"
 #include "moe/placement.h"
@@ -67,14 +68,29 @@ class Planner {
   std::uint32_t devices_;
 };
 
+Status check(std::span<const std::uint64_t> tokens, std::uint32_t devices,
+             const LlepOptions& options, const LlepMemory& memory, std::size_t slices) {
+  Arguments args;
+  args.that(devices > 0 && tokens.size() % devices == 0, Code::kBadShape, "devices")
+      .that(std::isfinite(options.alpha) && options.alpha >= 0, Code::kBadSpec, "options.alpha");
+  args.span(memory.order.size(), tokens.size(), "memory.order")
+      .span(memory.pending.size(), devices, "memory.pending")
+      .span(memory.assigned.size(), devices, "memory.assigned")
+      .span(slices, most_slices(tokens.size(), devices), "slices");
+  std::uint64_t room = std::uint64_t{1} << 62U;  // loads and limits stay countable
+  for (const std::uint64_t n : tokens) {
+    args.that(n <= room, Code::kBadShape, "tokens");
+    room -= std::min(room, n);
+  }
+  return args.status();
+}
+
 }  // namespace
 
-LlepPlan llep_plan(std::span<const std::uint64_t> tokens, std::uint32_t devices,
-                   const LlepOptions& options, const LlepMemory& memory,
-                   std::span<ExpertSlice> slices) {
-  SWY_ASSERT(devices > 0 && tokens.size() % devices == 0);
-  SWY_ASSERT(memory.order.size() >= tokens.size());
-  SWY_ASSERT(memory.pending.size() >= devices && memory.assigned.size() >= devices);
+Checked<LlepPlan> llep_plan(std::span<const std::uint64_t> tokens, std::uint32_t devices,
+                            const LlepOptions& options, const LlepMemory& memory,
+                            std::span<ExpertSlice> slices) {
+  if (const Status s = check(tokens, devices, options, memory, slices.size()); !s.ok()) return s;
   const std::size_t each = tokens.size() / devices;
   const auto order = memory.order.first(tokens.size());
   std::uint64_t total = 0;
@@ -91,7 +107,8 @@ LlepPlan llep_plan(std::span<const std::uint64_t> tokens, std::uint32_t devices,
   const std::uint64_t share = total / devices;
   planner.plan.moved =
       static_cast<double>(most) * devices >= options.trigger * static_cast<double>(total);
-  const auto even = static_cast<std::uint64_t>(options.alpha * static_cast<double>(share));
+  const auto even =
+      static_cast<std::uint64_t>(std::min(options.alpha * static_cast<double>(share), 0x1.0p62));
   planner.plan.limit = std::max<std::uint64_t>(share > 0 ? even : total, 1);
   if (!planner.plan.moved) planner.plan.limit = std::max<std::uint64_t>(most, 1);
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -102,10 +119,13 @@ LlepPlan llep_plan(std::span<const std::uint64_t> tokens, std::uint32_t devices,
   return planner.plan;
 }
 
-PlanCost plan_cost(std::span<const ExpertSlice> slices, std::size_t experts,
-                   const DeviceModel& model, const LlepMemory& memory) {
-  SWY_ASSERT(model.devices > 0 && experts % model.devices == 0);
-  SWY_ASSERT(memory.pending.size() >= model.devices && memory.assigned.size() >= model.devices);
+Checked<PlanCost> plan_cost(std::span<const ExpertSlice> slices, std::size_t experts,
+                            const DeviceModel& model) {
+  if (model.devices == 0 || experts % model.devices != 0)
+    return Status{Code::kBadShape, "model.devices"};
+  for (const ExpertSlice& s : slices)
+    if (s.expert >= experts || s.device >= model.devices || s.begin > s.end)
+      return Status{Code::kBadShape, "slices"};
   const std::size_t each = experts / model.devices;
   PlanCost out;
   for (std::uint32_t g = 0; g < model.devices; ++g) {

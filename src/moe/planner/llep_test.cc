@@ -28,9 +28,7 @@ Placed place(const std::vector<std::uint64_t>& tokens, std::uint32_t devices,
 
 PlanCost cost(const std::vector<ExpertSlice>& slices, std::size_t experts,
               const DeviceModel& model) {
-  std::vector<std::uint64_t> a(model.devices);
-  std::vector<std::uint64_t> b(model.devices);
-  return plan_cost(slices, experts, model, {{}, a, b});
+  return plan_cost(slices, experts, model);
 }
 
 const std::vector<std::uint64_t> kSkewed = {900, 50, 30, 20, 0, 0, 0, 0};

@@ -73,10 +73,18 @@ TutelPlan weight_plan(const LayerLoad& load, const DeviceModel& device, const Ne
   return out;
 }
 
+Status check(const LayerLoad& load, const DeviceModel& device, const Network& net) {
+  const std::uint64_t devices = std::uint64_t{net.nodes} * net.per_node;
+  if (devices == 0) return {Code::kBadShape, "net"};
+  if (device.devices != devices) return {Code::kBadShape, "device.devices"};
+  if (load.experts % devices != 0) return {Code::kBadShape, "load.experts"};
+  return {};
+}
+
 }  // namespace
 
-double pipeline_seconds(std::span<const PipelineStage> stages, std::uint32_t parts) {
-  SWY_ASSERT(parts > 0);
+Checked<double> pipeline_seconds(std::span<const PipelineStage> stages, std::uint32_t parts) {
+  if (parts == 0) return Status{Code::kBadShape, "parts"};
   double first = 0;
   double slowest = 0;
   for (const PipelineStage& s : stages) {
@@ -87,21 +95,22 @@ double pipeline_seconds(std::span<const PipelineStage> stages, std::uint32_t par
   return first + (parts - 1) * slowest;
 }
 
-std::uint32_t best_parts(std::span<const PipelineStage> stages, std::uint32_t most) {
-  SWY_ASSERT(most > 0);
+Checked<std::uint32_t> best_parts(std::span<const PipelineStage> stages, std::uint32_t most) {
+  if (most == 0) return Status{Code::kBadShape, "most"};
   std::uint32_t best = 1;
   for (std::uint32_t r = 2; r <= most; ++r)
     if (pipeline_seconds(stages, r) < pipeline_seconds(stages, best)) best = r;
   return best;
 }
 
-double all_to_all_seconds(const Network& net, double bytes, bool two_level) {
-  SWY_ASSERT(net.nodes > 0 && net.per_node > 0);
+Checked<double> all_to_all_seconds(const Network& net, double bytes, bool two_level) {
+  if (net.nodes == 0 || net.per_node == 0) return Status{Code::kBadShape, "net"};
   return two_level ? two_level_exchange(net, bytes) : flat_exchange(net, bytes);
 }
 
-TutelPlan tutel_plan(const LayerLoad& load, const DeviceModel& device, const Network& net) {
-  SWY_ASSERT(device.devices == net.nodes * net.per_node && load.experts % device.devices == 0);
+Checked<TutelPlan> tutel_plan(const LayerLoad& load, const DeviceModel& device,
+                              const Network& net) {
+  if (const Status s = check(load, device, net); !s.ok()) return s;
   TutelPlan best = token_plan(load, device, net, false);
   for (const TutelPlan& other :
        {token_plan(load, device, net, true), weight_plan(load, device, net)})
@@ -109,9 +118,10 @@ TutelPlan tutel_plan(const LayerLoad& load, const DeviceModel& device, const Net
   return best;
 }
 
-FsmoePlan fsmoe_plan(const LayerLoad& load, const DeviceModel& device, const Network& net,
-                     double backward_work, std::uint32_t most_parts) {
-  SWY_ASSERT(device.devices == net.nodes * net.per_node && load.experts % device.devices == 0);
+Checked<FsmoePlan> fsmoe_plan(const LayerLoad& load, const DeviceModel& device, const Network& net,
+                              double backward_work, std::uint32_t most_parts) {
+  if (const Status s = check(load, device, net); !s.ok()) return s;
+  if (most_parts == 0) return Status{Code::kBadShape, "most_parts"};
   const auto bytes = static_cast<double>(load.tokens_per_device * device.token_bytes);
   const double inside = bytes * (net.per_node - 1) / net.per_node / net.intra_bytes_per_s;
   const double outside = bytes * (net.nodes - 1) / net.nodes / net.inter_bytes_per_s;

@@ -13,12 +13,23 @@
 #include "moe/state_routers.h"
 
 namespace swy::moe {
+namespace {
 
-void kmeans_update(Rows<const float> x, Rows<const std::int32_t> chosen, double rate,
-                   std::span<double> scratch, Rows<float> centroids) {
+Arguments check(Rows<const float> x, Rows<const std::int32_t> chosen, Rows<float> centroids) {
+  Arguments args;
+  args.table(centroids, "centroids").table(x, x.rows, centroids.cols, "x");
+  return args.table(chosen, x.rows, chosen.cols, "chosen").ids(chosen, centroids.rows, "chosen");
+}
+
+}  // namespace
+
+Status kmeans_update(Rows<const float> x, Rows<const std::int32_t> chosen, double rate,
+                     std::span<double> scratch, Rows<float> centroids) {
   const std::size_t experts = centroids.rows;
   const std::size_t dims = centroids.cols;
-  SWY_ASSERT(x.rows == chosen.rows && x.cols == dims && scratch.size() >= experts * (dims + 1));
+  const auto args =
+      check(x, chosen, centroids).span(scratch.size(), experts * (dims + 1), "scratch");
+  if (!args.ok()) return args.status();
   const auto sum = scratch.subspan(0, experts * dims);
   const auto count = scratch.subspan(experts * dims, experts);
   std::fill(sum.begin(), sum.end(), 0.0);
@@ -36,11 +47,15 @@ void kmeans_update(Rows<const float> x, Rows<const std::int32_t> chosen, double 
       const auto old = static_cast<double>(centroids.at(e, d));
       centroids.at(e, d) = static_cast<float>((1 - rate) * old + rate * mean);
     }
+  return {};
 }
 
-std::size_t reseed_idle(Rows<const float> x, Rows<const std::int32_t> chosen,
-                        std::span<const std::uint32_t> load, Rows<float> centroids) {
-  SWY_ASSERT(load.size() == centroids.rows && x.rows == chosen.rows);
+Checked<std::size_t> reseed_idle(Rows<const float> x, Rows<const std::int32_t> chosen,
+                                 std::span<const std::uint32_t> load, Rows<float> centroids) {
+  const auto args = check(x, chosen, centroids)
+                        .same(load.size(), centroids.rows, "load")
+                        .that(x.rows == 0 || chosen.cols > 0, Code::kBadShape, "chosen");
+  if (!args.ok()) return args.status();
   const auto fit = [&](std::size_t t) {  // cosine to the token's own first centroid
     const auto own = centroids.row(static_cast<std::size_t>(chosen.at(t, 0)));
     const double both = length(x.row(t)) * length(own);
@@ -64,18 +79,23 @@ std::size_t reseed_idle(Rows<const float> x, Rows<const std::int32_t> chosen,
         worst = t;
       }
     }
-    if (worst == x.rows) continue;
+    if (worst == x.rows) break;  // nor does any token gain by a later one
     std::copy_n(x.row(worst).begin(), x.cols, centroids.row(e).begin());
     ++moved;
   }
   return moved;
 }
 
-void cluster_step(Rows<const float> x, double keep, std::span<double> scratch,
-                  Rows<float> centres) {
+Status cluster_step(Rows<const float> x, double keep, std::span<double> scratch,
+                    Rows<float> centres) {
   const std::size_t clusters = centres.rows;
   const std::size_t dims = centres.cols;
-  SWY_ASSERT(x.cols == dims && scratch.size() >= clusters * (dims + 1));
+  const auto args = Arguments()
+                        .table(centres, "centres")
+                        .that(clusters > 0, Code::kBadShape, "centres")
+                        .table(x, x.rows, dims, "x")
+                        .span(scratch.size(), clusters * (dims + 1), "scratch");
+  if (!args.ok()) return args.status();
   const auto sum = scratch.subspan(0, clusters * dims);
   const auto share = scratch.subspan(clusters * dims, clusters);
   std::fill(sum.begin(), sum.end(), 0.0);
@@ -94,10 +114,15 @@ void cluster_step(Rows<const float> x, double keep, std::span<double> scratch,
     for (std::size_t d = 0; norm > 0 && d < dims; ++d)
       centres.at(j, d) = static_cast<float>(next[d] / norm);
   }
+  return {};
 }
 
-std::size_t cluster_of(std::span<const float> x, Rows<const float> centres) {
-  SWY_ASSERT(centres.rows > 0);
+Checked<std::size_t> cluster_of(std::span<const float> x, Rows<const float> centres) {
+  const auto args = Arguments()
+                        .table(centres, "centres")
+                        .that(centres.rows > 0, Code::kBadShape, "centres")
+                        .same(x.size(), centres.cols, "x");
+  if (!args.ok()) return args.status();
   std::size_t best = 0;
   double most = -std::numeric_limits<double>::infinity();
   for (std::size_t j = 0; j < centres.rows; ++j) {

@@ -25,10 +25,13 @@ std::uint32_t open_experts(const ProgressivePool& pool, std::uint64_t step) {
   return static_cast<std::uint32_t>(pool.each + static_cast<double>(all - pool.each) * done);
 }
 
-void open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t open,
-               std::span<std::uint64_t> live) {
-  SWY_ASSERT(layer < pool.layers);
-  SWY_ASSERT(live.size() * 64 >= std::size_t{pool.each} * pool.layers);
+Status open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t open,
+                 std::span<std::uint64_t> live) {
+  const auto args =
+      Arguments()
+          .that(layer < pool.layers, Code::kBadShape, "layer")
+          .span(live.size(), (std::size_t{pool.each} * pool.layers + 63) / 64, "live");
+  if (!args.ok()) return args.status();
   std::fill(live.begin(), live.end(), 0U);
   std::uint32_t left = open;
   const auto open_layer = [&](std::uint32_t l) {
@@ -42,11 +45,15 @@ void open_mask(const ProgressivePool& pool, std::uint32_t layer, std::uint32_t o
     if (layer >= far) open_layer(layer - far);
     if (layer + far < pool.layers) open_layer(layer + far);
   }
+  return {};
 }
 
-double norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws, std::uint64_t seed,
-                         std::span<double> scratch) {
-  SWY_ASSERT(scratch.size() >= experts && k > 0 && k <= experts);
+Checked<double> norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws,
+                                  std::uint64_t seed, std::span<double> scratch) {
+  const auto args = Arguments()
+                        .that(k > 0 && k <= experts, Code::kBadShape, "k")
+                        .span(scratch.size(), experts, "scratch");
+  if (!args.ok()) return args.status();
   const auto row = scratch.first(experts);
   double sum = 0;
   double used = 0;
@@ -65,10 +72,15 @@ double norm_router_scale(std::size_t experts, std::size_t k, std::size_t draws, 
   return used > 0 ? sum / used : 1;
 }
 
-void union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<double> scratch,
-                Rows<double> out) {
+Status union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<double> scratch,
+                  Rows<double> out) {
   constexpr double kTiny = 1e-6;
-  SWY_ASSERT(out.rows == p.rows && out.cols == p.cols && scratch.size() >= 2 * p.cols);
+  const auto args = Arguments()
+                        .table(p, "p")
+                        .experts(p, "p")
+                        .table(out, p.rows, p.cols, "out")
+                        .span(scratch.size(), 2 * p.cols, "scratch");
+  if (!args.ok()) return args.status();
   const auto sum = scratch.subspan(0, p.cols);
   const auto row = scratch.subspan(p.cols, p.cols);
   std::fill(sum.begin(), sum.end(), kTiny);
@@ -84,6 +96,7 @@ void union_gate(Rows<const double> p, std::size_t k, double capacity, std::span<
   }
   for (std::size_t t = 0; t < p.rows; ++t)
     for (std::size_t j = 0; j < p.cols; ++j) out.at(t, j) *= capacity / sum[j];
+  return {};
 }
 
 }  // namespace swy::moe

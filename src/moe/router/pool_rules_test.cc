@@ -26,7 +26,7 @@ TEST(ProgressivePool, OpensOwnExpertsFirstAndOnlyEverMore) {
     for (std::uint64_t step = 0; step <= 100; ++step) {
       std::vector<std::uint64_t> live(2);
       const std::uint32_t open = open_experts(pool, step);
-      open_mask(pool, layer, open, live);
+      EXPECT_TRUE(open_mask(pool, layer, open, live).ok());
       EXPECT_EQ(static_cast<std::uint32_t>(std::popcount(live[0]) + std::popcount(live[1])), open);
       for (std::size_t w = 0; w < 2; ++w) EXPECT_EQ(last[w] & ~live[w], 0U);
       for (std::uint32_t e = layer * 24; e < layer * 24 + 24; ++e)
@@ -47,7 +47,7 @@ Table<double> gate(std::size_t k, double capacity) {
   Table<double> p(testing::kF1);
   for (std::size_t t = 0; t < 4; ++t) softmax(p.view().row(t), p.view().row(t));
   std::vector<double> scratch(6);
-  union_gate(p.view(), k, capacity, scratch, p.view());
+  EXPECT_TRUE(union_gate(p.view(), k, capacity, scratch, p.view()).ok());
   return p;
 }
 
@@ -73,7 +73,7 @@ TEST(UnionOfExperts, UsedColumnsSumToTheCapacity) {
             std::count_if(row.begin(), row.end(), [&](double v) { return v > row[j]; });
         kept[j] += static_cast<std::size_t>(better) < k ? row[j] : 0.0;  // no ties in random rows
       }
-    union_gate(p.view(), k, 5, scratch, p.view());
+    EXPECT_TRUE(union_gate(p.view(), k, 5, scratch, p.view()).ok());
     for (std::size_t j = 0; j < p.cols; ++j) {
       double sum = 0;
       for (std::size_t t = 0; t < p.rows; ++t) sum += p.at(t, j);

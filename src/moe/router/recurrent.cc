@@ -9,6 +9,7 @@
 //     was not found (abstract and second hand).
 // Test: router/state_routers_test.cc.
 #include <cmath>
+#include <utility>
 
 #include "moe/state_routers.h"
 
@@ -20,35 +21,64 @@ double affine(Rows<const float> w, std::size_t i, std::span<const float> bias,
   return inner(w.row(i), x) + (bias.empty() ? 0.0 : static_cast<double>(bias[i]));
 }
 
+Status check(const GruWeights& w, std::size_t inputs, std::size_t states, std::size_t next) {
+  Arguments args;
+  args.table(w.ir, states, inputs, "w.ir")
+      .table(w.iz, states, inputs, "w.iz")
+      .table(w.in, states, inputs, "w.in");
+  args.table(w.hr, states, states, "w.hr")
+      .table(w.hz, states, states, "w.hz")
+      .table(w.hn, states, states, "w.hn");
+  const std::pair<std::span<const float>, const char*> biases[] = {
+      {w.bir, "w.bir"}, {w.biz, "w.biz"}, {w.bin, "w.bin"},
+      {w.bhr, "w.bhr"}, {w.bhz, "w.bhz"}, {w.bhn, "w.bhn"}};
+  for (const auto& [bias, name] : biases)
+    if (!bias.empty()) args.span(bias.size(), states, name);
+  return args.same(next, states, "next").status();
+}
+
 }  // namespace
 
-void gru_step(const GruWeights& w, std::span<const float> x, std::span<const float> state,
-              std::span<float> next) {
-  SWY_ASSERT(next.size() == state.size() && w.ir.rows == state.size());
+Status gru_step(const GruWeights& w, std::span<const float> x, std::span<const float> state,
+                std::span<float> next) {
+  if (const Status s = check(w, x.size(), state.size(), next.size()); !s.ok()) return s;
   for (std::size_t i = 0; i < next.size(); ++i) {
     const double r = sigmoid(affine(w.ir, i, w.bir, x) + affine(w.hr, i, w.bhr, state));
     const double z = sigmoid(affine(w.iz, i, w.biz, x) + affine(w.hz, i, w.bhz, state));
     const double n = std::tanh(affine(w.in, i, w.bin, x) + r * affine(w.hn, i, w.bhn, state));
     next[i] = static_cast<float>((1 - z) * n + z * static_cast<double>(state[i]));
   }
+  return {};
 }
 
-void project(Rows<const float> matrix, std::span<const float> x, std::span<float> out) {
-  SWY_ASSERT(out.size() == matrix.rows);
+Status project(Rows<const float> matrix, std::span<const float> x, std::span<float> out) {
+  const auto args = Arguments()
+                        .table(matrix, "matrix")
+                        .same(x.size(), matrix.cols, "x")
+                        .same(out.size(), matrix.rows, "out");
+  if (!args.ok()) return args.status();
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(inner(matrix.row(i), x));
+  return {};
 }
 
-void chain_step(std::span<const double> weight, Rows<const float> outputs, std::span<float> x) {
-  SWY_ASSERT(weight.size() == outputs.rows && x.size() == outputs.cols);
+Status chain_step(std::span<const double> weight, Rows<const float> outputs, std::span<float> x) {
+  const auto args = Arguments()
+                        .table(outputs, "outputs")
+                        .same(weight.size(), outputs.rows, "weight")
+                        .that(outputs.rows == 0 || x.size() == outputs.cols, Code::kBadShape, "x");
+  if (!args.ok()) return args.status();
   for (std::size_t d = 0; d < x.size(); ++d) {
     double sum = static_cast<double>(x[d]);
     for (std::size_t i = 0; i < weight.size(); ++i)
       sum += weight[i] * static_cast<double>(outputs.at(i, d));
     x[d] = static_cast<float>(sum);
   }
+  return {};
 }
 
-bool halts(std::span<const float> h, std::span<const float> delta, double threshold) {
+Checked<bool> halts(std::span<const float> h, std::span<const float> delta, double threshold) {
+  const auto args = Arguments().same(delta.size(), h.size(), "delta");
+  if (!args.ok()) return args.status();
   return length(delta) < threshold * length(h);
 }
 

@@ -11,9 +11,13 @@
 
 namespace swy::moe {
 
-void uncertainty_weights(Rows<const double> passes, std::span<double> weight) {
+Status uncertainty_weights(Rows<const double> passes, std::span<double> weight) {
   constexpr double kTiny = 1e-5;
-  SWY_ASSERT(passes.rows > 1 && weight.size() == passes.cols);
+  const auto args = Arguments()
+                        .table(passes, "passes")
+                        .that(passes.rows > 1, Code::kBadShape, "passes")
+                        .same(weight.size(), passes.cols, "weight");
+  if (!args.ok()) return args.status();
   const auto n = static_cast<double>(passes.rows);
   double sum = 0;
   for (std::size_t j = 0; j < weight.size(); ++j) {
@@ -28,6 +32,7 @@ void uncertainty_weights(Rows<const double> passes, std::span<double> weight) {
     sum += weight[j];
   }
   for (double& w : weight) w = sum > 0 ? w / sum : 1.0 / static_cast<double>(weight.size());
+  return {};
 }
 
 }  // namespace swy::moe

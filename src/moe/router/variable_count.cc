@@ -38,21 +38,29 @@ std::size_t reach_count(std::span<const double> p, double mass) {
 
 }  // namespace
 
-std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
-                           std::span<double> scratch, std::span<std::int32_t> chosen,
-                           const UniMoeWeights& out) {
+Checked<std::size_t> unimoe_weights(const UniMoeScores& logits, double mass, double eps,
+                                    std::span<double> scratch, std::span<std::int32_t> chosen,
+                                    const UniMoeWeights& out) {
   constexpr double kTiny = 1e-6;
   const std::size_t n = logits.dynamic.size();
-  SWY_ASSERT(scratch.size() >= n && out.dynamic.size() == n);
-  SWY_ASSERT(out.shared.size() == logits.shared.size());
+  const auto args = Arguments()
+                        .that(n > 0, Code::kBadShape, "logits.dynamic")
+                        .span(scratch.size(), n, "scratch")
+                        .same(out.dynamic.size(), n, "out.dynamic")
+                        .same(out.shared.size(), logits.shared.size(), "out.shared");
+  if (!args.ok()) return args.status();
   const auto p = scratch.first(n);
   softmax(logits.dynamic, p);
-  const std::size_t count = reach_count(p, mass);
-  SWY_ASSERT(chosen.size() >= count);
+  std::size_t count = reach_count(p, mass);
+  if (chosen.size() < count) return Status{Code::kTooShort, "chosen"};
   std::fill(out.dynamic.begin(), out.dynamic.end(), 0.0);
   double sum = kTiny;
   for (std::size_t i = 0; i < count; ++i) {
     const SparseMixerPick pick = sparsemixer_pick(logits.dynamic, chosen.first(i), eps, nullptr, p);
+    if (pick.expert < 0) {
+      count = i;  // what is left is masked
+      break;
+    }
     chosen[i] = pick.expert;
     out.dynamic[static_cast<std::size_t>(pick.expert)] = pick.weight();
     sum += pick.weight();
@@ -67,14 +75,22 @@ std::size_t unimoe_weights(const UniMoeScores& logits, double mass, double eps,
     if (out.dynamic[j] > 0) picked += std::exp(logits.dynamic[j] - most);
   for (const double z : logits.shared) total += std::exp(z - most);
   total += picked;
+  if (!(total > 0)) {  // nothing to choose from
+    std::fill(out.dynamic.begin(), out.dynamic.end(), 0.0);
+    std::fill(out.shared.begin(), out.shared.end(), 0.0);
+    return count;
+  }
   for (double& w : out.dynamic) w *= picked / total / sum;
   for (std::size_t j = 0; j < out.shared.size(); ++j)
     out.shared[j] = std::exp(logits.shared[j] - most) / total;
   return count;
 }
 
-double percentile(std::span<double> v, double share) {
-  SWY_ASSERT(!v.empty() && share >= 0 && share <= 1);
+Checked<double> percentile(std::span<double> v, double share) {
+  Arguments args;
+  args.span(v.size(), 1, "v").that(share >= 0 && share <= 1, Code::kBadSpec, "share");
+  for (const double x : v) args.that(!std::isnan(x), Code::kBadShape, "v");  // has no order
+  if (!args.ok()) return args.status();
   const double at = static_cast<double>(v.size() - 1) * share;
   const auto low = static_cast<std::size_t>(at);
   const auto nth = v.begin() + static_cast<std::ptrdiff_t>(low);
@@ -85,9 +101,12 @@ double percentile(std::span<double> v, double share) {
   return here + (at - static_cast<double>(low)) * (next - here);
 }
 
-std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint32_t layers,
-                          std::uint32_t kmin, std::uint32_t kmax) {
-  SWY_ASSERT(layer < layers && kmin <= kmax);
+Checked<std::uint32_t> layer_limit(LayerSchedule schedule, std::uint32_t layer,
+                                   std::uint32_t layers, std::uint32_t kmin, std::uint32_t kmax) {
+  const auto args = Arguments()
+                        .that(layer < layers, Code::kBadShape, "layer")
+                        .that(kmin <= kmax, Code::kBadSpec, "kmin");
+  if (!args.ok()) return args.status();
   const double at = layers > 1 ? static_cast<double>(layer) / (layers - 1) : 0.0;
   double share = 1;
   switch (schedule) {
@@ -112,9 +131,10 @@ std::uint32_t layer_limit(LayerSchedule schedule, std::uint32_t layer, std::uint
   return kmin + static_cast<std::uint32_t>(std::lround(share * (kmax - kmin)));
 }
 
-std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
-                            std::span<double> weight) {
-  SWY_ASSERT(weight.size() == p.size());
+Checked<std::size_t> dynmole_weights(std::span<const double> p, const DynMole& rule,
+                                     std::span<double> weight) {
+  const auto args = Arguments().same(weight.size(), p.size(), "weight");
+  if (!args.ok()) return args.status();
   const double limit = rule.relative ? rule.limit * most_entropy(p.size(), rule.q) : rule.limit;
   if (entropy(p, rule.q) > limit) {
     std::copy(p.begin(), p.end(), weight.begin());
@@ -126,11 +146,12 @@ std::size_t dynmole_weights(std::span<const double> p, const DynMole& rule,
   std::ptrdiff_t at = next_largest(p, -1);
   for (; at >= 0 && (sum <= rule.mass || count < rule.k); ++count, at = next_largest(p, at))
     sum += weight[static_cast<std::size_t>(at)] = p[static_cast<std::size_t>(at)];
-  for (double& w : weight) w /= sum;
+  for (double& w : weight) w = sum > 0 ? w / sum : 0.0;
   return count;
 }
 
-bool Magnet::see(std::span<const double> mean_p) {
+Checked<bool> Magnet::see(std::span<const double> mean_p) {
+  if (mean_p.size() < 2) return Status{Code::kTooShort, "mean_p"};
   const bool covered = entropy(mean_p) >= cover * most_entropy(mean_p.size());
   seen = covered ? seen + 1 : 0;
   specialise = specialise || seen >= steps;

@@ -119,6 +119,7 @@ Status slot_auction(Rows<const double> score, std::span<const std::uint32_t> lim
   std::uint64_t slots = 0;
   for (const std::uint32_t c : limit) slots += c;
   if (limit.size() != score.cols || slots < score.rows) return {Code::kBadShape, "limit"};
+  if (const auto args = Arguments().table(score, "score"); !args.ok()) return args.status();
   if (memory.slots.size() < slots) return {Code::kTooShort, "memory.slots"};
   if (memory.slot_begin.size() <= score.cols) return {Code::kTooShort, "memory.slot_begin"};
   if (memory.waiting.size() < score.rows) return {Code::kTooShort, "memory.waiting"};

@@ -105,11 +105,15 @@ Round first_round(Rows<const double> score, const BaseOptions& options, const Ba
 Status base_auction(Rows<const double> score, const BaseOptions& options, const BaseMemory& memory,
                     std::span<std::uint32_t> taken, BaseOutcome& outcome) {
   const std::size_t tokens = score.rows;
-  const std::size_t least = std::min({memory.cost.size(), memory.bid.size(), memory.bidder.size(),
-                                      memory.holder.size(), memory.order.size()});
-  if (score.cols == 0 || tokens % score.cols != 0) return {Code::kBadShape, "score"};
-  if (least < tokens) return {Code::kTooShort, "memory"};
-  if (taken.size() != tokens) return {Code::kTooShort, "taken"};
+  Arguments args;
+  args.that(score.cols > 0 && tokens % score.cols == 0, Code::kBadShape, "score")
+      .table(score, "score");
+  args.span(memory.cost.size(), tokens, "memory.cost")
+      .span(memory.bid.size(), tokens, "memory.bid");
+  args.span(memory.bidder.size(), tokens, "memory.bidder")
+      .span(memory.holder.size(), tokens, "memory.holder");
+  args.span(memory.order.size(), tokens, "memory.order").same(taken.size(), tokens, "taken");
+  if (!args.ok()) return args.status();
   if (score.cols == 1 || tokens == 0) {
     for (std::uint32_t t = 0; t < tokens; ++t) taken[t] = t;
     outcome = {0, true};

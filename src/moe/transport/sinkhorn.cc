@@ -56,7 +56,8 @@ struct LogState {
       double high = -kInfinite;
       double at = 0;
       for (std::size_t j = 0; j < score.cols; ++j) stream(score.at(i, j) / xi + g[j], high, at);
-      f[i] = std::log(mass.empty() ? 1.0 : mass[i]) - high - std::log(at);
+      // A token with no expert above -inf has no plan.
+      f[i] = at > 0 ? std::log(mass.empty() ? 1.0 : mass[i]) - high - std::log(at) : -kInfinite;
     }
   }
   [[nodiscard]] double mass_at(std::size_t i, std::size_t j) const {
@@ -95,6 +96,11 @@ void start(const math::Kernels& kernels, Rows<const float> score, double xi, std
     const auto out = plan.row(i);
     const auto scale = static_cast<float>(1 / xi);
     const float most = largest(in);
+    if (static_cast<double>(most) == -kInfinite) {  // no expert: no plan
+      std::fill(out.begin(), out.end(), 0.0F);
+      u[i] = most;
+      continue;
+    }
     for (std::size_t j = 0; j < in.size(); ++j) out[j] = (in[j] - most) * scale;
     kernels.softmax(out.data(), out.size());
     // The largest of a softmax is 1 / the sum of its exponentials, so this is log sum exp.
@@ -120,13 +126,21 @@ double divide(std::span<const float> mass, double each, std::span<const float> s
 
 }  // namespace
 
-SinkhornOutcome sinkhorn_log(Rows<const double> score, std::span<const double> row_mass,
-                             std::span<const double> col_mass, const SinkhornOptions& options,
-                             std::span<double> scratch, Rows<double> plan) {
+Checked<SinkhornOutcome> sinkhorn_log(Rows<const double> score, std::span<const double> row_mass,
+                                      std::span<const double> col_mass,
+                                      const SinkhornOptions& options, std::span<double> scratch,
+                                      Rows<double> plan) {
   const std::size_t t = score.rows;
   const std::size_t e = score.cols;
-  SWY_ASSERT(scratch.size() >= sinkhorn_scratch(t, e) && plan.rows == t && plan.cols == e);
-  if (t == 0 || e == 0) return {};
+  Arguments args;
+  args.table(score, "score")
+      .experts(score, "score")
+      .table(plan, t, e, "plan")
+      .span(scratch.size(), sinkhorn_scratch(t, e), "scratch");
+  if (!row_mass.empty()) args.span(row_mass.size(), t, "row_mass");
+  if (!col_mass.empty()) args.span(col_mass.size(), e, "col_mass");
+  if (!args.ok()) return args.status();
+  if (t == 0) return SinkhornOutcome{};
   const LogState state{score,
                        options.xi,
                        scratch.subspan(0, t),
@@ -147,14 +161,21 @@ SinkhornOutcome sinkhorn_log(Rows<const double> score, std::span<const double> r
   return out;
 }
 
-SinkhornOutcome sinkhorn(const math::Kernels& kernels, Rows<const float> score,
-                         std::span<const float> row_mass, std::span<const float> col_mass,
-                         const SinkhornOptions& options, std::span<float> scratch,
-                         Rows<float> plan) {
+Checked<SinkhornOutcome> sinkhorn(const math::Kernels& kernels, Rows<const float> score,
+                                  std::span<const float> row_mass, std::span<const float> col_mass,
+                                  const SinkhornOptions& options, std::span<float> scratch,
+                                  Rows<float> plan) {
   const std::size_t t = score.rows;
   const std::size_t e = score.cols;
-  SWY_ASSERT(scratch.size() >= sinkhorn_scratch(t, e) && plan.rows == t && plan.cols == e);
-  if (t == 0 || e == 0) return {};
+  Arguments args;
+  args.table(score, "score")
+      .experts(score, "score")
+      .table(plan, t, e, "plan")
+      .span(scratch.size(), sinkhorn_scratch(t, e), "scratch");
+  if (!row_mass.empty()) args.span(row_mass.size(), t, "row_mass");
+  if (!col_mass.empty()) args.span(col_mass.size(), e, "col_mass");
+  if (!args.ok()) return args.status();
+  if (t == 0) return SinkhornOutcome{};
   const auto u = scratch.subspan(0, t);
   const auto v = scratch.subspan(t, e);
   const auto sum = scratch.subspan(t + e, e);

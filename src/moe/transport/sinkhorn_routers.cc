@@ -15,18 +15,25 @@
 
 namespace swy::moe {
 
-SinkhornOutcome sinkhorn_megatron(Rows<const double> logits, double tolerance, std::uint32_t most,
-                                  std::span<double> scratch, Rows<double> plan) {
+Checked<SinkhornOutcome> sinkhorn_megatron(Rows<const double> logits, double tolerance,
+                                           std::uint32_t most, std::span<double> scratch,
+                                           Rows<double> plan) {
   constexpr double kTiny = 1e-8;
   const std::size_t t = logits.rows;
   const std::size_t e = logits.cols;
-  SWY_ASSERT(scratch.size() >= sinkhorn_scratch(t, e) && plan.rows == t && plan.cols == e);
-  if (t == 0 || e == 0) return {};
+  Arguments args;
+  args.table(logits, "logits")
+      .experts(logits, "logits")
+      .table(plan, t, e, "plan")
+      .span(scratch.size(), sinkhorn_scratch(t, e), "scratch");
+  if (!args.ok()) return args.status();
+  if (t == 0) return SinkhornOutcome{};
   const auto d0 = scratch.subspan(0, t);
   const auto d1 = scratch.subspan(t, e);
   const auto sum = scratch.subspan(t + e, e);
   for (std::size_t i = 0; i < t; ++i) {
-    const double high = logits.at(i, best_of(logits.row(i)));
+    const double most_of_row = logits.at(i, best_of(logits.row(i)));
+    const double high = std::isinf(most_of_row) && most_of_row < 0 ? 0 : most_of_row;
     for (std::size_t j = 0; j < e; ++j) plan.at(i, j) = std::exp(logits.at(i, j) - high);
   }
   std::fill(d1.begin(), d1.end(), 1.0);
@@ -49,10 +56,16 @@ SinkhornOutcome sinkhorn_megatron(Rows<const double> logits, double tolerance, s
   return out;
 }
 
-bool selective_sinkhorn(Rows<const double> logits, const SelectiveSinkhorn& rule,
-                        std::uint64_t seed, std::uint64_t step, std::span<double> scratch,
-                        Rows<double> score) {
-  SWY_ASSERT(score.rows == logits.rows && score.cols == logits.cols);
+Checked<bool> selective_sinkhorn(Rows<const double> logits, const SelectiveSinkhorn& rule,
+                                 std::uint64_t seed, std::uint64_t step, std::span<double> scratch,
+                                 Rows<double> score) {
+  const auto args =
+      Arguments()
+          .table(logits, "logits")
+          .experts(logits, "logits")
+          .table(score, logits.rows, logits.cols, "score")
+          .span(scratch.size(), sinkhorn_scratch(logits.rows, logits.cols), "scratch");
+  if (!args.ok()) return args.status();
   base::Rng coin(seed, step, 0);
   if (coin.uniform() >= rule.probability) {
     for (std::size_t i = 0; i < logits.rows; ++i) {
@@ -66,21 +79,23 @@ bool selective_sinkhorn(Rows<const double> logits, const SelectiveSinkhorn& rule
   }
   if (rule.of_softmax) {
     for (std::size_t i = 0; i < logits.rows; ++i) softmax(logits.row(i), score.row(i));
-    sinkhorn_log(score, {}, {}, rule.sinkhorn, scratch, score);
+    (void)sinkhorn_log(score, {}, {}, rule.sinkhorn, scratch, score);
   } else {
-    sinkhorn_log(logits, {}, {}, rule.sinkhorn, scratch, score);
+    (void)sinkhorn_log(logits, {}, {}, rule.sinkhorn, scratch, score);
   }
   return true;
 }
 
-void renormalised_top_k(std::span<const double> row, std::span<std::int32_t> id,
-                        std::span<double> weight) {
-  SWY_ASSERT(id.size() == weight.size());
+Status renormalised_top_k(std::span<const double> row, std::span<std::int32_t> id,
+                          std::span<double> weight) {
+  const auto args = Arguments().same(weight.size(), id.size(), "weight");
+  if (!args.ok()) return args.status();
   const std::size_t found = largest(row, id);
   double sum = 0;
   for (std::size_t i = 0; i < found; ++i) sum += row[static_cast<std::size_t>(id[i])];
   for (std::size_t i = 0; i < id.size(); ++i)
     weight[i] = i < found && sum > 0 ? row[static_cast<std::size_t>(id[i])] / sum : 0.0;
+  return {};
 }
 
 }  // namespace swy::moe
