@@ -104,6 +104,7 @@ Status Gateway::start(base::Diagnostics& diag) {
   port_ = config->port;
   address_ = config->address;
   snapshot_ = make_snapshot(std::move(config), nullptr, metrics_);
+  AccountFile::restore(*snapshot_);
   learner_.adopt(snapshot_->config->plan, snapshot_->configured);
   shared_.lessons = std::make_unique<Lessons>(
       static_cast<std::size_t>(snapshot_->config->learning.keep_mb) << 20U);
@@ -182,6 +183,7 @@ void Gateway::run() {
   }
   publish_learned();
   drift_.beat(*snapshot_);
+  account_file_.save(*snapshot_);
   (void)control_.run_for(
       net::kMillisecond);  // what was posted answers to loops that must still be there
 }
@@ -318,6 +320,7 @@ base::Task<void> Gateway::beat() {
     co_await control_.sleep_for(snapshot_->config->learning.beat_ms * net::kMillisecond);
     publish_learned();
     drift_.beat(*snapshot_);
+    account_file_.save(*snapshot_);
   }
 }
 

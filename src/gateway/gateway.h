@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "gateway/account_file.h"
 #include "gateway/drift.h"
 #include "gateway/worker.h"
 
@@ -93,6 +94,7 @@ class Gateway {
   Learner learner_;                         // control thread
   Trials trials_;                           // control thread
   Drift drift_;                             // control thread
+  AccountFile account_file_;                // control thread
   FileMark seen_;                           // of the configuration file, control thread
   std::unique_ptr<Onboarding> onboarding_;  // control thread; its tasks use everything above
 };

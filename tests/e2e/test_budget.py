@@ -1,6 +1,7 @@
 """budget_route: the price of money follows what was spent, is in every record, and survives a reload."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -80,6 +81,28 @@ class Budget(unittest.TestCase):
         kept = account_after(rules(budget * 1.01, step=0.002))[0]  # another budget, the same rule
         self.assertGreater(kept, 0)
         self.assertEqual(account_after(rules(budget, name="other"))[0], 0)
+
+    def test_a_restart_keeps_it_where_there_is_a_directory_for_that(self):
+        budget = self.budget_between() / 4
+        state = tempfile.mkdtemp(prefix="swy-budget-state-")
+        self.addCleanup(shutil.rmtree, state, ignore_errors=True)
+
+        def account_of_first(name="priced", requests=1):
+            gateway = self.serve(config(self.upstream, rules=rules(budget, name=name, step=0.002), extra=f"state: {state}\n"))
+            accounts = [gateway.record(gateway.chat(BODY))["account"][0] for _ in range(requests)]
+            gateway.stop()
+            return accounts[0], accounts[-1]
+
+        self.assertEqual(account_of_first(requests=40)[0], 0)
+        kept = account_of_first()[0]
+        self.assertGreater(kept, 0)
+        self.assertEqual(account_of_first(name="other")[0], 0)  # another rule is another account
+        file = os.path.join(state, "accounts.json")
+        with open(file, encoding="utf-8") as f:
+            text = f.read()
+        with open(file, "w", encoding="utf-8") as f:
+            f.write(text.replace('"rule"', '"role"'))
+        self.assertEqual(account_of_first(name="other")[0], 0)  # damaged: told, and begun anew
 
 
 if __name__ == "__main__":
