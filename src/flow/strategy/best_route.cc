@@ -102,30 +102,41 @@ class BestRoute final : public route::Strategy {
   }
 
  private:
+  struct Passing {
+    std::optional<Arm> arm;
+    double cost = HUGE_VAL;
+  };
+
   [[nodiscard]] std::optional<Arm> choose(const Episode& e) const {
-    std::optional<Arm> best;
-    double least = HUGE_VAL;
+    const Passing best = cheapest_passing(e);
+    const double strong = e.allowed[reference] != 0 ? e.beliefs[reference].cost_micro : HUGE_VAL;
+    if (best.arm && !(best.cost > strong)) return best.arm;
+    if (e.allowed[reference] != 0) return as_it_is(e, reference);
+    if (best.arm) return best.arm;
+    for (const std::uint32_t c : order)
+      if (e.allowed[c] != 0) return as_it_is(e, c);
+    return std::nullopt;
+  }
+
+  [[nodiscard]] Passing cheapest_passing(const Episode& e) const {
+    Passing best;
+    const auto most = static_cast<std::uint32_t>(std::min(arms ? 1 : o.samples, e.calls_left));
     for (const std::uint32_t c : order) {
       const route::Belief& b = e.beliefs[c];
-      if (e.allowed[c] == 0 || c == reference || std::isnan(b.quality) || std::isnan(b.cost_micro))
-        continue;
-      const auto most = static_cast<std::uint32_t>(std::min(arms ? 1 : o.samples, e.calls_left));
-      if (answers[c] > e.calls_left) continue;
+      if (e.allowed[c] == 0 || c == reference || answers[c] > e.calls_left) continue;
+      if (std::isnan(b.quality) || std::isnan(b.cost_micro)) continue;
       for (std::uint32_t n = answers[c]; n <= std::max(answers[c], most); ++n) {
         const double p = arms ? learned(e, c) : chance(b.quality, n);
         const double cost = b.cost_micro * n / answers[c] + (n > 1 ? judging(e) : 0.0);
-        if (p < o.quality - 1e-12 || cost >= least) continue;
-        least = cost;
-        best = Arm{c, n, p};
+        if (p >= o.quality - 1e-12 && cost < best.cost) best = {Arm{c, n, p}, cost};
       }
     }
-    const double strong = e.allowed[reference] != 0 ? e.beliefs[reference].cost_micro : HUGE_VAL;
-    if (best && !(least > strong)) return *best;
-    if (e.allowed[reference] != 0) return Arm{reference, 1, route::kUnknownNumber};
-    if (best) return *best;
-    for (const std::uint32_t c : order)
-      if (e.allowed[c] != 0) return Arm{c, 1, route::kUnknownNumber};
-    return std::nullopt;
+    return best;
+  }
+
+  [[nodiscard]] Arm as_it_is(const Episode& e, std::uint32_t c) const {
+    const auto n = std::min<std::int64_t>(answers[c], std::max<std::int64_t>(e.calls_left, 1));
+    return {c, static_cast<std::uint32_t>(n), route::kUnknownNumber};
   }
 
   [[nodiscard]] double learned(const Episode& e, std::uint32_t c) const {

@@ -30,7 +30,8 @@ struct Options : NetworkOptions {
   void bind(base::OptionBinder& b) {
     NetworkOptions::bind(b, "hidden units");
     b.field("label", label, "what is learned: det, prob or trans");
-    b.field("reference", reference, "the model that others are as good as; absent: the best");
+    b.field("reference", reference,
+            "the model that others are as good as; absent or without outcomes: the best");
   }
 };
 
