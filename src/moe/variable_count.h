@@ -41,6 +41,7 @@ Checked<std::size_t> unimoe_pick(std::span<const double> dynamic, double mass, d
 // Wants: scratch of tokens.
 constexpr std::size_t unimoe_capacity(std::size_t tokens, std::size_t experts, double factor,
                                       std::size_t least = 8) {
+  if (experts == 0) return least;
   const double each = factor * static_cast<double>(tokens) / static_cast<double>(experts);
   const auto whole = static_cast<std::size_t>(each);
   return std::max(least, whole + (static_cast<double>(whole) < each ? 1 : 0));
