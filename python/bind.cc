@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "convert.h"
 #include "moe/batch.h"
 #include "moe/fields.h"
 #include "switchyard/moe.h"
@@ -27,12 +28,7 @@ namespace {
 template <typename T>
 using Array = py::array_t<T, py::array::c_style>;  // no forcecast: another type is an error
 
-void check(const Status& s) {
-  if (s.ok()) return;
-  constexpr const char* kWhy[] = {"", "is too short", "makes no sense here", "does not fit",
-                                  "is not supported here"};
-  throw py::value_error(std::string(s.what) + " " + kWhy[static_cast<int>(s.code)]);
-}
+using python::check;
 
 std::string name_of(const py::object& what) { return py::str(what).cast<std::string>(); }
 
@@ -373,4 +369,6 @@ PYBIND11_MODULE(_moe, m) {
                         "drop_rate"_a = v.drop_rate, "tls"_a = v.tls, "cls"_a = v.cls);
       },
       "assignment"_a, "window"_a = 8);
+  python::bind_losses(m);
+  python::bind_rules(m);
 }

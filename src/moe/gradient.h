@@ -25,6 +25,15 @@ double score_function_bernoulli(bool b, double p, double loss, double baseline);
 // E[(b-p)^2 L] / E[(b-p)^2]: the baseline of least variance.
 double best_baseline_bernoulli(double p, double loss_if_one, double loss_if_zero);
 
+// Noisy rectifier: max(0, a + noise); its slope is g where the output is above 0.
+struct NoisyUnit {
+  double value = 0, slope = 0;  // output; d output / d a of this draw
+};
+NoisyUnit noisy_rectifier(double a, double sd, base::Rng& rng);
+// Stochastic times smooth: b sqrt(p), b ~ Bernoulli(sqrt(p)), p = sigmoid(a); mean p. The gradient
+// passes through the smooth factor alone, and so half of d p / d a on average.
+NoisyUnit stochastic_times_smooth(double a, base::Rng& rng);
+
 // --- SparseMixer-v2: one pick at a time.
 struct SparseMixerPick {
   std::int32_t expert = -1;

@@ -157,6 +157,11 @@ Spec any_token_rule(Draw& d, std::size_t cols) {
   return s;
 }
 
+bool has_equals(std::vector<float> v) {
+  std::sort(v.begin(), v.end());
+  return std::adjacent_find(v.begin(), v.end()) != v.end();
+}
+
 TEST(Properties, P4TokensMayComeInAnyOrderAndExpertsInAnyOrder) {
   for (std::uint64_t c = 0; c < cases(); ++c) {
     Draw d(4, c);
@@ -164,6 +169,7 @@ TEST(Properties, P4TokensMayComeInAnyOrderAndExpertsInAnyOrder) {
     const std::size_t rows = d.size(1, 6);
     const auto scores = d.normals(rows * cols);
     const Spec spec = any_token_rule(d, cols);
+    if (has_equals(scores)) continue;  // once in some ten thousand: equals go by index
     Lab a = lab_of(spec, scores, rows, cols);
     std::vector<float> turned(scores.size());
     for (std::size_t t = 0; t < rows; ++t) {

@@ -11,6 +11,7 @@
 #include "moe/balance_loss.h"
 #include "moe/gradient.h"
 #include "moe/locality_loss.h"
+#include "moe/online_bip.h"
 #include "moe/pipeline_plan.h"
 #include "moe/placement.h"
 #include "moe/pool_rules.h"
@@ -199,6 +200,19 @@ Status call_renormalised_top_k(Memory& m) {
   return renormalised_top_k(row, id, m.doubles("weight", m.of.k));
 }
 
+Status call_online_bip(Memory& m) {
+  const std::size_t e = m.of.experts;
+  const auto score = m.doubles("no score is too short", e);
+  const auto limit = m.span<std::uint32_t>("state.limit", e);
+  const auto held = m.span<std::uint32_t>("state.held", e);
+  std::fill(held.begin(), held.end(), 0U);
+  const OnlineBip state{m.doubles("state.price", e), held, m.doubles("state.margin", 2 * e), limit};
+  const auto id = m.ids("no id is too short", m.of.k);
+  for (int token = 0; token < 3; ++token)
+    if (const Status s = online_bip(score, 2, state, id); !s.ok()) return s;
+  return {};
+}
+
 // --- Losses.
 BalanceLayer layer(Memory& m) { return {m.scores("p"), m.choices("chosen"), m.scores("grad")}; }
 Status call_balance_loss(Memory& m) {
@@ -239,6 +253,7 @@ Status call_chunk_loss(Memory& m) {
 Status call_activation_locality(Memory& m) {
   return activation_locality(m.scores("z"), 100, true, 1, m.scores("grad")).status;
 }
+Status call_relu_l1(Memory& m) { return relu_l1(m.scores("z"), 1, m.scores("grad")).status; }
 Status call_entropy_backward(Memory& m) {
   return entropy_backward(m.doubles("no p is too short", m.of.experts), 1.1, 1,
                           m.doubles("grad", m.of.experts));
@@ -426,6 +441,16 @@ Status call_unimoe_weights(Memory& m) {
                         {m.doubles("out.dynamic", e), m.doubles("out.shared", 2)})
       .status;
 }
+Status call_unimoe_drop(Memory& m) {
+  return unimoe_drop(m.scores("weight"), m.scores("rank"), 1,
+                     m.span<std::uint32_t>("scratch", m.of.tokens))
+      .status;
+}
+Status call_unimoe_share(Memory& m) {
+  const std::size_t e = m.of.experts;
+  return unimoe_share({m.doubles("no z is too short", e), m.doubles("no shared is too short", 2)},
+                      {m.doubles("out.dynamic", e), m.doubles("out.shared", 2)});
+}
 Status call_percentile(Memory& m) {
   return percentile(m.doubles("no v is too short", m.of.experts), .5).status;
 }
@@ -483,6 +508,7 @@ constexpr Rule kRules[] = {
     {"sinkhorn_megatron", call_sinkhorn_megatron},
     {"selective_sinkhorn", call_selective_sinkhorn},
     {"renormalised_top_k", call_renormalised_top_k},
+    {"online_bip", call_online_bip},
     {"balance_loss", call_balance_loss},
     {"sequence_balance_loss", call_sequence_balance_loss},
     {"cv_squared", call_cv_squared},
@@ -492,6 +518,7 @@ constexpr Rule kRules[] = {
     {"noisy_load_backward", call_noisy_load_backward},
     {"chunk_loss", call_chunk_loss},
     {"activation_locality", call_activation_locality},
+    {"relu_l1", call_relu_l1},
     {"entropy_backward", call_entropy_backward},
     {"mean_entropy", call_mean_entropy},
     {"entropy_of_mean", call_entropy_of_mean},
@@ -527,6 +554,8 @@ constexpr Rule kRules[] = {
     {"distill_gate", call_distill_gate},
     {"uncertainty_weights", call_uncertainty_weights},
     {"unimoe_weights", call_unimoe_weights},
+    {"unimoe_drop", call_unimoe_drop},
+    {"unimoe_share", call_unimoe_share},
     {"percentile", call_percentile},
     {"dynmole_weights", call_dynmole_weights},
     {"magnet", call_magnet},

@@ -6,6 +6,7 @@
 // allocation. Precision: double (rows.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 
@@ -29,6 +30,26 @@ struct UniMoeWeights {
 Checked<std::size_t> unimoe_weights(const UniMoeScores& logits, double mass, double eps,
                                     std::span<double> scratch, std::span<std::int32_t> chosen,
                                     const UniMoeWeights& out);
+
+// The same for a batch with limits, in three steps. (1) A token's picks, normalised.
+Checked<std::size_t> unimoe_pick(std::span<const double> dynamic, double mass, double eps,
+                                 std::span<double> scratch, std::span<std::int32_t> chosen,
+                                 std::span<double> weight);
+// (2) Every expert keeps the `capacity` takers (weight > 0) of largest rank (the probabilities or
+// the logits, of equals the earlier token) or, with an absent rank, the first. The others' weights
+// become 0; what a token has left is divided by its sum + 1e-6. Returns how many were dropped.
+// Wants: scratch of tokens.
+constexpr std::size_t unimoe_capacity(std::size_t tokens, std::size_t experts, double factor,
+                                      std::size_t least = 8) {
+  if (experts == 0) return least;
+  const double each = factor * static_cast<double>(tokens) / static_cast<double>(experts);
+  const auto whole = static_cast<std::size_t>(each);
+  return std::max(least, whole + (static_cast<double>(whole) < each ? 1 : 0));
+}
+Checked<std::size_t> unimoe_drop(Rows<double> weight, Rows<const double> rank, std::size_t capacity,
+                                 std::span<std::uint32_t> scratch);
+// (3) The weights times the share that the experts still picked have beside the shared ones.
+Status unimoe_share(const UniMoeScores& logits, const UniMoeWeights& out);
 
 // --- DynaMoE.
 // numpy's linear percentile. Wants: v not empty, share in [0, 1]; reorders v.

@@ -1,7 +1,8 @@
 // Straight-through and score-function estimators.
 //   straight-through    d/dz = J_softmax^T g: biased, low variance; exact only for linear losses
 //   score function      (b - p)(L - B): unbiased for every baseline B (Bengio, Leonard, Courville,
-//                       1308.3432; from memory, checked against the abstract)
+//                       1308.3432; from memory, checked against the abstract), as are its noisy
+//                       rectifier and stochastic-times-smooth unit
 //   Plackett-Luce       log Q = sum_i z_i - lse(z of what was left), d = sum_i ({j = i} - p_left_j)
 //   RLOO / ReMix        1/(M-1) sum_m (L_m - mean) grad log Q_m (2603.10160)
 // Cost: E per gate, E k per ordered sample. Loses: the score function's variance grows with the
@@ -46,6 +47,18 @@ double score_function_bernoulli(bool b, double p, double loss, double baseline) 
 double best_baseline_bernoulli(double p, double loss_if_one, double loss_if_zero) {
   // E[(b-p)^2] = p (1-p)^2 + (1-p) p^2 = p (1-p); the factor p (1-p) cancels.
   return (1 - p) * loss_if_one + p * loss_if_zero;
+}
+
+NoisyUnit noisy_rectifier(double a, double sd, base::Rng& rng) {
+  const double z = a + sd * normal(rng);
+  return z > 0 ? NoisyUnit{z, 1} : NoisyUnit{};
+}
+
+NoisyUnit stochastic_times_smooth(double a, base::Rng& rng) {
+  const double p = sigmoid(a);
+  const double root = std::sqrt(p);
+  if (rng.uniform() >= root) return {};
+  return {root, root * (1 - p) / 2};  // d sqrt(p) / d a = p (1 - p) / (2 sqrt(p))
 }
 
 Status sample_in_order(std::span<const double> z, base::Rng& rng, std::span<std::int32_t> id) {

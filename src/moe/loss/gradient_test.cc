@@ -22,6 +22,45 @@ TEST(Bernoulli, ScoreFunctionIsUnbiasedForEveryBaseline) {
   EXPECT_EQ(straight_through_bernoulli(2, .5, true), .5);
 }
 
+TEST(NoisyRectifier, HasTheMeanOfItsNoiseAndTheSlopeOfThatMean) {
+  const int n = 200'000;
+  for (const double a : {-.5, 0.0, .7}) {
+    double mean = 0;
+    double slope = 0;
+    double above = 0;
+    for (int i = 0; i < n; ++i) {
+      base::Rng rng(57, static_cast<std::uint64_t>(i), 0);
+      base::Rng same = rng;
+      const NoisyUnit u = noisy_rectifier(a, 2, rng);
+      mean += u.value / n;
+      slope += u.slope / n;
+      above += noisy_rectifier(a + 1e-4, 2, same).value / n;
+    }
+    // E max(0, N(a, sd^2)) = a Phi(a / sd) + sd phi(a / sd), whose slope is Phi(a / sd).
+    const double phi = std::exp(-a * a / 8) / std::sqrt(2 * 3.141592653589793);
+    const double cdf = .5 * std::erfc(-a / 2 / std::sqrt(2.0));
+    EXPECT_NEAR(mean, a * cdf + 2 * phi, .02);
+    EXPECT_NEAR(slope, cdf, .01);
+    EXPECT_NEAR((above - mean) / 1e-4, slope, 1e-3);
+  }
+}
+
+TEST(StochasticTimesSmooth, IsAProbabilityOnAverageAndPassesHalfItsSlope) {
+  const int n = 200'000;
+  double mean = 0;
+  double slope = 0;
+  for (int i = 0; i < n; ++i) {
+    base::Rng rng(58, static_cast<std::uint64_t>(i), 0);
+    const NoisyUnit u = stochastic_times_smooth(0, rng);
+    ASSERT_TRUE(u.value == 0 || std::fabs(u.value - std::sqrt(.5)) < 1e-15);
+    ASSERT_NEAR(u.slope, u.value / 4, 1e-15);
+    mean += u.value / n;
+    slope += u.slope / n;
+  }
+  EXPECT_NEAR(mean, .5, .005);
+  EXPECT_NEAR(slope, .125, .002);
+}
+
 TEST(StraightThrough, IsTheSlopeOfALossLinearInTheProbabilities) {
   for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(51, c, 0);

@@ -1,6 +1,11 @@
 // BlockFFN's losses (2507.08771, from its code; coefficients there 5e-2 and 2e-3):
 //   chunk     1 - mean prod_i q_i, q = 1 - p + 1e-5;         d/dp_i = prod / q_i / n
 //   locality  mean BCE(l = a z_{t-1}, y = sigmoid(a z_t));   d/dl = sigmoid(l) - y,  d/dy = -l
+// ReMoE's regulariser (2412.14711, number from memory; rule from its code, second hand: variant
+// of):
+//   L1        mean_t sum_j relu(z_tj), times a coefficient that is multiplied or divided by 1.2
+//   each
+//             step until the active share is k / E; both constants from memory.
 // Cost: one pass. Loses: at the published sharpness slopes vanish away from 0; a product of many
 // tokens is 0 for any expert used often, so the chunk loss says little beyond 64 tokens.
 // Test: loss/router_loss_test.cc.
@@ -52,6 +57,21 @@ Checked<double> activation_locality(Rows<const double> z, double sharpness, bool
       if (through_target) grad.at(t, e) -= scale / n * sharpness * logit * target * (1 - target);
     }
   return sum / n;
+}
+
+Checked<double> relu_l1(Rows<const double> z, double scale, Rows<double> grad) {
+  const auto args = Arguments().table(z, "z").optional(grad, z.rows, z.cols, "grad");
+  if (!args.ok()) return args.status();
+  const auto t = static_cast<double>(z.rows);
+  double sum = 0;
+  for (std::size_t i = 0; i < z.rows; ++i)
+    for (std::size_t j = 0; j < z.cols; ++j) {
+      const double v = z.at(i, j);
+      if (v <= 0) continue;  // NaN passes on
+      sum += v / t;
+      if (grad.wanted()) grad.at(i, j) += scale / t;
+    }
+  return sum;
 }
 
 }  // namespace swy::moe

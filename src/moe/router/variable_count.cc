@@ -1,7 +1,8 @@
 // Variable numbers of experts.
 //   UniMoE-Audio (2510.13344, from its code): count = 1 + #{cumsum < P}; weights by SparseMixer,
 //     / (sum + 1e-6), times D = mass of the picked in one softmax with the shared experts. Dynamic
-//     and shared weights sum to 1 (to 1e-6).
+//     and shared weights sum to 1 (to 1e-6). With limits: ceil(T / E * factor), at least 8, dropped
+//     by probability, by logits or by position, and normalised again before the shared softmax.
 //   DynaMoE (2603.01697; abstract and second hand: variant of): experts above a percentile of the
 //     gate's values, between 1 and a limit that follows a schedule over layers. A percentile of one
 //     token's own distinct values yields the same count for every token (top-k in disguise), hence
@@ -24,6 +25,8 @@
 namespace swy::moe {
 namespace {
 
+constexpr double kTiny = 1e-6;  // the source's addend to sums of weights
+
 // 1 + #{cumulative sums, largest first, below mass}, at most all.
 std::size_t reach_count(std::span<const double> p, double mass) {
   double sum = 0;
@@ -38,33 +41,83 @@ std::size_t reach_count(std::span<const double> p, double mass) {
 
 }  // namespace
 
-Checked<std::size_t> unimoe_weights(const UniMoeScores& logits, double mass, double eps,
-                                    std::span<double> scratch, std::span<std::int32_t> chosen,
-                                    const UniMoeWeights& out) {
-  constexpr double kTiny = 1e-6;
-  const std::size_t n = logits.dynamic.size();
+Checked<std::size_t> unimoe_pick(std::span<const double> dynamic, double mass, double eps,
+                                 std::span<double> scratch, std::span<std::int32_t> chosen,
+                                 std::span<double> weight) {
+  const std::size_t n = dynamic.size();
   const auto args = Arguments()
                         .that(n > 0, Code::kBadShape, "logits.dynamic")
                         .span(scratch.size(), n, "scratch")
-                        .same(out.dynamic.size(), n, "out.dynamic")
-                        .same(out.shared.size(), logits.shared.size(), "out.shared");
+                        .same(weight.size(), n, "out.dynamic");
   if (!args.ok()) return args.status();
   const auto p = scratch.first(n);
-  softmax(logits.dynamic, p);
+  softmax(dynamic, p);
   std::size_t count = reach_count(p, mass);
   if (chosen.size() < count) return Status{Code::kTooShort, "chosen"};
-  std::fill(out.dynamic.begin(), out.dynamic.end(), 0.0);
+  std::fill(weight.begin(), weight.end(), 0.0);
   double sum = kTiny;
   for (std::size_t i = 0; i < count; ++i) {
-    const SparseMixerPick pick = sparsemixer_pick(logits.dynamic, chosen.first(i), eps, nullptr, p);
+    const SparseMixerPick pick = sparsemixer_pick(dynamic, chosen.first(i), eps, nullptr, p);
     if (pick.expert < 0) {
       count = i;  // what is left is masked
       break;
     }
     chosen[i] = pick.expert;
-    out.dynamic[static_cast<std::size_t>(pick.expert)] = pick.weight();
+    weight[static_cast<std::size_t>(pick.expert)] = pick.weight();
     sum += pick.weight();
   }
+  for (double& w : weight) w /= sum;
+  return count;
+}
+
+Checked<std::size_t> unimoe_drop(Rows<double> weight, Rows<const double> rank, std::size_t capacity,
+                                 std::span<std::uint32_t> scratch) {
+  Arguments args;
+  args.table(weight, "weight")
+      .optional(rank, weight.rows, weight.cols, "rank")
+      .span(scratch.size(), weight.rows, "scratch");
+  args.that(weight.rows <= UINT32_MAX, Code::kBadShape, "weight");
+  if (!args.ok()) return args.status();
+  std::size_t dropped = 0;
+  for (std::size_t j = 0; j < weight.cols; ++j) {
+    std::size_t takers = 0;
+    for (std::size_t t = 0; t < weight.rows; ++t)
+      if (weight.at(t, j) > 0) scratch[takers++] = static_cast<std::uint32_t>(t);
+    if (takers <= capacity) continue;
+    const auto all = scratch.first(takers);
+    // NaN counts as the least, so that the order is one.
+    const auto value = [&](std::uint32_t t) {
+      const double v = rank.at(t, j);
+      return std::isnan(v) ? -std::numeric_limits<double>::infinity() : v;
+    };
+    if (rank.wanted())
+      std::sort(all.begin(), all.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return value(a) > value(b) || (value(a) == value(b) && a < b);
+      });
+    // A minus marks the row as one that lost something.
+    for (const std::uint32_t t : all.subspan(capacity)) weight.at(t, j) = -0.0;
+    dropped += takers - capacity;
+  }
+  for (std::size_t t = 0; t < weight.rows; ++t) {
+    const auto row = weight.row(t);
+    double sum = kTiny;
+    bool lost = false;
+    for (double& w : row) {
+      lost = lost || std::signbit(w);
+      w = w > 0 ? w : 0.0;
+      sum += w;
+    }
+    for (double& w : row) w = lost ? w / sum : w;
+  }
+  return dropped;
+}
+
+Status unimoe_share(const UniMoeScores& logits, const UniMoeWeights& out) {
+  const std::size_t n = logits.dynamic.size();
+  const auto args = Arguments()
+                        .same(out.dynamic.size(), n, "out.dynamic")
+                        .same(out.shared.size(), logits.shared.size(), "out.shared");
+  if (!args.ok()) return args.status();
   double most = -std::numeric_limits<double>::infinity();
   for (std::size_t j = 0; j < n; ++j)
     if (out.dynamic[j] > 0) most = std::max(most, logits.dynamic[j]);
@@ -75,14 +128,21 @@ Checked<std::size_t> unimoe_weights(const UniMoeScores& logits, double mass, dou
     if (out.dynamic[j] > 0) picked += std::exp(logits.dynamic[j] - most);
   for (const double z : logits.shared) total += std::exp(z - most);
   total += picked;
-  if (!(total > 0)) {  // nothing to choose from
-    std::fill(out.dynamic.begin(), out.dynamic.end(), 0.0);
-    std::fill(out.shared.begin(), out.shared.end(), 0.0);
-    return count;
-  }
-  for (double& w : out.dynamic) w *= picked / total / sum;
+  const bool any = total > 0;  // else there is nothing to choose from
+  for (double& w : out.dynamic) w = any ? w * picked / total : 0.0;
   for (std::size_t j = 0; j < out.shared.size(); ++j)
-    out.shared[j] = std::exp(logits.shared[j] - most) / total;
+    out.shared[j] = any ? std::exp(logits.shared[j] - most) / total : 0.0;
+  return {};
+}
+
+Checked<std::size_t> unimoe_weights(const UniMoeScores& logits, double mass, double eps,
+                                    std::span<double> scratch, std::span<std::int32_t> chosen,
+                                    const UniMoeWeights& out) {
+  if (out.shared.size() != logits.shared.size())
+    return Arguments().same(out.shared.size(), logits.shared.size(), "out.shared").status();
+  const auto count = unimoe_pick(logits.dynamic, mass, eps, scratch, chosen, out.dynamic);
+  if (!count.ok()) return count;
+  if (const Status s = unimoe_share(logits, out); !s.ok()) return s;
   return count;
 }
 

@@ -68,6 +68,54 @@ TEST(UniMoe, WeightsSumToOne) {
   }
 }
 
+TEST(UniMoe, DropsByRankOrPositionAndNormalisesAgain) {
+  EXPECT_EQ(unimoe_capacity(100, 5, 3), 60U);
+  EXPECT_EQ(unimoe_capacity(10, 3, 1), 8U);
+  EXPECT_EQ(unimoe_capacity(10, 3, 1, 1), 4U);
+  const testing::Matrix weights = {{.6, .4}, {1, 0}, {.5, .5}, {.25, .75}};
+  std::vector<std::uint32_t> scratch(4);
+  Table<double> by_weight(weights);
+  EXPECT_EQ(unimoe_drop(by_weight.view(), Table<double>(weights).view(), 2, scratch), 3U);
+  testing::expect_rows(by_weight.view(), {{1, 0}, {1, 0}, {0, 1}, {0, 1}}, 2e-5);
+  Table<double> by_place(weights);
+  EXPECT_EQ(unimoe_drop(by_place.view(), {}, 2, scratch), 3U);
+  testing::expect_rows(by_place.view(), {{.6, .4}, {1, 0}, {0, 1}, {0, 0}}, 2e-5);
+  Table<double> roomy(weights);
+  EXPECT_EQ(unimoe_drop(roomy.view(), {}, 4, scratch), 0U);
+  EXPECT_EQ(roomy.data, Table<double>(weights).data);
+}
+
+TEST(UniMoe, BatchesWithLimitsKeepThemAndShareOutWhatIsLeft) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
+    base::Rng rng(82, c, 0);
+    const std::size_t tokens = 1 + rng.below(8);
+    const std::size_t experts = 1 + rng.below(5);
+    const auto z = testing::random_table(rng, tokens, experts);
+    const std::vector<double> shared = {normal(rng), normal(rng)};
+    Table<double> weight(tokens, experts);
+    std::vector<double> scratch(experts);
+    std::vector<std::int32_t> id(experts);
+    for (std::size_t t = 0; t < tokens; ++t)
+      ASSERT_TRUE(unimoe_pick(z.view().row(t), .7, .01, scratch, id, weight.view().row(t)).ok());
+    const std::size_t capacity = rng.below(4);
+    std::vector<std::uint32_t> order(tokens);
+    ASSERT_TRUE(unimoe_drop(weight.view(), z.view(), capacity, order).ok());
+    for (std::size_t j = 0; j < experts; ++j) {
+      std::size_t takers = 0;
+      for (std::size_t t = 0; t < tokens; ++t) takers += weight.at(t, j) > 0 ? 1U : 0U;
+      ASSERT_LE(takers, capacity) << "case " << c;
+    }
+    for (std::size_t t = 0; t < tokens; ++t) {
+      std::vector<double> always(2);
+      const auto row = weight.view().row(t);
+      ASSERT_TRUE(unimoe_share({z.view().row(t), shared}, {row, always}).ok());
+      double sum = always[0] + always[1];
+      for (const double w : row) sum += w;
+      ASSERT_NEAR(sum, 1, 1e-4) << "case " << c;
+    }
+  }
+}
+
 TEST(Percentile, IsNumpysLinearOne) {
   std::vector<double> v = {.1, .4, .2, .3};
   EXPECT_NEAR(percentile(v, .5), .25, 1e-12);

@@ -106,10 +106,10 @@ TEST(Sinkhorn, KeepsRowsExactAndColumnsNeverGetWorse) {
 }
 
 TEST(Sinkhorn, IgnoresConstantsAndOrderAndAgreesBetweenDomains) {
-  for (std::size_t c = 0; c < testing::random_cases() / 10; ++c) {
+  for (std::size_t c = 0; c < testing::random_cases(); ++c) {
     base::Rng rng(22, c, 0);
     const auto s = testing::random_table(rng, 6, 4);
-    const SinkhornOptions options{.xi = .7, .tolerance = 1e-10, .most = 2000};
+    const SinkhornOptions options{.xi = .7, .tolerance = 1e-9, .most = 500};
     const Planned p = plan_log(s.view(), options);
     Table<double> shifted = s;
     Table<double> turned = s;
@@ -120,7 +120,7 @@ TEST(Sinkhorn, IgnoresConstantsAndOrderAndAgreesBetweenDomains) {
       }
     const Planned q = plan_log(shifted.view(), options);
     const Planned r = plan_log(turned.view(), options);
-    const Planned f = plan_fast(s.view(), {.xi = .7, .tolerance = 1e-6, .most = 2000});
+    const Planned f = plan_fast(s.view(), {.xi = .7, .tolerance = 1e-6, .most = 500});
     for (std::size_t i = 0; i < 6; ++i)
       for (std::size_t j = 0; j < 4; ++j) {
         EXPECT_NEAR(p.plan.view().at(i, j), q.plan.view().at(i, j), 1e-7);
