@@ -218,16 +218,12 @@ HWY_INLINE void tile(const float* key, std::size_t stride, std::size_t rows, std
   };
   for (std::size_t r = 0; r < kN; ++r) load(r);
   if constexpr (kN == 16) {
-    for (std::size_t r = 0; r < 8; ++r) {
-      if (r < rows) combine<K, 16>(row[r], row[r + 8]);
-    }
-    for (std::size_t r = 0; r < 4; ++r) {
-      if (r < rows) combine<K, 8>(row[r], row[r + 4]);
-    }
-  } else {
-    for (std::size_t r = 0; r < 4; ++r) {
-      if (r < rows) combine<K, 8>(row[r], row[r + 4]);
-    }
+    for (std::size_t r = 0; r < std::min<std::size_t>(rows, 8); ++r)
+      combine<K, 16>(row[r], row[r + 8]);
+  }
+  if constexpr (kN >= 8) {
+    for (std::size_t r = 0; r < std::min<std::size_t>(rows, 4); ++r)
+      combine<K, 8>(row[r], row[r + 4]);
   }
   combine<K, 4>(row[0], row[2]);
   if (rows > 1) combine<K, 4>(row[1], row[3]);
@@ -367,9 +363,11 @@ void transpose(const float* row, std::size_t stride, float* tile) {
           out[1] = hn::ConcatLowerLower(d, o23, o01);
           out[2] = hn::ConcatUpperUpper(d, e23, e01);
           out[3] = hn::ConcatUpperUpper(d, o23, o01);
-        } else {
+        } else if constexpr (kN == 8) {
           out[0] = hn::ConcatLowerLower(d, quad[1][c], quad[0][c]);
           out[1] = hn::ConcatUpperUpper(d, quad[1][c], quad[0][c]);
+        } else {
+          out[0] = quad[0][c];
         }
         for (std::size_t b = 0; b < kN / 4; ++b)
           hn::Store(out[b], d, tile + (j + 4 * b + c) * kBlock + r);
