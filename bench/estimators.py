@@ -22,7 +22,7 @@ WORK = HOME / "work-estimators"
 BIN = ROOT / "build/release/bin"
 PAGE = ROOT / "docs/guide/benchmarks.md"
 MARKERS = ("<!-- estimators:begin -->", "<!-- estimators:end -->")
-ROWS, MODELS, MANY = 30_000, 20, 100_000
+ROWS, MODELS, MANY, FEW = 30_000, 20, 100_000, 5_262
 MOST_S = {"knn": 30, "clusters": 30, "linear": 30, "irt": 30, "matrix_factorisation": 120, "mlp": 120}
 EQUIVALENT = {"knn": "NearestNeighbors (brute, sparse)", "clusters": "KMeans", "linear": "Ridge, 5 penalties x 3 folds and the rest",
               "matrix_factorisation": "MLPRegressor (identity)", "irt": "20 x LogisticRegression", "mlp": "MLPRegressor (relu)"}
@@ -58,11 +58,14 @@ def serving(table, only, what):
 def measure(args, note):
     source = write_table(args.data, WORK / "train.jsonl", ROWS)
     write_table(args.data, WORK / "many.jsonl", MANY)
+    with gzip.open(args.data / "routellm/routellm-mmlu.jsonl.gz", "rt") as f:
+        (WORK / "small.jsonl").write_text("".join(next(f) for _ in range(FEW)))
     setup = subprocess.run([ROOT / "tests/reference/setup.sh", HOME / "reference"])
     if setup.returncode != 0:
         raise SystemExit("scikit-learn cannot be installed: nothing to compare with")
     for _ in range(args.rounds):
-        for m in serving(None, ".", "planted") + serving(WORK / "many.jsonl", "knn", "real"):
+        for m in (serving(None, "knn|50_models", "planted") + serving(WORK / "many.jsonl", "rows/knn", "real")
+                  + serving(WORK / "small.jsonl", "rows/", "small")):
             note(m)
         for name in ("x.f32", "y.f32", "words.u32", "words.f32"):
             (WORK / name).unlink(missing_ok=True)
@@ -98,6 +101,8 @@ def table(found, where):
                        ("real", "`knn`, 100,000 rows x 20 models, MMLU-Pro's questions (about 100 features)")):
         us = get(what, "knn", "cpu_us")
         out.append(f"| {text} | {us:.0f} | at most 200: {verdict(us, 200)} |")
+    for kind in ("knn", "auto"):
+        out.append(f"| `{kind}`, {FEW:,} rows x 2 models, MMLU's questions | {get('small', kind, 'cpu_us'):.0f} | |")
     for kind in ("linear", "clusters", "matrix_factorisation", "irt", "mlp"):
         us = get("planted", kind, "cpu_us")
         out.append(f"| `{kind}`, 50 models | {us:.2f} | at most 30: {verdict(us, 30)} |")

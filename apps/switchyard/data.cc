@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli.h"
+#include "record/arms.h"
 #include "record/import.h"
 #include "record/outcome.h"
 #include "record/price_list.h"
@@ -17,6 +18,7 @@ namespace {
 struct Options {
   std::vector<std::string> files;
   std::string out, format = "auto", prices;
+  std::vector<std::uint32_t> answers;
 };
 
 int complain_about(const Error& error) {
@@ -69,6 +71,7 @@ void print_columns(const record::OutcomeTable& table) {
 
 Result<record::OutcomeTable> load(const Options& o) {
   record::LoadOptions options;
+  options.answers = o.answers;
   record::PriceList prices;
   if (!o.prices.empty()) {
     SWY_TRY(prices, record::PriceList::load(o.prices));
@@ -116,6 +119,12 @@ void add_data(CLI::App& app, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::IsMember({"auto", "table", "routerbench", "routerarena"}));
   import->add_option("--prices", o->prices, "costs = tokens at these prices, where both are known");
+  import
+      ->add_option(
+          "--answers", o->answers,
+          "each model asked so many times, the best answer taken, as further models MODEL*N")
+      ->delimiter(',')
+      ->check(CLI::Range(2U, record::kMostAnswers));
   import->footer(
       "\nExamples:\n  switchyard data import routerbench_0shot.csv --out rb.swt\n"
       "  switchyard data import cached_results/*.jsonl --out arena.jsonl\n\n"

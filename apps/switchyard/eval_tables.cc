@@ -14,6 +14,7 @@
 #include "eval/html.h"
 #include "eval/onboard.h"
 #include "eval/print.h"
+#include "record/arms.h"
 
 namespace swy::app {
 namespace {
@@ -160,6 +161,10 @@ CLI::App* add_eval_tables(CLI::App& app, int& exit_code, Builtin registry) {
                 "what to evaluate: knn, knn:neighbours=60+threshold, length, FILE.yaml:RULESET, "
                 "...; default knn");
   c->add_option("--models", e.pool.models, "only these")->delimiter(',');
+  c->add_option("--answers", e.pool.answers,
+                "each model asked so many times, the best answer taken, as further models MODEL*N")
+      ->delimiter(',')
+      ->check(CLI::Range(2U, record::kMostAnswers));
   c->add_option("--datasets", e.pool.datasets, "only these")->delimiter(',');
   c->add_option("--domains", e.pool.domains, "only these")->delimiter(',');
   add_split_options(*c, *o);

@@ -43,6 +43,7 @@ struct Card {
   std::string name;            // what clients and rules call it
   std::string upstream;        // where it is asked
   std::string upstream_model;  // what it is called there
+  std::uint32_t answers = 1;   // it stands for so many answers, of which the best is taken
   Price price;
   std::int64_t context = 0;     // tokens, prompt and answer; 0: not stated
   std::int64_t max_output = 0;  // tokens; 0: not stated
@@ -54,6 +55,10 @@ struct Card {
   std::string region;
   std::vector<std::string> labels;  // data labels this model may see
   std::string description;
+  // In outcome tables, unless they know it by its own name: an arm is MODEL*ANSWERS.
+  [[nodiscard]] std::string name_in_tables() const {
+    return answers > 1 ? upstream_model + "*" + std::to_string(answers) : upstream_model;
+  }
 };
 
 // Money is integer. The unit is nano-USD, finer than the house rule's micro: one token of a 0.10

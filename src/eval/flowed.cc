@@ -1,7 +1,8 @@
 // A question through a flow: decide() as when serving, then flow::run() with a caller that looks
 // answers up. What the table does not have (a second sample of a model, a verdict, a prompt of a
 // strategy's own) fails as a call, and a note counts it. Quality is that of the answer given;
-// abstaining is quality 0 at the cost of the calls made.
+// abstaining is quality 0 at the cost of the calls made. All answers of an arm are one entry of the
+// table, the best of them: choosing among them is taken to be right.
 #include "eval/flowed.h"
 
 #include <fmt/format.h>
@@ -27,9 +28,9 @@ constexpr std::size_t kNotedSettings = 4;  // a longer sweep says nothing of eac
 
 class RecordedCaller final : public flow::Caller {
  public:
-  RecordedCaller(const Pool& pool, const record::Responses& texts,
+  RecordedCaller(const Pool& pool, const Catalogue& catalogue, const record::Responses& texts,
                  const std::vector<std::size_t>& model_of)
-      : pool_(pool), texts_(texts), model_of_(model_of) {}
+      : pool_(pool), catalogue_(catalogue), texts_(texts), model_of_(model_of) {}
 
   void ask_about(std::size_t row, std::span<const ExpertId> candidates) {
     row_ = row;
@@ -45,15 +46,18 @@ class RecordedCaller final : public flow::Caller {
 
  private:
   void look_up(const route::FlowCall& call, route::Observation& out) {
-    if (call.sample > 0 || call.purpose != route::Purpose::kAnswer || !call.prompt.empty()) {
+    const ExpertId expert = candidates_[call.candidate];
+    // What an arm costs and is worth stands for all of its answers.
+    const std::uint32_t answers = catalogue_[expert].answers;
+    if (call.sample >= answers || call.purpose != route::Purpose::kAnswer || !call.prompt.empty()) {
       ++unrecorded_;
       out.failed = true;
       out.text = "not recorded";
       out.cost_usd = 0;
       return;
     }
-    const std::size_t model = model_of_[candidates_[call.candidate]];
-    out.cost_usd = pool_.costs(row_)[model];
+    const std::size_t model = model_of_[expert];
+    out.cost_usd = pool_.costs(row_)[model] / answers;
     const record::Cell& cell = pool_.table.cell(row_, model);
     out.tokens_in = std::isnan(cell.tokens_in) ? 0 : std::lround(cell.tokens_in);
     out.tokens_out = std::isnan(cell.tokens_out) ? 0 : std::lround(cell.tokens_out);
@@ -69,6 +73,7 @@ class RecordedCaller final : public flow::Caller {
   }
 
   const Pool& pool_;
+  const Catalogue& catalogue_;
   const record::Responses& texts_;
   const std::vector<std::size_t>& model_of_;
   std::size_t row_ = 0;
@@ -89,7 +94,10 @@ class Runner {
  public:
   Runner(const Pool& pool, const route::Plan& plan, const record::Responses& texts,
          const std::vector<std::size_t>& model_of)
-      : pool_(pool), plan_(plan), model_of_(model_of), caller_(pool, texts, model_of) {}
+      : pool_(pool),
+        plan_(plan),
+        model_of_(model_of),
+        caller_(pool, plan.catalogue, texts, model_of) {}
 
   Tally over_test(const route::RuleSet& rules, std::string knob) {
     Tally tally;

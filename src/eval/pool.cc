@@ -331,6 +331,7 @@ void note_degenerate(Pool& pool) {
 Result<record::OutcomeTable> load_table(const std::vector<std::string>& paths,
                                         const PoolOptions& options, Pool* notes) {
   record::LoadOptions how;
+  how.answers = options.answers;
   record::PriceList prices;
   if (!options.prices.empty()) {
     SWY_TRY(prices, record::PriceList::load(options.prices));

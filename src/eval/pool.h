@@ -19,6 +19,7 @@ struct PoolOptions {
   std::vector<std::string> data;  // files and directories
   // Files to learn from; all of `data` is then tested on. Empty: `data` is split.
   std::vector<std::string> train;
+  std::vector<std::uint32_t> answers;  // arms of so many answers (record::LoadOptions)
   std::string prices;               // price list: costs are tokens at these prices; "": as recorded
   std::vector<std::string> models;  // empty: those with an observation on 95 % of the questions
   std::vector<std::string> datasets;  // empty: all

@@ -13,6 +13,7 @@
 #include <fstream>
 
 #include "base/json.h"
+#include "record/arms.h"
 
 namespace swy::eval {
 namespace {
@@ -141,10 +142,14 @@ std::string models_yaml(const Pool& pool, std::span<const std::size_t> rows) {
         "capabilities: [tools, vision, audio, files, json_object, json_schema, logprobs, "
         "reasoning]",
         yaml_text(pool.table.models()[m]), std::clamp(shown_mean(pool, rows, m), 0.0, 1.0));
+    const auto arm = record::read_arm_name(pool.table.models()[m]);
+    const std::uint32_t answers = arm ? arm->answers : 1;
+    if (arm)
+      yaml += fmt::format(", upstream_model: {}, answers: {}", yaml_text(arm->model), answers);
     const Price price = fit_price(pool, rows, m);
     if (price.known())
-      yaml +=
-          fmt::format(", price: {{ input: {:.9g}, output: {:.9g} }}", price.input, price.output);
+      yaml += fmt::format(", price: {{ input: {:.9g}, output: {:.9g} }}", price.input / answers,
+                          price.output / answers);
     yaml += " }\n";
   }
   return yaml;

@@ -456,7 +456,7 @@ Result<std::vector<std::size_t>> match_cards(const Pool& pool, const route::Plan
   for (const route::Rule& rule : rules.rules) {
     for (const ExpertId id : rule.candidates) {
       const Card& card = plan.catalogue[id];
-      out[id] = pool.table.model_index(card.name, card.upstream_model);
+      out[id] = pool.table.model_index(card.name, card.name_in_tables());
       if (out[id] != record::OutcomeTable::npos) continue;
       return fail(ErrorCode::kNotFound,
                   fmt::format("the pool has no outcomes of '{}' (upstream_model '{}'){}; if the "

@@ -25,7 +25,9 @@ std::vector<FlowCall> admit(std::vector<FlowCall> wanted, const Start& start,
     if (!SWY_EXPECT(call.candidate < start.candidates.size() && start.allowed[call.candidate] != 0))
       continue;
     if (!std::isnan(left)) {
-      const double expected = start.beliefs[call.candidate].cost_micro * 1e-6;
+      const std::size_t c = call.candidate;
+      const double expected =
+          start.beliefs[c].cost_micro * 1e-6 / (c < start.answers.size() ? start.answers[c] : 1);
       const double cost = std::isnan(expected) ? 0 : expected;
       if (cost > left) continue;
       left -= cost;
@@ -45,6 +47,7 @@ Start Start::of(const route::Rule& rule, const route::Choice& choice, route::Scr
   Start s;
   s.question = scratch.reading.text(chat::Scope::kLastUser);
   s.candidates = rule.candidates;
+  s.answers = rule.answers;
   for (const std::int16_t by : scratch.masked_by) s.allowed.push_back(by < 0 ? 1 : 0);
   s.beliefs = scratch.beliefs;
   s.probability = scratch.probability;

@@ -35,6 +35,8 @@ class Caller {
 struct Start {
   std::string question;
   std::vector<ExpertId> candidates;
+  std::vector<std::uint32_t>
+      answers;  // by candidate: calls that its beliefs are about; 1 where none
   std::vector<std::uint8_t> allowed;
   std::vector<route::Belief> beliefs;
   std::vector<double> probability;

@@ -25,7 +25,7 @@ std::optional<std::vector<std::size_t>> match(const record::OutcomeTable& table,
   std::vector<std::size_t> out;
   for (const ExpertId id : ctx.candidates()) {
     const Card& card = ctx.catalogue()[id];
-    const std::size_t m = table.model_index(card.name, card.upstream_model);
+    const std::size_t m = table.model_index(card.name, card.name_in_tables());
     if (m == record::OutcomeTable::npos) {
       ctx.diag().error(mark, fmt::format("the outcome table has no outcomes of '{}'{}", card.name,
                                          base::did_you_mean(card.name, table.models())));

@@ -60,7 +60,7 @@ std::string identity_of(const OnboardingOptions& o, const Card& card, const Upst
 }
 
 bool has_observations(const record::OutcomeTable& table, const Card& card) {
-  const std::size_t m = table.model_index(card.name, card.upstream_model);
+  const std::size_t m = table.model_index(card.name, card.name_in_tables());
   if (m == record::OutcomeTable::npos) return false;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     if (!std::isnan(table.cell(row, m).quality)) return true;
@@ -71,8 +71,11 @@ bool has_observations(const record::OutcomeTable& table, const Card& card) {
 std::vector<ExpertId> asked_by_rules(const route::Plan& plan) {
   std::vector<ExpertId> out;
   for (const route::RuleSet& set : plan.rule_sets) {
-    for (const route::Rule& rule : set.rules)
-      out.insert(out.end(), rule.candidates.begin(), rule.candidates.end());
+    for (const route::Rule& rule : set.rules) {
+      for (std::size_t c = 0; c < rule.candidates.size(); ++c)
+        if (rule.answers[c] == 1)
+          out.push_back(rule.candidates[c]);  // one answer says nothing of an arm
+    }
   }
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());

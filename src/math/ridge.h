@@ -43,6 +43,9 @@ struct Gram {
   explicit Gram(std::size_t n) : dims(n), products(n * n, 0.0), sums(n, 0.0) {}
   void add(std::span<const float> x, double sign = 1);
   void add(const Gram& other, double sign = 1);
+  static constexpr std::size_t kTogether = 8;
+  // The same for rows whose values stand in a row of `x` each. REQUIRES: dims * kTogether numbers.
+  void add_together(std::span<const double> x);
   // products - rows * mean mean', with `ridge` on the diagonal.
   [[nodiscard]] std::vector<double> centred(double ridge) const;
 };
@@ -62,6 +65,46 @@ struct RidgeModel {
 
   // out[o] = bias[o] + weights[o] . x. REQUIRES: x.size() == dims, out.size() == outputs.
   void predict(std::span<const float> x, std::span<double> out) const;
+};
+
+// The same of rows that are given one by one: what is kept does not grow with their number.
+class RidgeSums {
+ public:
+  // pattern[o]: outputs of one pattern are observed on the same rows and share their normal
+  // equations. REQUIRES: folds > 0.
+  RidgeSums(std::size_t dims, std::span<const std::size_t> pattern, std::size_t folds);
+  // The next row. y[o]: NaN where there is no observation. REQUIRES: y.size() is the number of
+  // outputs.
+  void add(std::span<const float> x, std::span<const float> y);
+  // The penalty of least squared error on held-out folds, and what it gives on all rows; no
+  // held_out.
+  [[nodiscard]] RidgeModel fit(std::span<const double> penalties);
+  // At one penalty, of all rows but those of a fold. REQUIRES: after fit().
+  [[nodiscard]] RidgeModel without(std::size_t fold, double penalty) const;
+
+ private:
+  struct Moments {
+    Gram x;
+    std::vector<double> xy;      // outputs x dims, not centred
+    std::vector<double> y, yy;   // outputs
+    std::vector<double> rows;    // not yet added: their x, in a row each
+    std::vector<double> values;  // their y: outputs x Gram::kTogether
+    std::size_t waiting = 0;
+    Moments(std::size_t dims, std::size_t outputs);
+    void add(const Moments& other);
+    void add_waiting();
+  };
+  struct Pattern {
+    std::vector<std::size_t> outputs;
+    std::vector<Moments> folds;
+  };
+  static void solve(const Moments& m, const Pattern& p, double penalty, RidgeModel& model);
+  [[nodiscard]] static double squared_error(const Moments& m, const Pattern& p,
+                                            const RidgeModel& model);
+  [[nodiscard]] RidgeModel sized() const;
+
+  std::size_t dims_, outputs_, rows_ = 0;
+  std::vector<Pattern> patterns_;
 };
 
 // y[o] has one value per row of x, NaN where there is no observation. An output without any is 0

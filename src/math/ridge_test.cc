@@ -79,6 +79,74 @@ TEST(Ridge, AMissingObservationIsLeftOutAndChangesNoOtherOutput) {
   EXPECT_EQ(fit_ridge(x, none).bias[0], 0);
 }
 
+// Rows one by one, in batches of which the last is not full, against the formula with all rows at
+// hand: (X'X + a I)^-1 X'y, centred.
+TEST(Ridge, RowsOneByOneGiveTheSameAsAllAtOnce) {
+  constexpr std::size_t kRows = 203;
+  constexpr std::size_t kDims = 19;
+  const Matrix x = random_rows(kRows, kDims);
+  base::Rng rng(3, 1, 4);
+  std::vector<std::vector<float>> y(3, std::vector<float>(kRows));
+  for (std::size_t i = 0; i < kRows; ++i) {
+    for (auto& column : y)
+      column[i] = x.row(i)[2] + x.row(i)[11] * static_cast<float>(rng.uniform());
+    if (i % 5 == 0) y[1][i] = kNone;
+  }
+  RidgeSums sums(kDims, std::vector<std::size_t>{0, 1, 0}, 3);
+  for (std::size_t i = 0; i < kRows; ++i)
+    sums.add(x.row(i), std::vector<float>{y[0][i], y[1][i], y[2][i]});
+  const RidgeModel one_by_one = sums.fit(std::vector<double>{0.5});
+  const RidgeModel at_once = fit_ridge(x, y, {.penalties = {0.5}});
+  for (std::size_t o = 0; o < 3; ++o) {
+    Gram gram(kDims);
+    double mean = 0;
+    std::vector<double> w(kDims, 0.0);
+    for (std::size_t i = 0; i < kRows; ++i) {
+      if (std::isnan(y[o][i])) continue;
+      gram.add(x.row(i));
+      mean += static_cast<double>(y[o][i]);
+    }
+    mean /= gram.rows;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      if (std::isnan(y[o][i])) continue;
+      for (std::size_t d = 0; d < kDims; ++d)
+        w[d] += static_cast<double>(x.row(i)[d]) * (static_cast<double>(y[o][i]) - mean);
+    }
+    Cholesky factor;
+    ASSERT_TRUE(factor.factor(gram.centred(0.5), kDims));
+    factor.solve(w);
+    for (std::size_t d = 0; d < kDims; ++d) {
+      EXPECT_NEAR(one_by_one.weights[o * kDims + d], w[d], 1e-6);
+      EXPECT_NEAR(at_once.weights[o * kDims + d], w[d], 1e-6);
+    }
+  }
+}
+
+// The penalty is chosen by sums; the rows' own errors say the same.
+TEST(Ridge, ChoosesThePenaltyOfLeastErrorOnHeldOutRows) {
+  const Matrix x = random_rows(120, 40);
+  base::Rng rng(9, 1, 4);
+  std::vector<std::vector<float>> y(1, std::vector<float>(120));
+  for (std::size_t i = 0; i < 120; ++i)
+    y[0][i] = x.row(i)[2] + 2 * static_cast<float>(rng.uniform() - 0.5);
+  const std::vector<double> penalties = {0.01, 1, 10, 30, 100, 1000};
+  double least = 1e300;
+  double best = 0;
+  for (const double penalty : penalties) {
+    const RidgeModel m = fit_ridge(x, y, {.penalties = {penalty}});
+    double error = 0;
+    for (std::size_t i = 0; i < 120; ++i)
+      error += std::pow(static_cast<double>(m.held_out.row(i)[0] - y[0][i]), 2);
+    if (error < least) {
+      least = error;
+      best = penalty;
+    }
+  }
+  EXPECT_EQ(fit_ridge(x, y, {.penalties = penalties}).penalty, best);
+  EXPECT_GT(best, 0.01);
+  EXPECT_LT(best, 1000);
+}
+
 TEST(Ridge, EveryRowIsHeldOutOfItsOwnPrediction) {
   const Matrix x = random_rows(30, 2);
   std::vector<std::vector<float>> y = {std::vector<float>(30, 0.0F)};

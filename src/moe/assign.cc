@@ -18,6 +18,7 @@ namespace {
 
 struct Memory {
   detail::Row row;
+  detail::Block block;
   float* adjust = nullptr;
   detail::ChoiceMemory choice;
   detail::CapMemory cap;
@@ -26,6 +27,7 @@ struct Memory {
 Memory take_memory(detail::Scratch& scratch, const Spec& spec, Shape shape) {
   Memory m;
   m.row = detail::take_row(scratch, shape.experts);
+  m.block = detail::take_block(scratch, spec, shape);
   m.adjust = scratch.take<float>(shape.experts + detail::kLanes);
   if (spec.select == Select::kExpertChoice)
     m.choice = detail::take_choice(scratch, shape.tokens, shape.experts);
@@ -61,9 +63,33 @@ void assign_row(const detail::Job& job, std::size_t token, const Memory& m, Assi
   if (job.spec.random_second && job.ctx.training) drop_second(job.ctx, token, n, expert, weight);
 }
 
+bool all_live(const Ctx& ctx, std::size_t begin, std::size_t end) {
+  for (std::size_t t = begin; t < end && !ctx.token_live.empty(); ++t) {
+    if (ctx.token_live[t] == 0) return false;
+  }
+  return true;
+}
+
+// Of fewer rows a block costs more than the rows.
+constexpr std::size_t kFewest = 4;
+
+void assign_rows(const detail::Job& job, const Memory& m, Assignment& out) {
+  const bool blocks = m.block.key != nullptr && job.kernels.topk_rows != nullptr;
+  const std::size_t rows = job.scores.rows;
+  for (std::size_t t = 0; t < rows;) {
+    const std::size_t end = std::min(t + detail::kBlock, rows);
+    if (blocks && end - t >= kFewest && all_live(job.ctx, t, end)) {
+      out.nan_scores += detail::assign_block(job, t, end, m.block, m.row, out);
+      t = end;
+    }
+    for (; t < end; ++t) assign_row(job, t, m, out);
+  }
+}
+
 void count(const Assignment& a, std::size_t rows, std::span<std::uint32_t> counts) {
-  for (std::size_t i = 0; i < rows * a.kmax && !counts.empty(); ++i) {
-    if (a.expert[i] >= 0) ++counts[static_cast<std::size_t>(a.expert[i])];
+  if (counts.empty()) return;
+  for (const std::int32_t e : a.expert.first(rows * a.kmax)) {
+    if (e >= 0) ++counts[static_cast<std::size_t>(e)];
   }
 }
 
@@ -104,7 +130,7 @@ Status assign(const Spec& spec, const Scores& scores, const Ctx& ctx, const Stat
       detail::choose_by_expert(job, begin, end, memory.row, memory.choice, out);
     });
   } else {
-    for (std::size_t t = 0; t < scores.rows; ++t) assign_row(job, t, memory, out);
+    assign_rows(job, memory, out);
     count(out, scores.rows, out.demand);
   }
   if (spec.cap == Cap::kNone && out.slot.empty()) {

@@ -41,10 +41,11 @@ float strange(base::Rng& rng) {
   }
 }
 
-// Rows of one kind: random, few values (ties), rising (everything enters), strange.
+// Rows of one kind: random, few values (ties), rising (everything enters), strange, values that
+// differ in their last bits alone.
 std::vector<float> row_of(base::Rng& rng, std::size_t n) {
   std::vector<float> v(n);
-  const auto kind = rng.below(5);
+  const auto kind = rng.below(6);
   for (std::size_t j = 0; j < n; ++j) {
     const auto x = static_cast<float>(8 * rng.uniform() - 4);
     if (kind == 0) v[j] = static_cast<float>(rng.below(4));
@@ -52,6 +53,8 @@ std::vector<float> row_of(base::Rng& rng, std::size_t n) {
     if (kind == 2) v[j] = strange(rng);
     if (kind == 3) v[j] = 30 * x;
     if (kind == 4) v[j] = x;
+    if (kind == 5)
+      v[j] = std::bit_cast<float>(0xBF800000U + static_cast<std::uint32_t>(rng.below(40)));
   }
   return v;
 }
@@ -83,15 +86,22 @@ TEST(Kernels, GiveTheSameBitsAsTheScalarTruth) {
   for (std::uint64_t c = 0; c < cases(); ++c) {
     base::Rng rng(11, c, 0);
     const auto cols = 1 + rng.below(rng.below(8) == 0 ? 900 : 140);
+    // Few rows are done one by one, more in blocks of sixteen.
+    const auto rows = 1 + rng.below(rng.below(4) == 0 ? 40 : 3);
     const Spec spec = spec_of(rng, cols);
     Lab lab(spec, {});
     lab.cols = static_cast<std::uint32_t>(cols);
-    lab.rows = static_cast<std::uint32_t>(1 + rng.below(3));
+    lab.rows = static_cast<std::uint32_t>(rows);
     for (std::uint32_t t = 0; t < lab.rows; ++t) {
       const auto row = row_of(rng, cols);
       lab.scores.insert(lab.scores.end(), row.begin(), row.end());
     }
     if (rng.below(3) == 0) lab.bias = row_of(rng, cols);
+    std::vector<std::uint8_t> live(rows, 1);
+    if (rng.below(4) == 0) {
+      live[rng.below(rows)] = 0;
+      lab.ctx.token_live = live;
+    }
     lab.ctx.kernels = find_kernels("scalar");
     ASSERT_TRUE(lab.run().ok());
     const auto expert = lab.expert;
@@ -113,12 +123,13 @@ TEST(Kernels, ReadHalvesAsTheScalarTruthDoes) {
     const auto cols = static_cast<std::uint32_t>(1 + rng.below(100));
     Lab lab(testing::named("mixtral"), {});
     lab.spec.k = 4;
-    lab.rows = 3;
+    lab.rows = static_cast<std::uint32_t>(1 + rng.below(20));
     lab.cols = cols;
     const std::size_t ld = cols + rng.below(3);
-    std::vector<std::uint16_t> half(2 * ld + cols);
+    std::vector<std::uint16_t> half((lab.rows - 1) * ld + cols);
     for (auto& h : half) h = static_cast<std::uint16_t>(rng.next());
-    for (const Scores& in : {Scores::bf16(half, 3, cols, ld), Scores::f16(half, 3, cols, ld)}) {
+    for (const Scores& in :
+         {Scores::bf16(half, lab.rows, cols, ld), Scores::f16(half, lab.rows, cols, ld)}) {
       lab.ctx.kernels = find_kernels("scalar");
       ASSERT_TRUE(lab.run(in).ok());
       const auto expert = lab.expert;

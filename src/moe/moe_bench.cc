@@ -19,7 +19,9 @@
 #include <vector>
 
 #include "base/rng.h"
+#include "math/kernels.h"
 #include "moe/detail/stages.h"
+#include "moe/sinkhorn.h"
 #include "switchyard/moe.h"
 
 namespace swy::moe {
@@ -202,6 +204,11 @@ void bench_copy(benchmark::State& state) {
                                                benchmark::Counter::kIsIterationInvariantRate);
 }
 
+// No rule, and nothing that a rule would have left behind.
+void bench_unbiased(benchmark::State& state, Case c, std::uint32_t tokens) {
+  bench_assign(state, c, tokens, false, nullptr);
+}
+
 void bench_update(benchmark::State& state, Case c, std::uint32_t tokens, Update rule, bool midpoint,
                   std::uint16_t iters) {
   Batch b(c, tokens, false);
@@ -219,6 +226,20 @@ void bench_update(benchmark::State& state, Case c, std::uint32_t tokens, Update 
     if (!update(b.spec, b.input(), b.ctx, b.out, s, b.workspace).ok())
       state.SkipWithError("update failed");
     benchmark::ClobberMemory();
+  }
+  per_token(state, tokens);
+}
+
+// The balanced plan alone: rounding it is the caller's.
+void bench_sinkhorn(benchmark::State& state, Case c, std::uint32_t tokens) {
+  const Batch b(c, tokens, false);
+  std::vector<float> plan(b.scores.size());
+  std::vector<float> scratch(sinkhorn_scratch(tokens, c.experts));
+  for (auto _ : state) {
+    const auto done =
+        sinkhorn(math::best_kernels(), {b.scores.data(), tokens, c.experts}, {}, {},
+                 {.tolerance = 0, .most = 5}, scratch, {plan.data(), tokens, c.experts});
+    benchmark::DoNotOptimize(done.error);
   }
   per_token(state, tokens);
 }
@@ -249,6 +270,10 @@ const bool kRegistered = [] {
   }
   benchmark::RegisterBenchmark("copy/64MiB", bench_copy);
   const Case c{128, 8, false};
+  benchmark::RegisterBenchmark("update/128/8/4096/unbiased",
+                               [c](benchmark::State& s) { bench_unbiased(s, c, 4096); });
+  benchmark::RegisterBenchmark("update/128/8/4096/sinkhorn5",
+                               [c](benchmark::State& s) { bench_sinkhorn(s, c, 4096); });
   const std::tuple<const char*, Update, bool, std::uint16_t> rules[] = {
       {"none", Update::kNone, false, 0},
       {"loss-free", Update::kBiasSign, false, 0},

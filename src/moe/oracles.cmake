@@ -1,5 +1,5 @@
-# Two programs of their own, each left out where its library is missing: gradients against PyTorch's, assignments against a
-# linear programming solver.
+# Programs of their own: gradients against PyTorch's and assignments against a linear programming solver, each left out where its library
+# is missing; instructions a token against the recorded ones.
 function(swy_moe_oracle name source label)
   add_executable(${name} ${source})
   target_link_libraries(${name} PRIVATE swy_moe swy_flags GTest::gtest_main ${ARGN})
@@ -7,7 +7,17 @@ function(swy_moe_oracle name source label)
   add_test(NAME ${label} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   set_tests_properties(${label} PROPERTIES TIMEOUT 300 LABELS unit)
 endfunction()
+function(swy_moe_instructions)
+  add_executable(swy_moe_instructions instructions/main.cc)
+  target_link_libraries(swy_moe_instructions PRIVATE swy_moe swy_flags)
+  add_test(NAME moe_instructions COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/instructions/instructions_test.py
+    --compiler "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" $<TARGET_FILE:swy_moe_instructions>)
+  set_tests_properties(moe_instructions PROPERTIES TIMEOUT 600 LABELS unit SKIP_RETURN_CODE 77)
+endfunction()
 function(swy_moe_oracles)
+  if(SWY_TESTS AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    swy_moe_instructions()
+  endif()
   find_library(SWY_GLPK glpk)
   if(SWY_TESTS AND SWY_GLPK)
     swy_moe_oracle(moe_exact_test transport/exact_test.cc moe_exact ${SWY_GLPK})

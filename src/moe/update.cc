@@ -12,8 +12,8 @@
 //   kHistQuantile    the same quantile read from a histogram per expert that forgets (ema).
 //   kColumnQuantile  b_j = -beta_j, beta_j = running (1 - k / m) quantile of column j, for
 //              Select::kThreshold with threshold 0: a causal form of expert choice.
-// Cost: kBias* O(experts); the rest O(rows experts) per round with nth_element, rows x experts
-// floats of workspace. When it loses: kBias* at the paper's rate needs hundreds of batches; prices
+// Cost: kBias* O(experts); the rest O(rows experts) per round (order.cc), rows x experts floats of
+// workspace. When it loses: kBias* at the paper's rate needs hundreds of batches; prices
 // alone cannot split ties; kPrice before assign() is not causal. Sources: arXiv 2408.15664 and its
 // theory 2512.03915 (from memory); 2502.15451 (variant of: read in secondary text); quantile
 // balancing: variant of the Kimi K3 report, read in secondary text; midpoint: ours. Deviations:
@@ -23,22 +23,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "moe/detail/check.h"
 #include "moe/detail/number.h"
+#include "moe/detail/order.h"
 #include "moe/detail/update.h"
 #include "switchyard/moe.h"
 
 namespace swy::moe {
 namespace detail {
-
-namespace {
-
-// A line more than needed: sixteen columns a power of two apart would share one set of the cache.
-constexpr std::size_t column_stride(std::size_t rows) { return padded(rows) + kLanes; }
-
-}  // namespace
 
 UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   UpdateMemory m;
@@ -49,10 +42,11 @@ UpdateMemory take_update(Scratch& scratch, const Spec& spec, Shape shape) {
   const std::size_t rows = shape.tokens;
   const std::size_t cols = shape.experts;
   m.row = take_row(scratch, cols);
-  m.score = scratch.take<float>(rows * cols);
-  m.row_price = scratch.take<float>(rows);
-  m.columns = scratch.take<float>(kColumns * column_stride(rows));
-  m.column = scratch.take<float>(padded(rows) + kLanes);
+  m.block = take_rows(scratch, cols);
+  m.score = scratch.take<float>(padded(rows) * padded(cols));
+  m.row_price = scratch.take<float>(padded(rows));
+  m.margin = scratch.take<float>(padded(rows));
+  m.scratch = scratch.take<float>(padded(rows) + kLanes);
   m.chosen = scratch.take<std::int32_t>(cols);
   m.price = scratch.take<float>(cols);
   m.expert = scratch.take<std::uint32_t>(cols);
@@ -68,112 +62,98 @@ struct Batch {
   UpdateMemory mem;
   std::size_t n = 0;
   std::size_t m = 0;
+  std::size_t tiles = 0;  // of the same experts
+
+  // Where the scores of rows [i, i + kBlock) and experts [j, j + kBlock) begin.
+  [[nodiscard]] float* tile(std::size_t i, std::size_t j) const {
+    return mem.score + (j / kBlock * tiles + i / kBlock) * kTile;
+  }
 };
+
+// Scores of up to kBlock loaded rows, live rows from `first`, into their tiles.
+void fill_tiles(const Job& job, const Batch& b, std::size_t first, std::size_t rows) {
+  const Block& block = b.mem.block;
+  const std::size_t cols = job.scores.cols;
+  score_block(job, block, rows, nullptr);
+  for (std::size_t r = 0; r < kBlock; ++r) {
+    float* key = block.key + r * block.stride;
+    if (r >= rows) {
+      std::fill_n(key, padded(b.m), -kInf);
+      continue;
+    }
+    if (b.m == cols) continue;
+    for (std::size_t j = 0; j < b.m; ++j) key[j] = key[b.mem.expert[j]];
+    std::fill(key + b.m, key + padded(b.m), -kInf);
+  }
+  for (std::size_t j = 0; j < b.m; j += kBlock)
+    b.kernels.transpose(block.key + j, block.stride, b.tile(first, j));
+}
 
 Batch gather(const Job& job, const UpdateMemory& mem) {
   Batch b{job.spec, job.kernels, mem};
   for (std::size_t j = 0; j < job.scores.cols; ++j) {
     if (expert_is_live(job.ctx, j)) mem.expert[b.m++] = static_cast<std::uint32_t>(j);
   }
+  for (std::size_t t = 0; t < job.scores.rows; ++t) b.n += token_is_live(job.ctx, t) ? 1 : 0;
+  b.tiles = padded(b.n) / kBlock;
+  std::size_t have = 0;
   for (std::size_t t = 0; t < job.scores.rows; ++t) {
     if (!token_is_live(job.ctx, t)) continue;
-    score_token(job, t, mem.row);
-    float* to = mem.score + b.n++ * b.m;
-    for (std::size_t j = 0; j < b.m; ++j) {
-      const std::uint32_t e = mem.expert[j];
-      to[j] = mem.row.logit[e] == -kInf ? -kInf : mem.row.score[e];
-    }
+    (void)load_row(job, t, mem.block.logit + have % kBlock * mem.block.stride);
+    if (++have % kBlock == 0) fill_tiles(job, b, have - kBlock, kBlock);
   }
+  if (have % kBlock != 0) fill_tiles(job, b, have - have % kBlock, have % kBlock);
   return b;
 }
 
-// x or the middle between x and the next larger; 0 where that is not a number.
-float settle(float x, float larger, bool middle) {
-  if (middle) x = 0.5F * x + 0.5F * larger;
-  return std::isfinite(x) ? x : 0.0F;
-}
-
-// The (rank+1)-th largest of v[0, n), or the middle between it and the rank-th. REQUIRES: 0 < rank
-// < n. Reorders v.
-float order_statistic(float* v, std::size_t n, std::size_t rank, bool middle) {
-  std::nth_element(v, v + rank, v + n, std::greater<>());
-  return settle(v[rank], middle ? *std::min_element(v, v + rank) : 0, middle);
-}
-
-constexpr std::size_t kSample = 256;
-
-// The same for a long column, padded with -inf: a sample brackets the answer (three standard
-// deviations of its rank), one pass keeps what lies inside and counts what lies above. Exact: a
-// bracket that misses, which is rare, is tried again by selection over all. Reorders v then.
-float long_order_statistic(const Batch& b, float* v, std::size_t rank) {
-  float* kept = b.mem.column;
-  const std::size_t step = b.n / kSample;
-  for (std::size_t i = 0; i < kSample; ++i) kept[i] = v[i * step];
-  const double share = static_cast<double>(rank) / static_cast<double>(b.n);
-  const double at = share * kSample;
-  const double slack = 3 * std::sqrt(kSample * share * (1 - share)) + 1;
-  float high = kInf;
-  float low = kLowest;
-  if (at + slack < kSample - 1) {
-    const auto i = static_cast<std::ptrdiff_t>(at + slack);
-    std::nth_element(kept, kept + i, kept + kSample, std::greater<>());
-    low = std::max(kept[i], kLowest);
-    if (at - slack >= 0) {
-      const auto h = static_cast<std::ptrdiff_t>(at - slack);
-      std::nth_element(kept, kept + h, kept + i, std::greater<>());
-      high = kept[h];
-    }
+// k-th and (k+1)-th largest margin of a tile's rows, one by one.
+void kth_rows(const Batch& b, std::size_t first, float* kth, float* next) {
+  const std::size_t k = b.spec.k;
+  float* margin = b.mem.row.key;
+  for (std::size_t r = 0; r < kBlock; ++r) {
+    for (std::size_t j = 0; j < b.m; ++j)
+      margin[j] = b.tile(first, j)[j % kBlock * kBlock + r] - b.mem.price[j];
+    std::fill(margin + b.m, margin + padded(b.m), -kInf);
+    const std::size_t have =
+        b.kernels.topk(margin, b.m, k + 1, b.mem.chosen, b.mem.row.index, b.mem.row.value);
+    kth[r] = have >= k ? margin[b.mem.chosen[k - 1]] : -kInf;
+    next[r] = have > k ? margin[b.mem.chosen[k]] : -kInf;
   }
-  std::size_t above = 0;
-  const std::size_t inside = b.kernels.collect(v, b.n, low, high, kept, &above);
-  if (above + 1 <= rank && rank < above + inside)
-    return order_statistic(kept, inside, rank - above, b.spec.midpoint);
-  return order_statistic(v, b.n, rank, b.spec.midpoint);
 }
 
 // price[j] is subtracted from column j.
 void price_rows(const Batch& b, bool clip) {
   const std::size_t k = b.spec.k;
-  for (std::size_t i = 0; i < b.n; ++i) {
-    b.mem.row_price[i] = 0;
-    if (k >= b.m) continue;
-    float* margin = b.mem.row.key;
-    for (std::size_t j = 0; j < b.m; ++j) margin[j] = b.mem.score[i * b.m + j] - b.mem.price[j];
-    std::fill(margin + b.m, margin + padded(b.m), -kInf);
-    const std::size_t have =
-        b.kernels.topk(margin, b.m, k + 1, b.mem.chosen, b.mem.row.index, b.mem.row.value);
-    if (have <= k) continue;
-    const float p = settle(margin[b.mem.chosen[k]], margin[b.mem.chosen[k - 1]], b.spec.midpoint);
-    b.mem.row_price[i] = clip ? std::max(p, 0.0F) : p;
+  for (std::size_t i = 0; i < b.n; i += kBlock) {
+    float kth[kBlock];
+    float next[kBlock];
+    if (k >= b.m) {
+      std::fill_n(next, kBlock, -kInf);
+    } else if (b.kernels.kth_rows != nullptr && k <= kLanes) {
+      b.kernels.kth_rows(b.tile(i, 0), b.tiles * kTile, b.m, b.mem.price, k, kth, next);
+    } else {
+      kth_rows(b, i, kth, next);
+    }
+    for (std::size_t r = 0; r < kBlock; ++r) {
+      const float p = next[r] > -kInf ? settle(next[r], kth[r], b.spec.midpoint) : 0.0F;
+      b.mem.row_price[i + r] = clip ? std::max(p, 0.0F) : p;
+    }
   }
 }
 
 // Calls f(j, margins) for every column: score - row price - (with old_price) price, padded.
 template <class Use>
 void each_column(const Batch& b, bool old_price, Use f) {
-  const std::size_t stride = column_stride(b.n);
-  for (std::size_t from = 0; from < b.m; from += kColumns) {
-    const std::size_t count = std::min(kColumns, b.m - from);
-    for (std::size_t i = 0; i < b.n; ++i) {
-      const float* s = b.mem.score + i * b.m + from;
-      for (std::size_t c = 0; c < count; ++c)
-        b.mem.columns[c * stride + i] = s[c] - b.mem.row_price[i];
-    }
-    for (std::size_t c = 0; c < count; ++c) {
-      float* v = b.mem.columns + c * stride;
-      if (old_price) {
-        for (std::size_t i = 0; i < b.n; ++i) v[i] -= b.mem.price[from + c];
-      }
-      std::fill(v + b.n, v + padded(b.n), -kInf);
-      f(from + c, v);
-    }
+  for (std::size_t j = 0; j < b.m; ++j) {
+    b.kernels.margins(b.tile(0, j) + j % kBlock * kBlock, b.tiles, b.mem.row_price,
+                      old_price ? b.mem.price[j] : 0.0F, b.mem.margin);
+    f(j, b.mem.margin);
   }
 }
 
 // (rank+1)-th largest of a column, or the middle to the rank-th.
 float column_statistic(const Batch& b, float* v, std::size_t rank) {
-  return b.n >= 4 * kSample ? long_order_statistic(b, v, rank)
-                            : order_statistic(v, b.n, rank, b.spec.midpoint);
+  return order_statistic(b.kernels, v, b.n, rank, b.spec.midpoint, b.mem.scratch);
 }
 
 void load_prices(const Batch& b, const State& state) {
@@ -210,7 +190,7 @@ void quantile_step(const Batch& b, State& state) {
 }
 
 void column_quantile_step(const Batch& b, State& state) {
-  std::fill_n(b.mem.row_price, b.n, 0.0F);
+  std::fill_n(b.mem.row_price, padded(b.n), 0.0F);
   each_column(b, false, [&](std::size_t j, float* v) {
     float& bias = state.bias[b.mem.expert[j]];
     const float now = column_statistic(b, v, fair_share(b));
@@ -306,7 +286,8 @@ Status check(const Job& job, const Assignment& done, std::span<std::byte> worksp
 Status update(const Spec& spec, const Scores& scores, const Ctx& ctx, const Assignment& done,
               State& state, std::span<std::byte> workspace) noexcept {
   if (spec.update == Update::kNone) return {};
-  const detail::Job job = detail::make_job(spec, scores, ctx, state);
+  detail::Job job = detail::make_job(spec, scores, ctx, state);
+  job.on_logits = false;  // prices are in scores
   if (const Status s = detail::check(job, done, workspace); !s.ok()) return s;
   if (detail::is_bias_rule(spec.update)) {
     detail::bias_step(spec, ctx, done.demand.first(scores.cols), state.bias);

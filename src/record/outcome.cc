@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/doc.h"
 #include "base/hash.h"
+#include "record/arms.h"
 #include "record/price_list.h"
 
 namespace swy::record {
@@ -97,12 +98,16 @@ void OutcomeTable::apply(const PriceList& prices) {
   if (mapping_ != nullptr)  // a mapped file is not written to
     cells_.assign(mapping_->cells.begin(), mapping_->cells.end());
   for (std::size_t m = 0; m < models_.size(); ++m) {
-    const auto price = prices.find(models_[m]);
+    auto price = prices.find(models_[m]);
+    const auto arm = read_arm_name(models_[m]);
+    const double answers = !price && arm ? arm->answers : 1;
+    if (!price && arm) price = prices.find(arm->model);
     std::uint64_t done = 0;
     for (std::size_t i = m; price && i < cells_.size(); i += models_.size()) {
       Cell& c = cells_[i];
       if (std::isnan(c.tokens_in) || std::isnan(c.tokens_out)) continue;
-      c.cost_usd = static_cast<float>((static_cast<double>(c.tokens_in) * price->in_per_mtok +
+      c.cost_usd = static_cast<float>(answers *
+                                      (static_cast<double>(c.tokens_in) * price->in_per_mtok +
                                        static_cast<double>(c.tokens_out) * price->out_per_mtok) /
                                       1e6);
       ++done;

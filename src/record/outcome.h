@@ -54,6 +54,10 @@ struct LoadOptions {
   bool skip_bad_lines = false;  // count them in the report instead of failing
   // Costs are tokens at these prices where both are known, and as recorded elsewhere. Borrowed.
   const PriceList* prices = nullptr;
+  // For each number n (2 to kMostAnswers) every model asked n times is one more model, where a cell
+  // lists the qualities of at least n answers (record/arms.h): the mean of the best of n, n times
+  // the cost, tokens and latency of one.
+  std::vector<std::uint32_t> answers = {};
 };
 
 struct LoadReport {

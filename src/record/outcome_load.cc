@@ -16,6 +16,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "record/arms.h"
 #include "record/gzip_reader.h"
 #include "record/interner.h"
 #include "record/outcome.h"
@@ -62,6 +63,7 @@ float quality(const Json& value, std::string_view model, std::string_view key, C
 struct Samples {
   float mean = Cell::kUnknown;
   std::uint64_t count = 0;
+  std::vector<float> each;
 };
 
 Samples read_samples(const Json& value, std::string_view model, Complaint& bad) {
@@ -79,12 +81,15 @@ Samples read_samples(const Json& value, std::string_view model, Complaint& bad) 
     if (std::isnan(q)) return;
     sum += static_cast<double>(q);
     ++out.count;
+    out.each.push_back(q);
   });
   if (out.count > 0) out.mean = static_cast<float>(sum / static_cast<double>(out.count));
   return out;
 }
 
-Cell read_cell(const Json& entry, std::string_view model, Complaint& bad) {
+// `each`: the qualities of the answers, where they are listed.
+Cell read_cell(const Json& entry, std::string_view model, Complaint& bad,
+               std::vector<float>& each) {
   Cell cell;
   cell.present = true;
   if (!entry.is_object()) bad.add(fmt::format("models.{} is not an object", model));
@@ -115,6 +120,7 @@ Cell read_cell(const Json& entry, std::string_view model, Complaint& bad) {
   if (std::isnan(cell.quality)) cell.quality = samples.mean;
   if (!std::isnan(cell.quality))
     cell.samples = static_cast<std::uint8_t>(std::clamp<std::uint64_t>(samples.count, 1, 255));
+  each = std::move(samples.each);
   return cell;
 }
 
@@ -179,6 +185,7 @@ class OutcomeBuilder {
     Cell cell;
   };
   Status add_row(std::string_view line);
+  void add_arms(std::string_view model, const std::vector<float>& each);
   std::uint32_t row_of(const OutcomeRow& row);
   OutcomeTable::Text keep(std::string_view text);
   void keep(const Entry& entry);
@@ -252,8 +259,10 @@ Status OutcomeBuilder::add_row(std::string_view line) {
     return fail(ErrorCode::kParse, "the row has no \"prompt\" (a text), \"turns\" or \"messages\"");
   Complaint bad;
   line_cells_.clear();
+  std::vector<float> each;
   models->each_member([&](std::string_view model, const Json& entry) {
-    line_cells_.emplace_back(model, read_cell(entry, model, bad));
+    line_cells_.emplace_back(model, read_cell(entry, model, bad, each));
+    add_arms(model, each);
   });
   if (!bad.text.empty()) return fail(ErrorCode::kParse, bad.text);
   const auto tools = json.find("tools");
@@ -262,6 +271,19 @@ Status OutcomeBuilder::add_row(std::string_view line) {
                                     static_cast<std::uint32_t>(tools ? tools->size() : 0)});
   for (const auto& [model, cell] : line_cells_) keep({row, models_.add(model), cell});
   return {};
+}
+
+// Arms of the cell that was read last.
+void OutcomeBuilder::add_arms(std::string_view model, const std::vector<float>& each) {
+  const Cell one = line_cells_.back().second;
+  for (const std::uint32_t n : options_.answers) {
+    const auto best = best_of(each, n);
+    if (!best) continue;
+    Cell cell = one;
+    cell.quality = static_cast<float>(*best);
+    cell.cost_usd *= static_cast<float>(n);
+    line_cells_.emplace_back(arm_name(model, n), cell);
+  }
 }
 
 std::uint32_t OutcomeBuilder::row_of(const OutcomeRow& r) {

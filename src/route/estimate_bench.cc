@@ -143,6 +143,7 @@ void estimate_rows(benchmark::State& state, const char* type) {
   estimate(state, type, path);
 }
 BENCHMARK_CAPTURE(estimate_rows, knn, "knn")->Unit(benchmark::kMicrosecond);
+BENCHMARK_CAPTURE(estimate_rows, auto, "auto") -> Unit(benchmark::kMicrosecond);
 
 void estimate_50_models(benchmark::State& state, const char* type) {
   static const std::string path = planted_table(2'000, 50);

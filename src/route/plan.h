@@ -47,6 +47,7 @@ struct Rule {
   std::string when_text;  // "" : always
   Expr when;              // compiled; an empty Expr is true
   std::vector<ExpertId> candidates;
+  std::vector<std::uint32_t> answers;          // by candidate: Card::answers
   std::vector<std::uint16_t> guards;           // into Plan::guards, in order of asking
   std::vector<std::uint16_t> output;           // into Plan::output_guards
   std::optional<std::uint16_t> grounding;      // into Plan::grounding_guards

@@ -7,12 +7,16 @@
 // alike) / alike: samples of one model whose answers have the correlation `alike` (0: independent,
 // 1 - (1 - q)^n; 1: all the same). The better one is found with probability `hit`: p(m, n) = q +
 // hit (any(n) - q). The cheapest arm with p >= quality is run, all samples at once; without one the
-// reference. Of several samples the `judge` chooses, else most voices; a failed arm goes to the
-// reference. Cost: n calls and a verdict. Loses when samples of a model fail together, and when the
-// judge errs: pass@n is not best-of-n. Paper: BEST-Route (arXiv 2506.22716;
-// request-routing.md 5.2): variant of; deviations: p(m, n) follows from p(m, 1) and two numbers in
-// place of a trained head for every arm; a model or voices in place of its proxy reward model.
-// Test: best_route_test.cc.
+// reference. Arms that were learned: a candidate whose card has `answers: n` is the arm of n
+// samples, its believed quality that of their best (an estimator fitted on tables with several
+// answers), and other candidates are asked once: p = q_1 + hit (q_n - q_1), q_1 that of the
+// candidate that is one sample of the same model, q_n where there is none. Of several samples the
+// `judge` chooses, else most voices; a failed arm goes to the reference. Cost: n calls and a
+// verdict. Loses when samples of a model fail together, and when the judge errs: pass@n is not
+// best-of-n. Paper: BEST-Route (arXiv 2506.22716; request-routing.md 5.2): variant of; deviations:
+// p(m, n) follows from p(m, 1) and two numbers in place of a trained head for every arm, where no
+// arms are candidates; a model or voices in place of its proxy reward model. Test:
+// best_route_test.cc, eval/arms_test.cc.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,7 +42,8 @@ struct Options {
   std::string form = "auto";
 
   void bind(base::OptionBinder& b) {
-    b.field("samples", samples, {1, 32}, "of one model, at most");
+    b.field("samples", samples, {1, 32},
+            "of one model, at most; 1 where candidates have `answers`");
     b.field("quality", quality, {0, 1}, "chance of a good answer that an arm needs");
     b.field("alike", alike, {0, 1}, "correlation of samples of one model; 0: independent");
     b.field("hit", hit, {0, 1}, "chance that the good one among the samples is found");
@@ -61,6 +66,9 @@ class BestRoute final : public route::Strategy {
   std::optional<std::uint32_t> judge;
   std::vector<std::uint32_t> order;  // who may answer, cheapest first
   AnswerForm form = AnswerForm::kAuto;
+  std::vector<std::uint32_t> answers;  // by candidate: its card's
+  std::vector<std::uint32_t> single;  // by candidate: the one that is one of its answers, or itself
+  bool arms = false;                  // some have more than one
 
   [[nodiscard]] Step next(const Episode& e) const override {
     const std::vector<Heard> heard = heard_of(e, form);
@@ -101,10 +109,11 @@ class BestRoute final : public route::Strategy {
       const route::Belief& b = e.beliefs[c];
       if (e.allowed[c] == 0 || c == reference || std::isnan(b.quality) || std::isnan(b.cost_micro))
         continue;
-      const auto most = static_cast<std::uint32_t>(std::min(o.samples, e.calls_left));
-      for (std::uint32_t n = 1; n <= most; ++n) {
-        const double p = chance(b.quality, n);
-        const double cost = n * b.cost_micro + (n > 1 ? judging(e) : 0.0);
+      const auto most = static_cast<std::uint32_t>(std::min(arms ? 1 : o.samples, e.calls_left));
+      if (answers[c] > e.calls_left) continue;
+      for (std::uint32_t n = answers[c]; n <= std::max(answers[c], most); ++n) {
+        const double p = arms ? learned(e, c) : chance(b.quality, n);
+        const double cost = b.cost_micro * n / answers[c] + (n > 1 ? judging(e) : 0.0);
         if (p < o.quality - 1e-12 || cost >= least) continue;
         least = cost;
         best = Arm{c, n, p};
@@ -117,6 +126,12 @@ class BestRoute final : public route::Strategy {
     for (const std::uint32_t c : order)
       if (e.allowed[c] != 0) return Arm{c, 1, route::kUnknownNumber};
     return std::nullopt;
+  }
+
+  [[nodiscard]] double learned(const Episode& e, std::uint32_t c) const {
+    const double one = e.beliefs[single[c]].quality;
+    const double best = e.beliefs[c].quality;
+    return std::isnan(one) ? best : one + o.hit * (best - one);
   }
 
   // What a verdict is expected to cost, as one more call of the judge.
@@ -139,10 +154,10 @@ class BestRoute final : public route::Strategy {
     }
     const bool ask = judge && e.allowed[*judge] != 0 && e.calls_left > 0 && said.size() > 1;
     if (ask && verdict == e.seen.end()) {
-      std::vector<std::string> answers;
-      for (const std::size_t i : said) answers.push_back(e.seen[heard[i].seen].text);
+      std::vector<std::string> texts;
+      for (const std::size_t i : said) texts.push_back(e.seen[heard[i].seen].text);
       route::RunCalls run;
-      run.calls.push_back({*judge, 0, Purpose::kJudge, judge_prompt(e.question, answers), false});
+      run.calls.push_back({*judge, 0, Purpose::kJudge, judge_prompt(e.question, texts), false});
       run.why = route::ReasonText("which sample is best?");
       return run;
     }
@@ -174,6 +189,21 @@ std::unique_ptr<route::Strategy> make_best_route(const base::Doc& node, route::B
                              ? std::optional(made->order.back())
                              : candidate_named(made->o.reference, node, "reference", ctx);
   if (!reference) return nullptr;
+  for (const ExpertId id : ctx.candidates()) {
+    const Card& card = ctx.catalogue()[id];
+    const auto of_one = [&](ExpertId other) {
+      const Card& c = ctx.catalogue()[other];
+      return c.answers == 1 && c.upstream == card.upstream &&
+             c.upstream_model == card.upstream_model;
+    };
+    const auto all = ctx.candidates();
+    const auto it = std::find_if(all.begin(), all.end(), of_one);
+    const auto self = static_cast<std::uint32_t>(made->answers.size());
+    made->single.push_back(
+        card.answers == 1 || it == all.end() ? self : static_cast<std::uint32_t>(it - all.begin()));
+    made->answers.push_back(card.answers);
+    made->arms = made->arms || card.answers > 1;
+  }
   made->form = *form;
   made->reference = *reference;
   return made;

@@ -81,6 +81,44 @@ TEST(BestRoute, GoesToTheReferenceWhenNothingCame) {
   EXPECT_EQ(answer_of(e), "l");
 }
 
+// request-routing.md 5.2 f: arms (S, 1) p .4 c 1, (S, 3) p .8 c 3, (L, 1) c 20.
+TEST(BestRoute, TakesTheCheapestLearnedArmThatIsLikelyEnough) {
+  const std::string models =
+      "models:\n  - { name: S, price: { input: 1, output: 1 }, quality: { default: .4 } }\n"
+      "  - { name: S3, upstream_model: S, answers: 3, price: { input: 1, output: 1 }, quality: { "
+      "default: .8 } }\n"
+      "  - { name: L, price: { input: 20, output: 20 }, quality: { default: .95 } }\n";
+  const auto ask_at = [&](const std::string& options, std::int64_t calls = 8) {
+    FlowLab lab("unused", "[S, S3, L]");
+    base::Diagnostics diag;
+    const auto doc = base::parse_yaml(
+        models +
+            "routes: { auto: [{ models: [S, S3, L], estimator: prior, flow: { type: "
+            "best_route, max_calls: " +
+            std::to_string(calls) + ", " + options + " } }] }\n",
+        diag);
+    lab.plan = route::compile(*doc, ".", lab.registry, diag);
+    EXPECT_NE(lab.plan, nullptr) << diag.to_text();
+    ScriptedCaller caller;
+    caller.answers = {{0, {{"a", 1}}}, {1, {{"a", 1}, {"b", 1}, {"b", 1}}}, {2, {{"l", 20}}}};
+    Start start = lab.start();
+    const double cost[] = {1, 3, 20};
+    for (std::size_t i = 0; i < 3; ++i) start.beliefs[i].cost_micro = cost[i];
+    return lab.ask(caller, start);
+  };
+  // Letters are of candidates: M is S3 here.
+  const Ended three = ask_at("hit: 1, quality: .7");
+  EXPECT_EQ(asked(three), "MMM");
+  EXPECT_EQ(three.round_why[0].view(), "3 samples: p 0.800");
+  EXPECT_EQ(answer_of(three), "b") << "most voices";
+  EXPECT_EQ(asked(ask_at("hit: 1, quality: .9")), "L");
+  EXPECT_EQ(asked(ask_at("hit: 1, quality: .4")), "S");
+  EXPECT_EQ(asked(ask_at("hit: .7, quality: .7")), "L") << ".4 + .7 * .4 = .68";
+  EXPECT_EQ(asked(ask_at("hit: 1, quality: .7", 2)), "L") << "three calls are too many";
+  EXPECT_EQ(asked(ask_at("hit: 1, quality: .7, max_cost: 0.0000035")), "MMM")
+      << "3 in millionths of a dollar, not 9";
+}
+
 TEST(BestRoute, SaysWhatIsWrongWithItsOptions) {
   EXPECT_NE(FlowLab("{ type: best_route, judge: S }", "[S]").errors().find("no model is left"),
             std::string::npos);

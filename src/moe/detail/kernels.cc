@@ -21,7 +21,8 @@ void softmax_scalar(const float* z, std::size_t n, const float* known, float* p)
   const float max = known != nullptr ? *known : *std::max_element(z, z + n);
   for (std::size_t j = 0; j < n; ++j) p[j] = z[j] == -kInf ? 0.0F : exp_below(z[j], max);
   const float sum = sum16(p, n);
-  for (std::size_t j = 0; j < n && sum > 0; ++j) p[j] /= sum;
+  const float part = sum > 0 ? 1 / sum : 1.0F;
+  for (std::size_t j = 0; j < n; ++j) p[j] *= part;
   pad(p, n, 0);
 }
 
@@ -57,6 +58,26 @@ std::size_t collect_scalar(const float* v, std::size_t n, float low, float high,
     have += v[i] >= low && v[i] <= high ? 1 : 0;
   }
   return have;
+}
+
+std::size_t count_above_scalar(const float* v, std::size_t n, float t) {
+  std::size_t over = 0;
+  for (std::size_t i = 0; i < n; ++i) over += v[i] > t ? 1 : 0;
+  return over;
+}
+
+void transpose_scalar(const float* row, std::size_t stride, float* tile) {
+  for (std::size_t j = 0; j < kBlock; ++j) {
+    for (std::size_t r = 0; r < kBlock; ++r) tile[j * kBlock + r] = row[r * stride + j];
+  }
+}
+
+void margins_scalar(const float* column, std::size_t tiles, const float* row_price, float less,
+                    float* out) {
+  for (std::size_t b = 0; b < tiles; ++b) {
+    for (std::size_t r = 0; r < kBlock; ++r)
+      out[b * kBlock + r] = column[b * kTile + r] - row_price[b * kBlock + r] - less;
+  }
 }
 
 std::size_t topk_insert(const float* key, std::size_t n, std::size_t k, std::int32_t* expert) {
@@ -112,8 +133,12 @@ std::int32_t pop(const float* key, std::uint32_t* index, std::size_t& have) {
   return static_cast<std::int32_t>(index[--have]);
 }
 
-const Kernels kScalarKernels{"scalar",    load_scalar,     softmax_scalar, sigmoid_scalar,
-                             keys_scalar, best_two_scalar, topk_scalar,    collect_scalar};
+const Kernels kScalarKernels{"scalar",         load_scalar,    softmax_scalar,
+                             sigmoid_scalar,   keys_scalar,    best_two_scalar,
+                             topk_scalar,      collect_scalar, count_above_scalar,
+                             transpose_scalar, margins_scalar, nullptr,
+                             nullptr,          nullptr,        nullptr,
+                             nullptr};
 
 }  // namespace detail
 

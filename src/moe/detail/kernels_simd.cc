@@ -11,6 +11,7 @@
 // a threshold before exact selection is common. Test: kernels_test.cc.
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -37,12 +38,14 @@ constexpr std::size_t kN = HWY_LANES(float);
 constexpr std::size_t kPer16 = kLanes / kN;  // vectors that make 16 lanes
 constexpr std::size_t kList = 64;            // survivors ranked by counting
 
+// exp_f32 of x <= kExpHigh.
 HWY_INLINE V exp_of(V x) {
   const F d;
+  const I di;
   const auto low = hn::Lt(x, hn::Set(d, kExpLow));
-  const V clamped = hn::Min(x, hn::Set(d, kExpHigh));
-  const V n = hn::Round(hn::Mul(clamped, hn::Set(d, kLog2e)));
-  V r = hn::MulAdd(n, hn::Set(d, -kLn2High), clamped);
+  const V shifted = hn::MulAdd(x, hn::Set(d, kLog2e), hn::Set(d, kRounder));
+  const V n = hn::Sub(shifted, hn::Set(d, kRounder));
+  V r = hn::MulAdd(n, hn::Set(d, -kLn2High), x);
   r = hn::MulAdd(n, hn::Set(d, -kLn2Low), r);
   V p = hn::MulAdd(hn::Set(d, kExpC7), r, hn::Set(d, kExpC6));
   p = hn::MulAdd(p, r, hn::Set(d, kExpC5));
@@ -50,8 +53,17 @@ HWY_INLINE V exp_of(V x) {
   p = hn::MulAdd(p, r, hn::Set(d, kExpC3));
   p = hn::MulAdd(p, r, hn::Set(d, kExpC2));
   p = hn::Add(hn::MulAdd(hn::Mul(p, r), r, r), hn::Set(d, 1.0F));
-  const auto bits = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I(), n), hn::Set(I(), 127)));
-  return hn::IfThenZeroElse(low, hn::Mul(p, hn::BitCast(d, bits)));
+  const auto power = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
+  return hn::IfThenZeroElse(low, hn::BitCast(d, hn::Add(hn::BitCast(di, p), power)));
+}
+
+// exp(x - top), 0 for -inf; one of the two is infinite: 1 where they are equal.
+HWY_INLINE V exp_below_of(V x, V top, bool finite) {
+  const F d;
+  const V e = exp_of(hn::Sub(x, top));
+  if (finite) return e;
+  const V one = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), e);
+  return hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), one);
 }
 
 HWY_INLINE std::uint64_t bits_of(hn::Mask<F> mask) {
@@ -96,11 +108,16 @@ std::uint64_t load(const Scores& s, std::size_t token, float* logit) {
   const std::size_t first = token * s.ld;
   std::uint64_t nans = 0;
   std::size_t j = 0;
+  auto any = hn::FirstN(d, 0);
   for (; j + kN <= n; j += kN) {
     const V z = load_vector(s, first + j);
     const auto nan = hn::IsNaN(z);
-    nans += hn::CountTrue(d, nan);
+    any = hn::Or(any, nan);
     hn::StoreU(hn::IfThenElse(nan, hn::Set(d, kLowest), z), d, logit + j);
+  }
+  if (!hn::AllFalse(d, any)) {
+    for (std::size_t i = 0; i < j; i += kN)
+      nans += hn::CountTrue(d, hn::IsNaN(load_vector(s, first + i)));
   }
   for (; j < n; ++j) {
     const float z = score_at(s, first + j);
@@ -122,23 +139,64 @@ HWY_INLINE V largest(const float* z, std::size_t n) {
 void softmax(const float* z, std::size_t n, const float* max, float* p) {
   const F d;
   const V top = max != nullptr ? hn::Set(d, *max) : largest(z, n);
+  const bool finite = std::isfinite(hn::GetLane(top));
   V acc[kPer16];
   for (auto& a : acc) a = hn::Zero(d);
   for (std::size_t j = 0; j < padded(n); j += kLanes) {
     for (std::size_t i = 0; i < kPer16; ++i) {
-      const V x = hn::LoadU(d, z + j + i * kN);
-      // Equal to the largest: 1, also where both are infinite. -inf: 0, also where all are.
-      V e = hn::IfThenElse(hn::Eq(x, top), hn::Set(d, 1.0F), exp_of(hn::Sub(x, top)));
-      e = hn::IfThenZeroElse(hn::Eq(x, hn::Set(d, -kInf)), e);
+      const V e = exp_below_of(hn::LoadU(d, z + j + i * kN), top, finite);
       acc[i] = hn::Add(acc[i], e);
       hn::StoreU(e, d, p + j + i * kN);
     }
   }
   const float sum = tree16(acc);
   if (!(sum > 0)) return;
-  const V whole = hn::Set(d, sum);
+  const V part = hn::Set(d, 1 / sum);
   for (std::size_t j = 0; j < padded(n); j += kN)
-    hn::StoreU(hn::Div(hn::LoadU(d, p + j), whole), d, p + j);
+    hn::StoreU(hn::Mul(hn::LoadU(d, p + j), part), d, p + j);
+}
+
+HWY_INLINE V key_of(V v, V logit) {
+  const F d;
+  const V never = hn::Set(d, -kInf);
+  v = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, kLowest), v);
+  return hn::IfThenElse(hn::Eq(logit, never), never, v);
+}
+
+// Row by row in steps, so that one row's sum need not wait for the next row's exponentials.
+void softmax_block(const float* z, std::size_t stride, std::size_t rows, std::size_t n,
+                   const float* adjust, float* p, float* key) {
+  const F d;
+  V acc[kBlock][kPer16];
+  for (std::size_t r = 0; r < rows; ++r) {
+    const V top = largest(z + r * stride, n);
+    const bool finite = std::isfinite(hn::GetLane(top));
+    for (V& a : acc[r]) a = hn::Zero(d);
+    for (std::size_t j = 0; j < padded(n); j += kLanes) {
+      for (std::size_t i = 0; i < kPer16; ++i) {
+        const std::size_t at = r * stride + j + i * kN;
+        const V e = exp_below_of(hn::LoadU(d, z + at), top, finite);
+        acc[r][i] = hn::Add(acc[r][i], e);
+        hn::StoreU(e, d, p + at);
+      }
+    }
+  }
+  float part[kBlock];
+  for (std::size_t r = 0; r < rows; ++r) {
+    const float sum = tree16(acc[r]);
+    part[r] = sum > 0 ? 1 / sum : 1.0F;
+  }
+  for (std::size_t r = 0; r < rows; ++r) {
+    const V scale = hn::Set(d, part[r]);
+    for (std::size_t j = 0; j < padded(n); j += kN) {
+      const std::size_t at = r * stride + j;
+      const V score = hn::Mul(hn::LoadU(d, p + at), scale);
+      hn::StoreU(score, d, p + at);
+      if (key == nullptr) continue;
+      const V live = adjust == nullptr ? score : hn::Add(score, hn::LoadU(d, adjust + j));
+      hn::StoreU(key_of(live, hn::LoadU(d, z + at)), d, key + at);
+    }
+  }
 }
 
 void sigmoid(const float* z, std::size_t n, float* s) {
@@ -155,14 +213,11 @@ void sigmoid(const float* z, std::size_t n, float* s) {
 
 void keys(const float* score, const float* logit, const float* adjust, std::size_t n, float* key) {
   const F d;
-  const V never = hn::Set(d, -kInf);
   std::size_t j = 0;
   for (; j + kN <= n; j += kN) {
     V v = hn::LoadU(d, score + j);
     if (adjust != nullptr) v = hn::Add(v, hn::LoadU(d, adjust + j));
-    v = hn::IfThenElse(hn::IsNaN(v), hn::Set(d, kLowest), v);
-    v = hn::IfThenElse(hn::Eq(hn::LoadU(d, logit + j), never), never, v);
-    hn::StoreU(v, d, key + j);
+    hn::StoreU(key_of(v, hn::LoadU(d, logit + j)), d, key + j);
   }
   for (; j < n; ++j) {
     const float v = adjust != nullptr ? score[j] + adjust[j] : score[j];
@@ -320,13 +375,14 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
   const F d;
   const V bottom = hn::Set(d, low);
   const V top = hn::Set(d, high);
+  const I di;
   std::size_t have = 0;
-  *above = 0;
+  auto over_all = hn::Zero(di);
   for (std::size_t i = 0; i < padded(n); i += kN) {
     const V x = hn::LoadU(d, v + i);
     const auto over = hn::Gt(x, top);
     const auto in = hn::AndNot(over, hn::Ge(x, bottom));
-    *above += hn::CountTrue(d, over);
+    over_all = hn::Sub(over_all, hn::VecFromMask(di, hn::RebindMask(di, over)));
 #if HWY_TARGET == HWY_AVX3
     hn::StoreU(hn::Compress(x, in), d, out + have);
     have += hn::CountTrue(d, in);
@@ -337,8 +393,83 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
       out[have++] = v[i + static_cast<std::size_t>(std::countr_zero(left))];
 #endif
   }
+  *above = static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(di, over_all)));
   return have;
 }
+
+std::size_t count_above(const float* v, std::size_t n, float t) {
+  const F d;
+  const I di;
+  const V bound = hn::Set(d, t);
+  auto over = hn::Zero(di);
+  for (std::size_t i = 0; i < padded(n); i += kN)
+    over =
+        hn::Sub(over, hn::VecFromMask(di, hn::RebindMask(di, hn::Gt(hn::LoadU(d, v + i), bound))));
+  return static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(di, over)));
+}
+
+void margins(const float* column, std::size_t tiles, const float* row_price, float less,
+             float* out) {
+  const F d;
+  const V fixed = hn::Set(d, less);
+  for (std::size_t b = 0; b < tiles; ++b) {
+    for (std::size_t r = 0; r < kBlock; r += kN) {
+      const V x = hn::LoadU(d, column + b * kTile + r);
+      const V p = hn::LoadU(d, row_price + b * kBlock + r);
+      hn::StoreU(hn::Sub(hn::Sub(x, p), fixed), d, out + b * kBlock + r);
+    }
+  }
+}
+
+// The sum over places is the tree of tree16(): places k to 15 would add zeros.
+void softmax_rows(float* value, std::size_t k) {
+  const F d;
+  for (std::size_t r = 0; r < kBlock; r += kN) {
+    V e[kLanes];
+    V sum[kLanes];
+    V top = hn::LoadU(d, value + r);
+    for (std::size_t i = 1; i < k; ++i) top = hn::Max(top, hn::LoadU(d, value + i * kBlock + r));
+    for (std::size_t i = 0; i < k; ++i) {
+      e[i] = exp_below_of(hn::LoadU(d, value + i * kBlock + r), top, false);
+      sum[i] = e[i];
+    }
+    for (std::size_t step = kLanes / 2; step > 0; step /= 2) {
+      for (std::size_t i = 0; i < step && i + step < k; ++i)
+        sum[i] = hn::Add(sum[i], sum[i + step]);
+    }
+    const V one = hn::Set(d, 1.0F);
+    const V part = hn::Div(one, hn::IfThenElse(hn::Gt(sum[0], hn::Zero(d)), sum[0], one));
+    for (std::size_t i = 0; i < k; ++i) hn::StoreU(hn::Mul(e[i], part), d, value + i * kBlock + r);
+  }
+}
+
+void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
+  const F d;
+  for (std::size_t r = 0; r < kBlock; r += kN) {
+    V sum[kLanes];
+    for (std::size_t i = 0; i < k; ++i) sum[i] = hn::LoadU(d, value + i * kBlock + r);
+    for (std::size_t step = kLanes / 2; step > 0; step /= 2) {
+      for (std::size_t i = 0; i < step && i + step < k; ++i)
+        sum[i] = hn::Add(sum[i], sum[i + step]);
+    }
+    const V least = hn::Set(d, eps);
+    // std::max(sum, eps): sum where it is no number.
+    const V whole =
+        clamp ? hn::IfThenElse(hn::Lt(sum[0], least), least, sum[0]) : hn::Add(sum[0], least);
+    const auto some = hn::Ne(whole, hn::Zero(d));
+    for (std::size_t i = 0; i < k; ++i) {
+      const V x = hn::LoadU(d, value + i * kBlock + r);
+      hn::StoreU(hn::IfThenElseZero(some, hn::Div(x, whole)), d, value + i * kBlock + r);
+    }
+  }
+}
+
+// tournament_simd.cc
+std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
+                        std::size_t k, std::int32_t* expert);
+void kth_rows(const float* tile, std::size_t apart, std::size_t n, const float* price,
+              std::size_t k, float* kth, float* next);
+void transpose(const float* row, std::size_t stride, float* tile);
 
 extern const Kernels kTable;
 const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
@@ -348,7 +479,15 @@ const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                      keys,
                      best_two,
                      topk,
-                     collect};
+                     collect,
+                     count_above,
+                     transpose,
+                     margins,
+                     kth_rows,
+                     topk_rows,
+                     softmax_rows,
+                     softmax_block,
+                     divide_rows};
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -2,7 +2,7 @@
 // and sums in a fixed order.
 //
 // exp: x = n ln 2 + r with |r| <= ln 2 / 2, ln 2 split in two (Cody and Waite), degree-7 polynomial
-// in r by Horner with fused multiply-add, times 2^n as an exponent. At most 2 ulp (assign_test.cc
+// in r by Horner with fused multiply-add, n added to the exponent. At most 2 ulp (assign_test.cc
 // scans); below kExpLow the result is 0, so that no version meets denormals. Every step is one IEEE
 // operation, so 1, 8 or 16 lanes give the same bits. Files of this module are compiled with
 // -ffp-contract=off for the same reason. Threading: pure.
@@ -24,6 +24,7 @@ inline constexpr float kLowest = std::numeric_limits<float>::lowest();
 inline constexpr float kExpLow = -87.0F;  // exp(-87) is 1.6e-38, the last before denormals
 inline constexpr float kExpHigh = 88.0F;  // exp(88) is 1.65e38
 inline constexpr float kLog2e = 1.44269504088896341F;
+inline constexpr float kRounder = 0x1.8p23F;  // x + this has the nearest integer in its last bits
 inline constexpr float kLn2High = 0.693359375F;  // ln 2 to 9 bits: n * this is exact
 inline constexpr float kLn2Low = -2.12194440054690583e-4F;
 inline constexpr float kExpC2 = 0.5F;
@@ -35,7 +36,8 @@ inline constexpr float kExpC3 = 1.0F / 6, kExpC4 = 1.0F / 24, kExpC5 = 1.0F / 12
 inline float exp_f32(float x) {
   if (x < kExpLow) return 0;
   x = x < kExpHigh ? x : kExpHigh;
-  const float n = std::nearbyint(x * kLog2e);
+  const float shifted = std::fma(x, kLog2e, kRounder);
+  const float n = shifted - kRounder;
   float r = std::fma(n, -kLn2High, x);
   r = std::fma(n, -kLn2Low, r);
   float p = std::fma(kExpC7, r, kExpC6);
@@ -44,8 +46,8 @@ inline float exp_f32(float x) {
   p = std::fma(p, r, kExpC3);
   p = std::fma(p, r, kExpC2);
   p = std::fma(p * r, r, r) + 1.0F;
-  const auto bits = static_cast<std::uint32_t>(static_cast<std::int32_t>(n) + 127) << 23U;
-  return p * std::bit_cast<float>(bits);
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(p) +
+                              (std::bit_cast<std::uint32_t>(shifted) << 23U));
 }
 
 inline float sigmoid_f32(float x) {

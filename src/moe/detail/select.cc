@@ -27,23 +27,6 @@ float group_score(const Kernels& kernels, const float* key, std::size_t n, std::
   return top == 2 && two[1] > -kInf ? two[0] + two[1] : two[0];
 }
 
-// A group is kept when fewer than `kept` others come before it. groups^2 compares, no memory.
-void limit_groups(const Job& job, float* key, std::size_t cols) {
-  const Spec& spec = job.spec;
-  const std::size_t size = cols / spec.groups;
-  float score[kMaxGroups];  // checked by check_spec
-  for (std::size_t g = 0; g < spec.groups; ++g)
-    score[g] = group_score(job.kernels, key + g * size, size, spec.group_top);
-  for (std::size_t g = 0; g < spec.groups; ++g) {
-    std::size_t before = 0;
-    for (std::size_t h = 0; h < spec.groups; ++h)
-      before += score[h] > score[g] || (score[h] == score[g] && h < g) ? 1 : 0;
-    if (before < spec.groups_kept) continue;
-    for (std::size_t j = g * size; j < (g + 1) * size; ++j)
-      key[j] = spec.mask_with_zero && key[j] > -kInf ? 0.0F : -kInf;
-  }
-}
-
 std::size_t select_topp(const Job& job, const Row& row, std::int32_t* expert) {
   const Spec& spec = job.spec;
   const std::size_t most = row_width(spec, job.scores.cols);
@@ -101,6 +84,23 @@ std::size_t select_hash(const Job& job, std::size_t token, std::int32_t* expert)
 }
 
 }  // namespace
+
+// A group is kept when fewer than `kept` others come before it. groups^2 compares, no memory.
+void limit_groups(const Job& job, float* key, std::size_t cols) {
+  const Spec& spec = job.spec;
+  const std::size_t size = cols / spec.groups;
+  float score[kMaxGroups];  // checked by check_spec
+  for (std::size_t g = 0; g < spec.groups; ++g)
+    score[g] = group_score(job.kernels, key + g * size, size, spec.group_top);
+  for (std::size_t g = 0; g < spec.groups; ++g) {
+    std::size_t before = 0;
+    for (std::size_t h = 0; h < spec.groups; ++h)
+      before += score[h] > score[g] || (score[h] == score[g] && h < g) ? 1 : 0;
+    if (before < spec.groups_kept) continue;
+    for (std::size_t j = g * size; j < (g + 1) * size; ++j)
+      key[j] = spec.mask_with_zero && key[j] > -kInf ? 0.0F : -kInf;
+  }
+}
 
 std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::int32_t* expert) {
   const std::size_t cols = job.scores.cols;

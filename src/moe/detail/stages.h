@@ -22,11 +22,11 @@ struct Job {
   const Kernels& kernels;
   bool on_logits = false;         // selection compares logits (moe.h, "Monotone")
   bool selected_only = false;     // only the selected need exponentials (weigh.cc)
-  const float* adjust = nullptr;  // cols: bias - lambda * cost; null: neither
+  const float* adjust = nullptr;  // padded cols: bias - lambda * cost; null: neither
 };
 // The parts above `adjust`.
 Job make_job(const Spec& spec, const Scores& scores, const Ctx& ctx, const State& state);
-// Fills job.adjust where there is a bias or a price. `memory`: cols.
+// Fills job.adjust where there is a bias or a price. `memory`: padded cols.
 void make_adjust(Job& job, float* memory);
 
 // Memory for one token: arrays of `cols`, padded to kLanes (kernels.h).
@@ -39,14 +39,38 @@ struct Row {
 };
 Row take_row(Scratch& scratch, std::size_t cols);
 
+// Memory for kBlock tokens that are selected together (Kernels::topk_rows); null where the Spec or
+// the shape does not do that.
+struct Block {
+  std::size_t stride = 0;
+  float* logit = nullptr;  // kBlock x stride, as are score and key
+  float* score = nullptr;
+  float* key = nullptr;
+  std::int32_t* expert = nullptr;  // place x kBlock
+  float* value = nullptr;
+};
+Block take_block(Scratch& scratch, const Spec& spec, Shape shape);
+Block take_rows(Scratch& scratch, std::size_t cols);
+// Selects and weighs the tokens [first, end), at most kBlock, all live. Returns the NaNs met.
+std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, const Block& block,
+                           const Row& row, Assignment& out);
+
 // The scores of one token alone, whatever selection needs.
 void score_token(const Job& job, std::size_t token, const Row& row);
-// Stage 1. Returns the NaNs met. May let row.key be row.logit.
+// Stage 1 in its two steps: padded logits (returns the NaNs met), and scores.
+std::uint64_t load_row(const Job& job, std::size_t token, float* logit);
+void score_row(const Job& job, const float* logit, std::size_t n, float* score);
+// From block.logit the scores of the first rows, and the keys, adjusted (null: not).
+void score_block(const Job& job, const Block& block, std::size_t rows, const float* adjust);
+// Both, and keys. Returns the NaNs met. May let row.key be row.logit.
 std::uint64_t transform_row(const Job& job, std::size_t token, Row& row);
 
 // Stage 2 for the rules that need no other token: writes the experts (at most row_width), returns
 // how many. row.key may be overwritten.
 std::size_t select_row(const Job& job, std::size_t token, const Row& row, std::int32_t* expert);
+
+// Group-limited top-k: keys of groups that are left out become -inf, or 0 (mask_with_zero).
+void limit_groups(const Job& job, float* key, std::size_t cols);
 
 // Stage 4: weights of `n` selected experts.
 void weigh_row(const Job& job, const Row& row, const std::int32_t* expert, std::size_t n,

@@ -82,12 +82,6 @@ std::uint64_t load_slowly(const Job& job, std::size_t token, float* logit) {
   return nans;
 }
 
-std::uint64_t load_row(const Job& job, std::size_t token, float* logit) {
-  const bool plain = job.ctx.expert_live.empty() && job.spec.transform != Transform::kCosine &&
-                     (job.spec.noise == 0 || !job.ctx.training);
-  return plain ? job.kernels.load(job.scores, token, logit) : load_slowly(job, token, logit);
-}
-
 float sqrt_softplus(float z) {
   return std::sqrt(std::max(z, 0.0F) + std::log1p(exp_f32(-std::fabs(z))));
 }
@@ -129,26 +123,6 @@ void l2_relu_row(const Job& job, const float* z, std::size_t n, float* s) {
   });
 }
 
-void score_row(const Job& job, const float* z, std::size_t n, float* s) {
-  switch (job.spec.transform) {
-    case Transform::kIdentity:
-    case Transform::kCosine:
-      return each_score(z, n, s, [](float v) { return v; });
-    case Transform::kSoftmax:
-      return job.kernels.softmax(z, n, nullptr, s);
-    case Transform::kSigmoid:
-      return job.kernels.sigmoid(z, n, s);
-    case Transform::kSqrtSoftplus:
-      return each_score(z, n, s, sqrt_softplus);
-    case Transform::kRelu:
-      return each_score(z, n, s, [](float v) { return v > 0 ? v : 0.0F; });
-    case Transform::kReluRms:
-      return relu_rms_row(job, z, n, s);
-    case Transform::kL2Relu:
-      return l2_relu_row(job, z, n, s);
-  }
-}
-
 // Does selection compare logits (moe.h, "Monotone")?
 bool selects_on_logits(const Job& job) {
   const bool monotone = job.spec.transform == Transform::kSoftmax ||
@@ -170,6 +144,32 @@ bool needs_selected_only(const Job& job) {
 }
 
 }  // namespace
+
+std::uint64_t load_row(const Job& job, std::size_t token, float* logit) {
+  const bool plain = job.ctx.expert_live.empty() && job.spec.transform != Transform::kCosine &&
+                     (job.spec.noise == 0 || !job.ctx.training);
+  return plain ? job.kernels.load(job.scores, token, logit) : load_slowly(job, token, logit);
+}
+
+void score_row(const Job& job, const float* z, std::size_t n, float* s) {
+  switch (job.spec.transform) {
+    case Transform::kIdentity:
+    case Transform::kCosine:
+      return each_score(z, n, s, [](float v) { return v; });
+    case Transform::kSoftmax:
+      return job.kernels.softmax(z, n, nullptr, s);
+    case Transform::kSigmoid:
+      return job.kernels.sigmoid(z, n, s);
+    case Transform::kSqrtSoftplus:
+      return each_score(z, n, s, sqrt_softplus);
+    case Transform::kRelu:
+      return each_score(z, n, s, [](float v) { return v > 0 ? v : 0.0F; });
+    case Transform::kReluRms:
+      return relu_rms_row(job, z, n, s);
+    case Transform::kL2Relu:
+      return l2_relu_row(job, z, n, s);
+  }
+}
 
 Row take_row(Scratch& scratch, std::size_t cols) {
   Row row;
@@ -197,6 +197,7 @@ void make_adjust(Job& job, float* memory) {
     memory[j] = job.state.bias.empty() ? 0.0F : job.state.bias[j];
     if (priced) memory[j] -= job.ctx.lambda * job.ctx.cost[j];
   }
+  std::fill(memory + job.scores.cols, memory + padded(job.scores.cols), 0.0F);
   job.adjust = memory;
 }
 

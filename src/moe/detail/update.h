@@ -5,14 +5,17 @@
 
 namespace swy::moe::detail {
 
-inline constexpr std::size_t kColumns = 16;  // a cache line of a row's scores
-
+// Scores lie in tiles of kBlock experts x kBlock rows, all tiles of the same experts in a row: live
+// row i, live expert j at tile (j / kBlock) * tiles + i / kBlock, there at (j % kBlock) * kBlock +
+// i % kBlock. So rows and columns are both read in whole vectors, and a column lies on few pages.
+// Rows and experts past the last are -inf.
 struct UpdateMemory {
   Row row;
-  float* score = nullptr;           // live rows x live experts
-  float* row_price = nullptr;       // live rows
-  float* columns = nullptr;         // kColumns x padded rows: margins, column by column
-  float* column = nullptr;          // padded rows + kLanes: scratch of one order statistic
+  Block block;
+  float* score = nullptr;
+  float* row_price = nullptr;       // padded live rows
+  float* margin = nullptr;          // padded live rows: one column's margins
+  float* scratch = nullptr;         // padded live rows + kLanes: of one order statistic
   std::int32_t* chosen = nullptr;   // experts: scratch of one row's top-k
   float* price = nullptr;           // live experts
   std::uint32_t* expert = nullptr;  // live experts: which they are

@@ -18,13 +18,13 @@ inline double expected_output(const chat::Request& request, const Card& card, do
   return std::max(tokens, 0.0);
 }
 
-// Micro-USD of a call. USD per million tokens is micro-USD per token. NaN when the card states no
-// price.
+// Micro-USD of a call, or of the card's `answers` calls. USD per million tokens is micro-USD per
+// token. NaN when the card states no price.
 inline double expected_cost_micro(const chat::Request& request, const Card& card,
                                   std::int64_t tokens_in, double tokens_out) {
   const auto choices = static_cast<double>(std::max<std::int64_t>(request.n, 1));
-  return static_cast<double>(tokens_in) * card.price.input +
-         choices * tokens_out * card.price.output;
+  return card.answers * (static_cast<double>(tokens_in) * card.price.input +
+                         choices * tokens_out * card.price.output);
 }
 
 }  // namespace swy::route

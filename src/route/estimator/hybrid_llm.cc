@@ -1,7 +1,7 @@
 // hybrid_llm: the chance that a cheaper model's answer is as good as the reference's.
 //
-// Formula: reference = the model with the best mean on the table. Label of every other model on
-// every row that observed both, g = its outcome - the reference's:
+// Formula: reference = the model with the best mean on the table, or the one named. Label of every
+// other model on every row that observed both, g = its outcome - the reference's:
 //   det    [g >= 0]
 //   prob   1 - (1 - y) y_ref: the chance of it, outcomes being shares of right samples
 //   trans  [g >= -t], t per model the slack at which its labels differ most between rows
@@ -15,6 +15,7 @@
 // hybrid_llm_test.cc, preference_losses_test.cc (known answers).
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -25,10 +26,11 @@ namespace swy::route {
 namespace {
 
 struct Options : NetworkOptions {
-  std::string label = "trans";
+  std::string label = "trans", reference;
   void bind(base::OptionBinder& b) {
     NetworkOptions::bind(b, "hidden units");
     b.field("label", label, "what is learned: det, prob or trans");
+    b.field("reference", reference, "the model that others are as good as; absent: the best");
   }
 };
 
@@ -52,9 +54,9 @@ std::size_t best_of(std::span<const std::vector<float>> quality) {
   return best;
 }
 
-Columns labels_of(std::span<const std::vector<float>> quality, const std::string& recipe) {
-  if (quality.empty()) return {};
-  const std::size_t best = best_of(quality);
+// REQUIRES: best < quality.size().
+Columns labels_of(std::span<const std::vector<float>> quality, std::size_t best,
+                  const std::string& recipe) {
   const std::vector<float>& reference = quality[best];
   Columns labels(quality.begin(), quality.end());
   for (std::vector<float>& column : labels) {
@@ -90,11 +92,23 @@ std::unique_ptr<Estimator> make_hybrid_llm(const base::Doc& node, BuildContext& 
     ctx.diag().error(node.mark(), fmt::format("label: '{}' should be det, prob or trans", o.label));
     return nullptr;
   }
+  if (!o.reference.empty() && !ctx.catalogue().find(o.reference)) {
+    ctx.diag().error(node.mark(),
+                     fmt::format("reference: there is no model '{}'{}", o.reference,
+                                 base::did_you_mean(o.reference, ctx.catalogue().names())));
+    return nullptr;
+  }
   LearnedType type = network_type("hybrid_llm", o, math::HiddenUnit::kRelu, false);
-  type.fit = [inner = type.fit, label = o.label](const math::Matrix& x,
-                                                 std::span<const std::vector<float>> quality) {
-    return inner(x, labels_of(quality, label));
+  type.fit_rows = [inner = std::move(type.fit), o](const LearnedRows& rows) {
+    Columns quality;
+    for (const ObservedModel& m : rows.models) quality.push_back(m.quality.value);
+    const auto named = std::find(rows.names.begin(), rows.names.end(), o.reference);
+    const std::size_t best = named == rows.names.end()
+                                 ? best_of(quality)
+                                 : static_cast<std::size_t>(named - rows.names.begin());
+    return inner(rows.x, quality.empty() ? quality : labels_of(quality, best, o.label));
   };
+  type.fit = {};
   return make_learned(type, o.learned, node, ctx);
 }
 

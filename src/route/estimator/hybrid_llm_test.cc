@@ -45,6 +45,8 @@ TEST_F(HybridLlm, IsAsGoodAsTheReferenceWhereAllAreRight) {
 TEST_F(HybridLlm, SaysWhatIsWrongWithItsOptions) {
   EXPECT_NE(found("table: two.jsonl, label: maybe").find("'maybe' should be det, prob or trans"),
             std::string::npos);
+  EXPECT_NE(found("table: two.jsonl, reference: nobody").find("there is no model 'nobody'"),
+            std::string::npos);
 }
 
 TEST_F(HybridLlm, KnowsNothingFromATableOfOtherModels) {

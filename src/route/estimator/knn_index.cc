@@ -245,6 +245,7 @@ void RowIndex::look(std::span<const text::Feature> query, std::size_t excluded, 
       out.bounds_[c].weight = static_cast<std::uint8_t>(std::ceil(out.columns_[c].weight / unit));
     out.groups_.push_back({done, n, unit});
   }
+  out.above_.resize(kTile);
   out.from_lists_.resize(kTile);
   out.at_most_.resize(kTile);
   out.block_at_most_.resize(kTile / kWord);
@@ -313,26 +314,30 @@ void RowIndex::Best::offer(Hit hit, float slack) {
 }
 
 // Rows of the tile whose bound is above the bar, with their bounds.
-void RowIndex::collect(View& view, const Tile& tile, const Best& best) const {
-  view.above_.clear();
+std::span<const Hit> RowIndex::collect(View& view, const Tile& tile, const Best& best) const {
+  Hit* const out = view.above_.data();
+  std::size_t n = 0;
   for (std::size_t w = 0; w < tile.words(); ++w) {
     if (view.block_at_most_[w] <= best.bar) continue;
     for (std::size_t i = w * kWord; i < std::min(w * kWord + kWord, tile.rows); ++i) {
+      // Every row is written and few stay: which ones, no branch foresees.
       const std::size_t row = tile.first + i;
-      if (view.at_most_[i] <= best.bar || row == view.excluded_) continue;
-      if (!best.column.empty() && std::isnan(best.column[row])) continue;
-      view.above_.push_back({static_cast<std::uint32_t>(row), view.at_most_[i]});
+      out[n] = {static_cast<std::uint32_t>(row), view.at_most_[i]};
+      const bool known = best.column.empty() || !std::isnan(best.column[row]);
+      n += static_cast<std::size_t>(view.at_most_[i] > best.bar) &
+           static_cast<std::size_t>(row != view.excluded_) & static_cast<std::size_t>(known);
     }
   }
+  return std::span(view.above_).first(n);
 }
 
 void RowIndex::offer_tile(View& view, const Tile& tile, Best& best) const {
-  collect(view, tile, best);
-  if (view.above_.size() > kMany * best.k) {
+  const std::span<const Hit> above = collect(view, tile, best);
+  if (above.size() > kMany * best.k) {
     // The k-th best similarity is at least the least of those of the k rows of highest bound.
     view.highest_.clear();
     Best by_bound{best.k, best.lowest, best.bar, {}, &view.highest_};
-    for (const Hit& hit : view.above_) {
+    for (const Hit& hit : above) {
       if (hit.similarity > by_bound.bar) by_bound.offer(hit, 0);
     }
     float reached = std::numeric_limits<float>::max();
@@ -340,7 +345,7 @@ void RowIndex::offer_tile(View& view, const Tile& tile, Best& best) const {
       reached = std::min(reached, view.exact(*this, tile, hit.row));
     if (view.highest_.size() == best.k) best.bar = std::max(best.bar, reached * (1 - kSlack));
   }
-  for (const Hit& hit : view.above_) {
+  for (const Hit& hit : above) {
     if (hit.similarity > best.bar) best.offer({hit.row, view.exact(*this, tile, hit.row)}, kSlack);
   }
 }

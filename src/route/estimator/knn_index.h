@@ -82,7 +82,7 @@ class RowIndex {
   void each_tile(View& view, F f) const;
   void add_postings(View& view, const Tile& tile) const;
   void bound(View& view, const Tile& tile) const;
-  void collect(View& view, const Tile& tile, const Best& best) const;
+  std::span<const Hit> collect(View& view, const Tile& tile, const Best& best) const;
   void offer_tile(View& view, const Tile& tile, Best& best) const;
 
   TfIdf texts_;  // without rows after finish()

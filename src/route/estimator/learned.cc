@@ -80,30 +80,66 @@ void add_calls(const ObservedModel& m, std::vector<float>& calls) {
     calls.push_back(static_cast<float>(v));
 }
 
+// The prompts and observations of a table, and what was made of them.
+struct Learning {
+  std::optional<Observed> past;
+  Result<std::unique_ptr<QualityModel>> model = nullptr;
+};
+
+Learning fit_stream(const LearnedType& type, const LearnedOptions& o, PromptFeatures& features,
+                    base::Mark mark, BuildContext& ctx) {
+  auto kept = Observed::load_and_keep(o.source, type.name, mark, ctx,
+                                      [](const record::OutcomeRow& /*row*/) {});
+  if (!kept) return {};
+  const auto prompts = [&](const PromptFeatures::Say& say) -> Status {
+    for (const std::uint32_t i : kept->rows) {
+      const record::OutcomeRow row = kept->table.row(i);
+      SWY_DO(say(row.prompt, row.tools));
+    }
+    return {};
+  };
+  const Encoder& encoder = ctx.encoder(features.encoder());
+  auto model = type.fit_stream(features.dims(), kept->past, [&](const PromptFeatures::OnRow& f) {
+    return features.stream(encoder, prompts, f);
+  });
+  return {std::move(kept->past), std::move(model)};
+}
+
+Learning fit_matrix(const LearnedType& type, const LearnedOptions& o, PromptFeatures& features,
+                    base::Mark mark, BuildContext& ctx) {
+  std::vector<std::string> prompts;
+  std::vector<std::string> domains;
+  std::vector<std::uint32_t> tools;
+  auto past = Observed::load(o.source, type.name, mark, ctx, [&](const record::OutcomeRow& row) {
+    prompts.emplace_back(row.prompt);
+    domains.emplace_back(row.domain);
+    tools.push_back(row.tools);
+  });
+  if (!past) return {};
+  auto x = features.fit(ctx.encoder(features.encoder()), prompts, tools);
+  if (!x) return {std::move(past), tl::unexpected(std::move(x).error())};
+  auto model = type.fit_rows
+                   ? type.fit_rows({*x, past->models(), domains, past->names(ctx.catalogue())})
+                   : type.fit(*x, past->qualities());
+  return {std::move(past), std::move(model)};
+}
+
 // nullopt: an error was reported, or there is nothing to learn from yet.
 std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
                           PromptFeatures& features, base::Mark mark, BuildContext& ctx) {
-  if (!type.fit && !type.fit_rows) {
+  if (!type.fit && !type.fit_rows && !type.fit_stream) {
     ctx.diag().error(mark, fmt::format("{}: name its weights, a file of `switchyard-train router "
                                        "--type {}`: this program cannot train it",
                                        type.name, type.name));
     return std::nullopt;
   }
-  std::vector<std::string> prompts;
-  std::vector<std::string> domains;
-  std::vector<std::uint32_t> tools;
-  const auto past =
-      Observed::load(o.source, type.name, mark, ctx, [&](const record::OutcomeRow& row) {
-        prompts.emplace_back(row.prompt);
-        domains.emplace_back(row.domain);
-        tools.push_back(row.tools);
-      });
-  if (!past) return std::nullopt;
-  const auto x = features.fit(ctx.encoder(features.encoder()), prompts, tools);
-  if (!x) {
-    ctx.diag().error(mark, fmt::format("{}: {}", type.name, x.error().message));
+  auto [past, model] = type.fit_stream ? fit_stream(type, o, features, mark, ctx)
+                                       : fit_matrix(type, o, features, mark, ctx);
+  if (!model) {
+    ctx.diag().error(mark, fmt::format("{}: {}", type.name, model.error().message));
     return std::nullopt;
   }
+  if (!past) return std::nullopt;
   Fitted f;
   f.weights.type = type.name;
   f.weights.features = features.identity();
@@ -114,8 +150,7 @@ std::optional<Fitted> fit(const LearnedType& type, const LearnedOptions& o,
   }
   std::vector<float> calls;
   for (const ObservedModel& m : past->models()) add_calls(m, calls);
-  f.model = type.fit_rows ? type.fit_rows({*x, past->models(), domains, f.weights.models})
-                          : type.fit(*x, past->qualities());
+  f.model = std::move(*model);
   f.model->write(f.weights);
   f.weights.tensors["calls"] = std::move(calls);
   f.weights.tensors["scales"].assign(features.scales().begin(), features.scales().end());

@@ -29,7 +29,8 @@ namespace swy::route {
 class QualityModel {
  public:
   virtual ~QualityModel() = default;
-  // quality[m] of model m; NaN: nothing is believed of it here. REQUIRES: as many features and models as it was fitted on.
+  // quality[m] of model m; NaN: nothing is believed of it here. REQUIRES: as many features and
+  // models as it was fitted on.
   virtual void predict(std::span<const float> x, std::span<double> quality) const = 0;
   // For models that predict answer lengths and costs too: on entry these hold the models' means.
   virtual void predict_all(std::span<const float> x, std::span<double> quality,
@@ -49,6 +50,10 @@ struct LearnedRows {
   std::span<const std::string> names;  // of the cards, by model
 };
 
+// Calls f with the features of every row, in the order of the observations. An error is the
+// encoder's.
+using RowStream = std::function<Status(const PromptFeatures::OnRow& f)>;
+
 struct LearnedType {
   std::string_view name;
   // One column per model, NaN where there is no observation.
@@ -59,6 +64,11 @@ struct LearnedType {
       read;
   // Instead of `fit`, for types that learn from more than qualities.
   std::function<std::unique_ptr<QualityModel>(const LearnedRows& rows)> fit_rows = {};
+  // Instead of `fit`, for types that look at every row once: tables larger than memory can be
+  // learned from. rows(f) calls f for every row.
+  std::function<Result<std::unique_ptr<QualityModel>>(std::size_t dims, const Observed& past,
+                                                      const RowStream& rows)>
+      fit_stream = {};
   // A table beside weights: its models that the weights do not have join by their observations.
   bool joins = false;
 };

@@ -62,6 +62,23 @@ Result<std::unique_ptr<QualityModel>> read(const WeightFile& w, std::size_t dims
   return std::make_unique<Linear>(std::move(m), w.tensors.count("logistic") != 0);
 }
 
+// ---- squared
+
+// math::fit_ridge() without a matrix of all rows.
+Result<std::unique_ptr<QualityModel>> fit_squared(std::size_t dims, const Observed& past,
+                                                  const RowStream& rows) {
+  const math::RidgeOptions options;
+  math::RidgeSums sums(dims, past.patterns().of, std::min(options.folds, past.rows()));
+  std::vector<float> y(past.models().size());
+  std::size_t row = 0;
+  SWY_DO(rows([&](std::span<const float> x) {
+    for (std::size_t m = 0; m < y.size(); ++m) y[m] = past.models()[m].quality.value[row];
+    sums.add(x, y);
+    ++row;
+  }));
+  return std::make_unique<Linear>(sums.fit(options.penalties), false);
+}
+
 // ---- hinge
 
 // Which half a row is in; not by its parity, which tables that alternate would be split by.
@@ -130,13 +147,12 @@ std::unique_ptr<Estimator> make_linear(const base::Doc& node, BuildContext& ctx)
     ctx.diag().error(node.mark(), fmt::format("loss: '{}' should be squared or hinge", o.loss));
     return nullptr;
   }
-  const LearnedType type{"linear",
-                         [hinge = o.loss == "hinge"](const math::Matrix& x,
-                                                     Columns y) -> std::unique_ptr<QualityModel> {
-                           if (hinge) return fit_hinge(x, y);
-                           return std::make_unique<Linear>(math::fit_ridge(x, y), false);
-                         },
-                         read};
+  LearnedType type{"linear", {}, read};
+  if (o.loss == "hinge") {
+    type.fit = fit_hinge;
+  } else {
+    type.fit_stream = fit_squared;
+  }
   return make_learned(type, o, node, ctx);
 }
 

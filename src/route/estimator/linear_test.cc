@@ -1,6 +1,10 @@
 #include "base/hash.h"
+#include "math/ridge.h"
+#include "record/outcome.h"
+#include "route/estimator/prompt_features.h"
 #include "route/estimator/weight_file.h"
 #include "route/testing/learned_lab.h"
+#include "route/testing/plugin_lab.h"
 
 namespace swy::route::testing {
 namespace {
@@ -21,6 +25,41 @@ TEST_F(Linear, SaysTheSameFromItsWeightFileAsASupportVectorMachine) {
   ASSERT_TRUE(loaded.made());
   Prompt p("Compose a lullaby for seven");
   EXPECT_EQ(fitted.believe(p.work)[0].quality, loaded.believe(p.work)[0].quality);
+}
+
+TEST_F(Linear, FitsWhatAMatrixOfAllRowsWouldGive) {
+  PluginLab plugins;
+  auto features = PromptFeatures::make("static_embedding", {}, plugins);
+  const auto table = record::load_outcomes((folder_ / "two.jsonl").string());
+  ASSERT_TRUE(features && table);
+  std::vector<std::string> prompts;
+  std::vector<std::vector<float>> y(2);
+  for (std::size_t i = 0; i < table->rows(); ++i) {
+    prompts.emplace_back(table->row(i).prompt);
+    for (std::size_t m = 0; m < 2; ++m) y[m].push_back(table->cell(i, m).quality);
+  }
+  const auto x = features->fit(plugins.encoder(features->encoder()), prompts,
+                               std::vector<std::uint32_t>(prompts.size(), 0));
+  ASSERT_TRUE(x);
+  const math::RidgeModel expected = math::fit_ridge(*x, y);
+  save_weights("table: two.jsonl");
+  const auto file = WeightFile::load((folder_ / "w.swy").string());
+  ASSERT_TRUE(file);
+  const std::vector<float>& weights = file->tensors.at("weights");
+  ASSERT_EQ(weights.size(), expected.weights.size());
+  for (std::size_t i = 0; i < weights.size(); ++i)
+    ASSERT_NEAR(weights[i], expected.weights[i], 1e-6) << i;
+  for (std::size_t m = 0; m < 2; ++m)
+    EXPECT_NEAR(file->tensors.at("bias")[m], expected.bias[m], 1e-6);
+}
+
+TEST_F(Linear, LearnsFromSomeRowsOfALargeTable) {
+  save_weights("table: two.jsonl, rows: 60");
+  const auto file = WeightFile::load((folder_ / "w.swy").string());
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->tensors.at("calls")[3], 60) << "outcomes of small";
+  save_weights("table: two.jsonl, rows: 1000");
+  EXPECT_EQ(WeightFile::load((folder_ / "w.swy").string())->tensors.at("calls")[3], 240);
 }
 
 TEST_F(Linear, StaysUnknownUntilOutcomesExist) { expect_unknown_without_outcomes(); }

@@ -37,7 +37,7 @@ std::vector<std::size_t> match_cards(std::span<const std::string> models,
   std::vector<std::size_t> match;
   for (const Card& card : catalogue.cards()) {
     std::size_t m = index(card.name);
-    if (m == kNoModel) m = index(card.upstream_model);
+    if (m == kNoModel) m = index(card.name_in_tables());
     match.push_back(m);
   }
   for (const std::string& pair : names) {
@@ -65,19 +65,48 @@ void TableOptions::bind(base::OptionBinder& binder) {
   binder.field("names", names,
                "card=name in the table, where they differ; else the card's name or upstream_model");
   binder.field("part", part, "rows to learn from: all, train or dev");
+  binder.field("rows", rows, {.min = 0, .max = 4e9},
+               "at most so many of them, evenly chosen; 0: all");
 }
 
-std::optional<Observed> Observed::load(
-    const TableOptions& options, std::string_view type, base::Mark mark, BuildContext& ctx,
-    const std::function<void(const record::OutcomeRow&)>& on_row) {
+namespace {
+
+// The rows of the part, or as many as are wanted, at equal distances.
+std::vector<std::uint32_t> chosen_rows(const record::OutcomeTable& table, const TableOptions& o) {
+  std::vector<std::uint32_t> rows;
+  for (std::size_t i = 0; i < table.rows(); ++i) {
+    if (o.part == "all" || table.row(i).part == o.part)
+      rows.push_back(static_cast<std::uint32_t>(i));
+  }
+  const auto most = static_cast<std::size_t>(o.rows);
+  if (most == 0 || rows.size() <= most) return rows;
+  for (std::size_t k = 0; k < most; ++k) rows[k] = rows[k * rows.size() / most];
+  rows.resize(most);
+  rows.shrink_to_fit();
+  return rows;
+}
+
+}  // namespace
+
+std::optional<Observed> Observed::load(const TableOptions& options, std::string_view type,
+                                       base::Mark mark, BuildContext& ctx, const OnRow& on_row) {
+  auto kept = load_and_keep(options, type, mark, ctx, on_row);
+  if (!kept) return std::nullopt;
+  return std::move(kept->past);
+}
+
+std::optional<Observed::Kept> Observed::load_and_keep(const TableOptions& options,
+                                                      std::string_view type, base::Mark mark,
+                                                      BuildContext& ctx, const OnRow& on_row) {
   if (!valid(options, type, mark, ctx.diag())) return std::nullopt;
   const std::size_t before = ctx.diag().errors();
-  const auto table = load_tables(options.table, mark, ctx);
+  auto table = load_tables(options.table, mark, ctx);
   if (ctx.diag().errors() != before || !table) return std::nullopt;
   const auto match = match_cards(table->models(), options.names, mark, ctx);
   if (ctx.diag().errors() != before) return std::nullopt;
+  auto rows = chosen_rows(*table, options);
   Observed o;
-  o.read(*table, options.part, match, on_row);
+  o.read(*table, rows, match, on_row);
   if (o.rows() == 0) {
     ctx.diag().note(mark,
                     fmt::format("{}: no row of part {}: nothing is known yet", type, options.part));
@@ -89,12 +118,11 @@ std::optional<Observed> Observed::load(
                                         ctx.catalogue().cards()[id].name));
     }
   }
-  return o;
+  return Kept{std::move(o), std::move(*table), std::move(rows)};
 }
 
-void Observed::read(const record::OutcomeTable& table, const std::string& part,
-                    const std::vector<std::size_t>& match,
-                    const std::function<void(const record::OutcomeRow&)>& on_row) {
+void Observed::read(const record::OutcomeTable& table, std::span<const std::uint32_t> rows,
+                    const std::vector<std::size_t>& match, const OnRow& on_row) {
   std::vector<std::size_t> sources;
   for (const std::size_t m : match) {
     const auto it = std::find(sources.begin(), sources.end(), m);
@@ -102,9 +130,13 @@ void Observed::read(const record::OutcomeTable& table, const std::string& part,
     if (m != kNoModel && it == sources.end()) sources.push_back(m);
   }
   models_.resize(sources.size());
-  for (std::size_t i = 0; i < table.rows(); ++i) {
+  row_of_.reserve(rows.size());
+  for (ObservedModel& m : models_) {
+    for (Column* c : {&m.quality, &m.tokens_out, &m.cost_usd, &m.latency_s})
+      c->value.reserve(rows.size());
+  }
+  for (const std::uint32_t i : rows) {
     const record::OutcomeRow row = table.row(i);
-    if (part != "all" && row.part != part) continue;
     row_of_.emplace_back(base::hash64(row.id), static_cast<std::uint32_t>(row_of_.size()));
     version_ = base::hash64(row.prompt, base::hash64(row.id, version_));
     on_row(row);

@@ -29,6 +29,7 @@ struct TableOptions {
   std::vector<std::string> table;
   std::vector<std::string> names;
   std::string part = "all";
+  std::int64_t rows = 0;  // at most so many of the part's, evenly chosen; 0: all
   void bind(base::OptionBinder& binder);
 };
 
@@ -71,9 +72,13 @@ class Observed {
   // Reads the tables; on_row is called with every row that counts, in the order of the columns.
   // nullopt: an error was reported, or there is nothing to learn from yet (a note says so). `type`
   // names the estimator in findings.
+  using OnRow = std::function<void(const record::OutcomeRow&)>;
   static std::optional<Observed> load(const TableOptions& options, std::string_view type,
-                                      base::Mark mark, BuildContext& ctx,
-                                      const std::function<void(const record::OutcomeRow&)>& on_row);
+                                      base::Mark mark, BuildContext& ctx, const OnRow& on_row);
+  // The same, and what is needed to go through the rows again.
+  struct Kept;
+  static std::optional<Kept> load_and_keep(const TableOptions& options, std::string_view type,
+                                           base::Mark mark, BuildContext& ctx, const OnRow& on_row);
 
   // What a weight file kept of a table: nothing is found by id. column[id]: the model of card `id`,
   // or kNoModel. REQUIRES: columns of `rows` values.
@@ -108,15 +113,20 @@ class Observed {
  private:
   Observed() = default;
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-  void read(const record::OutcomeTable& table, const std::string& part,
-            const std::vector<std::size_t>& match,
-            const std::function<void(const record::OutcomeRow&)>& on_row);
+  void read(const record::OutcomeTable& table, std::span<const std::uint32_t> rows,
+            const std::vector<std::size_t>& match, const OnRow& on_row);
 
   std::size_t rows_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint32_t>> row_of_;  // hash of the id, sorted
   std::vector<std::size_t> column_;  // by ExpertId, into models_, or kNone
   std::vector<ObservedModel> models_;
   std::uint64_t version_ = 0;
+};
+
+struct Observed::Kept {
+  Observed past;
+  record::OutcomeTable table;
+  std::vector<std::uint32_t> rows;  // of the table, in the order of the columns
 };
 
 // Observations and their prompts, searchable by similarity; options and findings as of load().

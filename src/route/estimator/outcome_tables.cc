@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -32,7 +33,14 @@ std::optional<record::OutcomeTable> load_tables(std::span<const std::string> pat
     }
   }
   if (found.empty()) return std::nullopt;
-  auto table = record::load_outcomes(found);
+  record::LoadOptions options;  // with the arms that the configuration has
+  for (const Card& card : ctx.catalogue().cards()) {
+    auto& answers = options.answers;
+    if (card.answers > 1 &&
+        std::find(answers.begin(), answers.end(), card.answers) == answers.end())
+      answers.push_back(card.answers);
+  }
+  auto table = record::load_outcomes(found, options);
   if (!table) {
     ctx.diag().error(mark, table.error().message);
     return std::nullopt;

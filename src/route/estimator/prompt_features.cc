@@ -82,26 +82,68 @@ Result<math::Matrix> PromptFeatures::apply(const Encoder& encoder,
   return x;
 }
 
+// Mean and deviation of every count over the rows that are added.
+class PromptFeatures::Scales {
+ public:
+  void add(std::span<const float> counts) {
+    for (std::size_t c = 0; c < kN; ++c) {
+      const auto v = static_cast<double>(counts[c]);
+      sum_[c] += v;
+      square_[c] += v * v;
+    }
+    rows_ += 1;
+  }
+  [[nodiscard]] std::vector<float> found() const {
+    const double rows = std::max(rows_, 1.0);
+    std::vector<float> out(2 * kN, 0.0F);
+    for (std::size_t c = 0; c < kN; ++c) {
+      out[c] = static_cast<float>(sum_[c] / rows);
+      const double variance = square_[c] / rows - sum_[c] / rows * (sum_[c] / rows);
+      out[kN + c] = variance > 1e-9 ? static_cast<float>(std::sqrt(variance)) : 0.0F;
+    }
+    return out;
+  }
+
+ private:
+  std::array<double, kN> sum_{}, square_{};
+  double rows_ = 0;
+};
+
 Result<math::Matrix> PromptFeatures::fit(const Encoder& encoder,
                                          std::span<const std::string> prompts,
                                          std::span<const std::uint32_t> tools) {
   SWY_TRY(auto x, read_all(encoder, prompts, tools));
-  scales_.assign(2 * kN, 0.0F);
-  const auto rows = static_cast<double>(std::max<std::size_t>(x.rows(), 1));
-  for (std::size_t c = 0; c < kN; ++c) {
-    double sum = 0;
-    double square = 0;
-    for (std::size_t i = 0; i < x.rows(); ++i) {
-      const auto v = static_cast<double>(x.row(i)[encoder_dims_ + c]);
-      sum += v;
-      square += v * v;
-    }
-    scales_[c] = static_cast<float>(sum / rows);
-    const double variance = square / rows - sum / rows * (sum / rows);
-    scales_[kN + c] = variance > 1e-9 ? static_cast<float>(std::sqrt(variance)) : 0.0F;
-  }
+  Scales scales;
+  for (std::size_t i = 0; i < x.rows(); ++i) scales.add(x.row(i).subspan(encoder_dims_));
+  scales_ = scales.found();
   for (std::size_t i = 0; i < x.rows(); ++i) standardise(x.row(i).subspan(encoder_dims_));
   return x;
+}
+
+Status PromptFeatures::stream(const Encoder& encoder, const Prompts& prompts, const OnRow& on_row) {
+  Scales scales;
+  std::array<float, kN> counts{};
+  SWY_DO(prompts([&](std::string_view prompt, std::uint32_t n) -> Status {
+    count(text::analyse(prompt), n, counts);
+    scales.add(counts);
+    return {};
+  }));
+  scales_ = scales.found();
+  std::vector<std::string> batch;
+  std::vector<std::uint32_t> tools;
+  const auto flush = [&]() -> Status {
+    SWY_TRY(const auto x, apply(encoder, batch, tools));
+    for (std::size_t i = 0; i < x.rows(); ++i) on_row(x.row(i));
+    batch.clear();
+    tools.clear();
+    return {};
+  };
+  SWY_DO(prompts([&](std::string_view prompt, std::uint32_t n) -> Status {
+    batch.emplace_back(prompt);
+    tools.push_back(n);
+    return batch.size() == kBatch ? flush() : Status{};
+  }));
+  return flush();
 }
 
 void PromptFeatures::standardise(std::span<float> counts) const {

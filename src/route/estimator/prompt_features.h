@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -40,6 +41,13 @@ class PromptFeatures {
   Result<math::Matrix> apply(const Encoder& encoder, std::span<const std::string> prompts,
                              std::span<const std::uint32_t> tools) const;
 
+  // fit() without a matrix, for tables that are larger than memory: `prompts` says all prompts, in
+  // the same order both times that it is called, on_row gets the features of each.
+  using Say = std::function<Status(std::string_view prompt, std::uint32_t tools)>;
+  using Prompts = std::function<Status(const Say& say)>;
+  using OnRow = std::function<void(std::span<const float> x)>;
+  Status stream(const Encoder& encoder, const Prompts& prompts, const OnRow& on_row);
+
   // out has dims() values. false: the encoding is not there yet (decide() asks again), or could not
   // be had.
   bool read(Reading& reading, std::span<float> out) const;
@@ -50,6 +58,7 @@ class PromptFeatures {
   static constexpr std::size_t kCounts = 14;
 
  private:
+  class Scales;
   void standardise(std::span<float> counts) const;
   // Counts not yet standardised.
   Result<math::Matrix> read_all(const Encoder& encoder, std::span<const std::string> prompts,

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "route/testing/plugin_lab.h"
 
 namespace swy::route::testing {
@@ -35,6 +37,39 @@ TEST(PromptFeatures, AreTheSameForARowAndForTheRequestItCameFrom) {
     ASSERT_TRUE(f->read(reading, out));
     for (std::size_t d = 0; d < out.size(); ++d) EXPECT_NEAR(out[d], x->row(i)[d], 1e-5) << d;
   }
+}
+
+TEST(PromptFeatures, AreTheSameWithoutAMatrixOfAllRows) {
+  PluginLab lab;
+  auto whole = PromptFeatures::make("static_embedding", {}, lab);
+  auto streamed = PromptFeatures::make("static_embedding", {}, lab);
+  ASSERT_TRUE(whole && streamed) << lab.errors();
+  std::vector<std::string> prompts;  // more than are encoded together
+  std::vector<std::uint32_t> tools;
+  for (std::uint32_t i = 0; i < 150; ++i) {
+    prompts.push_back("How many of the " + std::string(i, '7') + " are prime?");
+    tools.push_back(i % 3);
+  }
+  const Encoder& encoder = lab.encoder(whole->encoder());
+  const auto x = whole->fit(encoder, prompts, tools);
+  ASSERT_TRUE(x);
+  std::size_t row = 0;
+  const auto done = streamed->stream(
+      encoder,
+      [&](const PromptFeatures::Say& say) -> Status {
+        for (std::size_t i = 0; i < prompts.size(); ++i) SWY_DO(say(prompts[i], tools[i]));
+        return {};
+      },
+      [&](std::span<const float> features) {
+        ASSERT_LT(row, x->rows());
+        for (std::size_t d = 0; d < features.size(); ++d)
+          ASSERT_EQ(features[d], x->row(row)[d]) << row << " " << d;
+        ++row;
+      });
+  ASSERT_TRUE(done);
+  EXPECT_EQ(row, prompts.size());
+  EXPECT_TRUE(std::equal(whole->scales().begin(), whole->scales().end(), streamed->scales().begin(),
+                         streamed->scales().end()));
 }
 
 TEST(PromptFeatures, CountsAreCutAndOnesThatNeverVaryAreNothing) {

@@ -16,9 +16,11 @@ namespace swy::route {
 
 // Which group every row is in. Ends after `rounds` or when nothing moves; of `starts` seedings
 // (k-means++, fixed seed) the one with the least sum of squared distances. At most k groups; a
-// group that lost all its rows is dropped. REQUIRES: k > 0.
+// group that lost all its rows is dropped. Of more than most_rows only every second, third ...
+// moves the centres; the others join the nearest one at the end. REQUIRES: k > 0, most_rows > 0.
 std::vector<std::uint32_t> k_means(const TfIdf& texts, std::size_t k, std::size_t starts,
-                                   std::size_t rounds, std::uint64_t seed);
+                                   std::size_t rounds, std::uint64_t seed,
+                                   std::size_t most_rows = 200'000);
 // One run from given first centres, the rows `seeds`. Group g began at seeds[g] and may have lost
 // all its rows. REQUIRES: rows below texts.rows(), no row twice.
 std::vector<std::uint32_t> k_means_from(const TfIdf& texts, std::span<const std::uint32_t> seeds,

@@ -58,6 +58,20 @@ TEST(TextGroups, AreTheSameForTheSameSeedAndHaveNoEmptyGroup) {
   }
 }
 
+// Five kinds of rows, told apart by one word each; a third of the rows moves the centres.
+TEST(TextGroups, OfSomeRowsTakeInTheOthers) {
+  TfIdf texts;
+  for (std::uint32_t i = 0; i < 300; ++i) {
+    const std::array<text::Feature, 2> row = {{{i % 5, 0.9F}, {100 + i, 0.4F}}};
+    texts.add(row);
+  }
+  texts.finish(1);
+  const auto group = k_means(texts, 5, 8, 20, 3, 100);
+  ASSERT_EQ(group.size(), 300U);
+  for (std::uint32_t i = 5; i < 300; ++i) EXPECT_EQ(group[i], group[i % 5]) << i;
+  EXPECT_EQ(1 + *std::max_element(group.begin(), group.end()), 5U);
+}
+
 TEST(TextGroups, TakeTextsWithoutAnyWordInTheirStride) {
   TfIdf texts;
   texts.add({});

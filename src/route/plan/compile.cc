@@ -416,10 +416,25 @@ class Compiler final : public BuildContext {
     rule_ = &rule;
     read_estimator(o.estimator, rule);
     read_policy(o.policy, rule);
-    if (o.flow != nullptr) read_flow(*o.flow, rule);
+    if (o.flow != nullptr) {
+      read_flow(*o.flow, rule);
+    } else {
+      warn_of_arms(rule);
+    }
     rule_ = nullptr;
     collect_needs(rule);
     return rule;
+  }
+
+  void warn_of_arms(const Rule& rule) {
+    for (std::size_t c = 0; c < rule.candidates.size(); ++c) {
+      if (rule.answers[c] == 1) continue;
+      diag_.warning(
+          rule.mark,
+          fmt::format("rule '{}': model '{}' stands for {} answers but is asked for one; "
+                      "`flow: best_route` asks so often",
+                      rule.name, plan_->catalogue[rule.candidates[c]].name, rule.answers[c]));
+    }
   }
 
   void read_when(const Doc& when, Rule& rule) {
@@ -456,6 +471,7 @@ class Compiler final : public BuildContext {
                     fmt::format("model '{}' is given twice in rule '{}'", models[i], rule.name));
       } else {
         rule.candidates.push_back(*id);
+        rule.answers.push_back(plan_->catalogue[*id].answers);
       }
     }
   }

@@ -9,7 +9,7 @@ namespace {
 
 struct CardOptions {
   std::string name, upstream, upstream_model, region, description;
-  std::int64_t context = 0, max_output = 0;
+  std::int64_t context = 0, max_output = 0, answers = 1;
   std::vector<std::string> capabilities, labels;
   base::NumberMap quality;
   const base::Doc* price = nullptr;
@@ -24,6 +24,8 @@ struct CardOptions {
     b.field("capabilities", capabilities,
             "tools, vision, audio, files, json_object, json_schema, logprobs, reasoning");
     b.field("quality", quality, "declared quality 0 to 1 by domain; `default` is the fallback");
+    b.field("answers", answers, {1, 32},
+            "it stands for so many answers of the model, the best of which is taken (an arm)");
     b.field("region", region, "where it runs, for the allow_list guard");
     b.field("labels", labels, "data labels it may see, for the allow_list guard");
     b.field("description", description, "for people");
@@ -89,6 +91,7 @@ void read_model(const base::Doc& node, base::Diagnostics& diag, Catalogue& out) 
   card.name = o.name;
   card.upstream = o.upstream;
   card.upstream_model = o.upstream_model.empty() ? o.name : o.upstream_model;
+  card.answers = static_cast<std::uint32_t>(o.answers);
   card.context = o.context;
   card.max_output = o.max_output;
   card.region = o.region;

@@ -86,7 +86,7 @@ std::vector<std::uint32_t> new_cards(const record::OutcomeTable& table, std::int
   std::vector<std::uint32_t> seen(catalogue.size(), 0);
   for (std::size_t id = 0; id < seen.size(); ++id) {
     const Card& card = catalogue[static_cast<ExpertId>(id)];
-    const std::size_t m = table.model_index(card.name, card.upstream_model);
+    const std::size_t m = table.model_index(card.name, card.name_in_tables());
     if (m == record::OutcomeTable::npos) continue;
     std::int64_t n = 0;
     for (std::size_t row = 0; row < table.rows() && n < until; ++row)

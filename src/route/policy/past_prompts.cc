@@ -28,7 +28,7 @@ std::optional<PastPrompts> ask_past(std::span<const std::string> tables, base::M
   std::vector<std::size_t> column;
   for (const ExpertId id : ctx.candidates()) {
     const Card& card = ctx.catalogue()[id];
-    column.push_back(table->model_index(card.name, card.upstream_model));
+    column.push_back(table->model_index(card.name, card.name_in_tables()));
   }
   past.prompts = std::min(table->rows(), kMaxPrompts);
   past.beliefs.resize(past.prompts * past.candidates);
