@@ -113,7 +113,12 @@ class Moe(unittest.TestCase):
         self.assertLess(sum(r["maxvio"][-10:]) / 10, 0.6)
         self.assertEqual((len(r["demand"]), len(r["demand"][0]), len(r["bias"])), (120, 64, 64))
         tree = xml.etree.ElementTree.parse(svg)
-        self.assertGreater(len(list(tree.iter())), 1000)
+        cells = [c for e in tree.iter() if e.tag.endswith("path") for c in e.get("d", "").split("M") if c.endswith("h1v1h-1z")]
+        self.assertEqual(len(cells), len(set(cells)))
+        # Every expert of every step that got anything to speak of (a thirty-second of its share) is drawn once.
+        share = sum(r["demand"][0]) / 64
+        some = sum(d > share / 32 for step in r["demand"] for d in step)
+        self.assertLess(abs(len(cells) - some), 0.01 * some + 1)
 
     def test_a_file_of_steps_is_a_stream(self):
         rng = random.Random(2)

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "eval/line_chart.h"
@@ -23,17 +24,25 @@ constexpr double kTall = 270;
 constexpr std::size_t kColumns = 200;
 constexpr std::size_t kRows = 128;
 
-// From nothing (white) by the fair share (blue) to four times that (red).
+// From nothing (white) by the fair share (blue) and twice that (amber) to four times (red).
 std::string colour(double load) {
   using Rgb = std::array<double, 3>;
-  constexpr Rgb kNone{255, 255, 255}, kFair{0, 114, 178}, kOver{190, 20, 20};
-  const double t = load <= 1 ? load : std::min(1.0, (load - 1) / 3);
-  const Rgb& from = load <= 1 ? kNone : kFair;
-  const Rgb& to = load <= 1 ? kFair : kOver;
+  constexpr std::array<Rgb, 4> kStops{
+      {{255, 255, 255}, {0, 114, 178}, {240, 180, 40}, {190, 20, 20}}};
+  const double place = load <= 1 ? load : 1 + std::min(2.0, std::log2(load));
+  const std::size_t stop = std::min<std::size_t>(static_cast<std::size_t>(place), 2);
+  const double t = place - static_cast<double>(stop);
   const auto mix = [&](std::size_t c) {
-    return static_cast<int>(std::lround(from[c] + t * (to[c] - from[c])));
+    return static_cast<int>(
+        std::lround(kStops[stop][c] + t * (kStops[stop + 1][c] - kStops[stop][c])));
   };
   return fmt::format("#{:02x}{:02x}{:02x}", mix(0), mix(1), mix(2));
+}
+
+// A load as one of the shades drawn: 16 up to the fair share, 16 beyond.
+double shade(double load) {
+  if (load <= 1) return std::round(load * 16) / 16;
+  return std::exp2(std::round(std::min(2.0, std::log2(load)) * 8) / 8);
 }
 
 // What the experts got in some of the steps, in fair shares.
@@ -52,9 +61,8 @@ std::string cells(const MoeTrace& t) {
   const std::size_t steps = t.maxvio.size();
   const std::size_t columns = std::min(kColumns, steps);
   const std::size_t rows = std::min<std::size_t>(kRows, t.experts);
-  const double w = kWide / static_cast<double>(columns);
-  const double h = kTall / static_cast<double>(rows);
-  std::string out;
+  // All cells of one shade are one path, a cell is 1 x 1: a fifth of a rectangle each.
+  std::map<double, std::string> paths;
   for (std::size_t c = 0; c < columns; ++c) {
     const std::vector<double> loads = loads_of(t, c * steps / columns, (c + 1) * steps / columns);
     for (std::size_t r = 0; r < rows; ++r) {
@@ -62,14 +70,15 @@ std::string cells(const MoeTrace& t) {
       const auto to = static_cast<std::ptrdiff_t>((r + 1) * t.experts / rows);
       const double load = std::accumulate(loads.begin() + from, loads.begin() + to, 0.0) /
                           static_cast<double>(to - from);
-      if (load < 0.004) continue;
-      out += fmt::format(
-          "<rect x=\"{:.2f}\" y=\"{:.2f}\" width=\"{:.2f}\" height=\"{:.2f}\" fill=\"{}\"/>\n",
-          kLeft + static_cast<double>(c) * w, kTop + static_cast<double>(r) * h, w + 0.05, h + 0.05,
-          colour(load));
+      if (const double s = shade(load); s > 0) paths[s] += fmt::format("M{} {}h1v1h-1z", c, r);
     }
   }
-  return out;
+  std::string out = fmt::format(
+      "<g transform=\"translate({} {}) scale({:.5f} {:.5f})\" shape-rendering=\"crispEdges\">\n",
+      kLeft, kTop, kWide / static_cast<double>(columns), kTall / static_cast<double>(rows));
+  for (const auto& [load, path] : paths)
+    out += fmt::format("<path fill=\"{}\" d=\"{}\"/>\n", colour(load), path);
+  return out + "</g>\n";
 }
 
 std::string key() {

@@ -183,7 +183,7 @@ struct Spec {
 struct Kernels;
 // Fastest first; "scalar" is always the last.
 [[nodiscard]] std::span<const Kernels* const> runnable_kernels() noexcept;
-// "avx512", "avx2" or "scalar"; null for an unknown one or one that this CPU does not run.
+// "avx512", "avx2", "neon" or "scalar"; null for an unknown one or one that this CPU does not run.
 [[nodiscard]] const Kernels* find_kernels(std::string_view name) noexcept;
 // The choice of the environment variable SWITCHYARD_KERNELS where that names one that runs here,
 // else the first of the list. Decided once per process.

@@ -151,7 +151,7 @@ struct List {
 
 List find_runnable() noexcept {
   List list;
-  for (const std::string_view name : {"avx512", "avx2"}) {
+  for (const std::string_view name : {"avx512", "avx2", "neon"}) {
     if (const Kernels* k = detail::simd_kernels(name); k != nullptr) list.all[list.size++] = k;
   }
   list.all[list.size++] = &detail::kScalarKernels;

@@ -20,12 +20,12 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "moe/detail/kernels_simd.cc"  // NOLINT: the name is Highway's
-// AVX2 and AVX-512 alone: older machines run the scalar version.
+// AVX2, AVX-512 and NEON: older machines run the scalar version.
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL)
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
 HWY_BEFORE_NAMESPACE();
 namespace swy::moe::detail::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -70,7 +70,7 @@ HWY_INLINE std::uint64_t bits_of(hn::Mask<F> mask) {
   std::uint8_t bytes[8];
   std::uint16_t bits = 0;
   static_cast<void>(hn::StoreMaskBits(F(), mask, bytes));
-  std::memcpy(&bits, bytes, kN / 8);
+  std::memcpy(&bits, bytes, (kN + 7) / 8);
   return bits;
 }
 
@@ -78,12 +78,16 @@ HWY_INLINE std::uint64_t bits_of(hn::Mask<F> mask) {
 HWY_INLINE float tree16(const V* acc) {
   const hn::CappedTag<float, 8> d8;
   const hn::CappedTag<float, 4> d4;
+#if HWY_TARGET == HWY_NEON
+  const auto v4 = hn::Add(hn::Add(acc[0], acc[2]), hn::Add(acc[1], acc[3]));
+#else
 #if HWY_TARGET == HWY_AVX3
   const auto v8 = hn::Add(hn::LowerHalf(d8, acc[0]), hn::UpperHalf(d8, acc[0]));
 #else
   const auto v8 = hn::Add(acc[0], acc[1]);
 #endif
   const auto v4 = hn::Add(hn::LowerHalf(d4, v8), hn::UpperHalf(d4, v8));
+#endif
   (void)d8;
   alignas(16) float lane[4];
   hn::Store(v4, d4, lane);
@@ -464,6 +468,17 @@ void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
   }
 }
 
+#if HWY_TARGET == HWY_NEON
+// Blocks of rows go one by one, as with the scalar version: the tournament wants 8 lanes or more.
+void transpose(const float* row, std::size_t stride, float* tile) {
+  for (std::size_t j = 0; j < kBlock; ++j)
+    for (std::size_t r = 0; r < kBlock; ++r) tile[j * kBlock + r] = row[r * stride + j];
+}
+
+extern const Kernels kTable;
+const Kernels kTable{"neon",      load,      softmax, sigmoid, keys,    best_two, topk,    collect,
+                     count_above, transpose, margins, nullptr, nullptr, nullptr,  nullptr, nullptr};
+#else
 // tournament_simd.cc
 std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                         std::size_t k, std::int32_t* expert);
@@ -488,6 +503,7 @@ const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
                      softmax_rows,
                      softmax_block,
                      divide_rows};
+#endif
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -499,6 +515,9 @@ namespace swy::moe::detail {
 const Kernels* simd_kernels(std::string_view name) {
 #if HWY_TARGETS & HWY_AVX3
   if (name == "avx512" && (hwy::SupportedTargets() & HWY_AVX3) != 0) return &N_AVX3::kTable;
+#endif
+#if HWY_TARGETS & HWY_NEON
+  if (name == "neon") return &N_NEON::kTable;  // every 64-bit ARM has it
 #endif
 #if HWY_TARGETS & HWY_AVX2
   if (name == "avx2" && (hwy::SupportedTargets() & HWY_AVX2) != 0) return &N_AVX2::kTable;
