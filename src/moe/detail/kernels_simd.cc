@@ -468,17 +468,6 @@ void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
   }
 }
 
-#if HWY_TARGET == HWY_NEON
-// Blocks of rows go one by one, as with the scalar version: the tournament wants 8 lanes or more.
-void transpose(const float* row, std::size_t stride, float* tile) {
-  for (std::size_t j = 0; j < kBlock; ++j)
-    for (std::size_t r = 0; r < kBlock; ++r) tile[j * kBlock + r] = row[r * stride + j];
-}
-
-extern const Kernels kTable;
-const Kernels kTable{"neon",      load,      softmax, sigmoid, keys,    best_two, topk,    collect,
-                     count_above, transpose, margins, nullptr, nullptr, nullptr,  nullptr, nullptr};
-#else
 // tournament_simd.cc
 std::uint32_t topk_rows(const float* key, std::size_t stride, std::size_t rows, std::size_t n,
                         std::size_t k, std::int32_t* expert);
@@ -486,24 +475,13 @@ void kth_rows(const float* tile, std::size_t apart, std::size_t n, const float* 
               std::size_t k, float* kth, float* next);
 void transpose(const float* row, std::size_t stride, float* tile);
 
+constexpr std::string_view kName = HWY_TARGET == HWY_AVX2   ? "avx2"
+                                   : HWY_TARGET == HWY_AVX3 ? "avx512"
+                                                            : "neon";
 extern const Kernels kTable;
-const Kernels kTable{HWY_TARGET == HWY_AVX2 ? "avx2" : "avx512",
-                     load,
-                     softmax,
-                     sigmoid,
-                     keys,
-                     best_two,
-                     topk,
-                     collect,
-                     count_above,
-                     transpose,
-                     margins,
-                     kth_rows,
-                     topk_rows,
-                     softmax_rows,
-                     softmax_block,
-                     divide_rows};
-#endif
+const Kernels kTable{kName,     load,         softmax,       sigmoid,    keys,    best_two,
+                     topk,      collect,      count_above,   transpose,  margins, kth_rows,
+                     topk_rows, softmax_rows, softmax_block, divide_rows};
 
 }  // namespace swy::moe::detail::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

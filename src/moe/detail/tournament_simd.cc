@@ -1,4 +1,4 @@
-// Top-k of a block of rows at once, for AVX2 and AVX-512 over Highway: a tournament of sorted
+// Top-k of a block of rows at once, for AVX2, AVX-512 and NEON over Highway: a tournament of sorted
 // lists.
 //
 // (1) A key (-0 as 0) becomes an integer that rises with it, its lowest bits replaced by the
@@ -80,7 +80,7 @@ constexpr Network kCleaning = cleaning(K);
 }  // namespace swy::moe::detail
 #endif
 
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
 HWY_BEFORE_NAMESPACE();
 namespace swy::moe::detail::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
