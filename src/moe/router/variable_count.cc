@@ -70,6 +70,22 @@ Checked<std::size_t> unimoe_pick(std::span<const double> dynamic, double mass, d
   return count;
 }
 
+namespace {
+
+// Rows that lost something hold a minus zero there.
+void renormalise_if_lost(std::span<double> row) {
+  double sum = kTiny;
+  bool lost = false;
+  for (double& w : row) {
+    lost = lost || std::signbit(w);
+    w = w > 0 ? w : 0.0;
+    sum += w;
+  }
+  for (double& w : row) w = lost ? w / sum : w;
+}
+
+}  // namespace
+
 Checked<std::size_t> unimoe_drop(Rows<double> weight, Rows<const double> rank, std::size_t capacity,
                                  std::span<std::uint32_t> scratch) {
   Arguments args;
@@ -98,17 +114,7 @@ Checked<std::size_t> unimoe_drop(Rows<double> weight, Rows<const double> rank, s
     for (const std::uint32_t t : all.subspan(capacity)) weight.at(t, j) = -0.0;
     dropped += takers - capacity;
   }
-  for (std::size_t t = 0; t < weight.rows; ++t) {
-    const auto row = weight.row(t);
-    double sum = kTiny;
-    bool lost = false;
-    for (double& w : row) {
-      lost = lost || std::signbit(w);
-      w = w > 0 ? w : 0.0;
-      sum += w;
-    }
-    for (double& w : row) w = lost ? w / sum : w;
-  }
+  for (std::size_t t = 0; t < weight.rows; ++t) renormalise_if_lost(weight.row(t));
   return dropped;
 }
 
