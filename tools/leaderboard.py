@@ -61,6 +61,20 @@ LEFT_OUT = [
     ("mmlu_pro", ["mmlu_pro/mmlu_pro.jsonl.gz"], "--leave-out-domains",
      ["math,physics,chemistry,engineering,computer science", "economics,business,law,history,philosophy,psychology", "health,biology,other"]),
 ]
+# Several calls, on pools with recorded answers: name, what it is, files, models (cheap ones first, the strong one last).
+SEVERAL = [
+    ("mmlu_pro-a", "MMLU-Pro, two cheap models before one that is 7 times as dear", ["mmlu_pro/mmlu_pro.jsonl.gz"],
+     ["deepseek-chat", "Phi-3-mini-4k-instruct", "gemini-1.5-pro-002"]),
+    ("mmlu_pro-b", "MMLU-Pro, three before one that is 5 to 30 times as dear", ["mmlu_pro/mmlu_pro.jsonl.gz"],
+     ["deepseek-chat", "Meta-Llama-3_1-70B-Instruct", "gemini-1.5-pro-002", "gemini-3.1-pro-preview"]),
+    ("zeroeval", "ZeroEval", ["zeroeval"], ["gpt-4o-mini-2024-07-18", "deepseek-v2.5-0908", "gpt-4o-2024-05-13"]),
+    ("bfcl", "BFCL, tool calls", ["bfcl/bfcl.jsonl.gz"], ["gpt-4o-mini-2024-07-18-FC", "gemini-1.5-flash-preview-0514", "gpt-4-0125-preview-FC"]),
+    ("routellm-gsm8k", "RouteLLM GSM8K", ["routellm/routellm-gsm8k.jsonl.gz"], ["mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview"]),
+]
+SEVERAL_ROUTERS = ["agreement", "cascade", "cascade:last=best", "cascade_routing", "cascade_routing:beliefs=true+auto", "prism+auto", "best_set+auto",
+                   "auto", "knn", "clusters:by=domain"]
+# Of three models or more: {cheap} is all but the last, {middle} the last but one.
+SEVERAL_OF_MODELS = ["automix:verifiers=[{middle}]", "acar:probe=[{cheap}]"]
 
 
 # ---- running
@@ -146,11 +160,12 @@ class Runner:
         path.write_text(json.dumps(kept))
         return kept
 
-    def all(self, jobs, routers):
+    def all(self, jobs):
+        """jobs: name, options and routers of each."""
         self.total = len(jobs)
         results = {}
         with concurrent.futures.ThreadPoolExecutor(self.args.jobs) as pool:
-            waiting = {pool.submit(self.run, name, options, routers): name for name, options in jobs}
+            waiting = {pool.submit(self.run, *job): job[0] for job in jobs}
             for future in concurrent.futures.as_completed(waiting):
                 kept = future.result()
                 results[kept["name"]] = kept
@@ -336,7 +351,8 @@ def left_out_tables(results, jobs):
             pooled.setdefault(r, []).append((n, p["value"], standard_error(p),
                                              (e.get("over_best_single") or p)["value"],
                                              e.get("cost_over_best_single", {"value": 1})["value"],
-                                             mix["value"] if mix else 0, standard_error(mix) if mix else 0))
+                                             mix["value"] if mix else 0, standard_error(mix) if mix else 0,
+                                             pick(line, "budget", "quality").get("cost_over_best_single", {"value": 1})["value"]))
             cells.setdefault(r, {})[name] = p
             if r not in worst or p["value"] < worst[r][0]:
                 worst[r] = (p["value"], name.split("~")[-1])
@@ -356,8 +372,8 @@ def left_out_tables(results, jobs):
         total = sum(v[0] for v in values)
         return 1.96 * math.sqrt(sum((v[0] * v[at] / total) ** 2 for v in values))
 
-    out = ["| router | at best single's cost − its quality | − mixture of that cost | − `knn` | worst set | same quality: cost | − its quality | knows foreign questions (AUROC): evidence | certainty | spread |",
-           "|---|---|---|---|---|---|---|---|---|---|"]
+    out = ["| router | at best single's cost − its quality | cost | − mixture of that cost | − `knn` | worst set | same quality: cost | − its quality | knows foreign questions (AUROC): evidence | certainty | spread |",
+           "|---|---|---|---|---|---|---|---|---|---|---|"]
 
     def plus_minus(values, m=1, s=2):
         v, h = mean(values, m), half(values, s)
@@ -367,7 +383,7 @@ def left_out_tables(results, jobs):
         v = pooled[r]
         f = familiar.get(r, {})
         out.append("| " + " | ".join([
-            f"`{r}`", plus_minus(v), plus_minus(v, 5, 6), plus_minus(against[r]) if r in against else "–",
+            f"`{r}`", plus_minus(v), f"{100 * mean(v, 7):.0f} %", plus_minus(v, 5, 6), plus_minus(against[r]) if r in against else "–",
             f"{short(worst[r][0], 3, True)} ({worst[r][1]})", f"{100 * mean(v, 4):.0f} %", short(mean(v, 3), 3, True)]
             + [short(mean(f[w])) if w in f else "–" for w in ("evidence", "certainty", "spread")]) + " |")
     groups = []
@@ -380,6 +396,20 @@ def left_out_tables(results, jobs):
         for r in sorted(cells, key=lambda r: -mean(pooled[r])):
             groups.append(f"| `{r}` | " + " | ".join(short(cells[r].get(c, {}).get("value"), 3, True) for c in columns) + " |")
     return "\n".join(out), "\n".join(groups)
+
+
+def several_table(report):
+    """Routers and strategies on one pool, the calls of a question paid for together."""
+    best = by_name(report)[report["best_single"]]
+    out = [f"{report['test']} test questions, {len(report['models'])} models. Always `{report['best_single']}`: quality {interval(best['points'][0]['quality'])}, "
+           f"{usd(best['points'][0]['cost_usd'])} USD per 1,000.", "",
+           "| strategy | AIQ − mixtures' | at best single's cost − its quality | same quality: cost | − its quality |", "|---|---|---|---|---|"]
+    for line in sorted(routers_of(report), key=lambda l: -(l["curve"].get("aiq_over_mixtures") or {"value": -9})["value"]):
+        budget, equal = pick(line, "budget", "quality"), pick(line, "equal_quality", "quality")
+        ratio = equal.get("cost_over_best_single", {}).get("value")
+        out.append(f"| `{line['name']}` | {interval(line['curve'].get('aiq_over_mixtures'), sign=True)} | {interval(budget.get('over_best_single'), sign=True)} | "
+                   + ("–" if ratio is None else f"{100 * ratio:.0f} %") + f" | {interval(equal.get('over_best_single'), sign=True)} |")
+    return "\n".join(out)
 
 
 PUBLISHED = """Published, for the same pair of models (gpt-4-1106-preview and Mixtral-8x7B-Instruct), against ours on the open rows:
@@ -448,10 +478,18 @@ AIQ minus that of the mixtures, questions of the same sets learned from (in dist
 
 Every data set (or task, or subject) in turn is tested on and the others are learned from; pooled over {out_runs} of them, {out_questions} test
 questions. The release gate of the default router is read here: above the best single model, above the mixtures and above `knn`, no set more
-than a point below.
+than a point below. The mixtures are chosen in hindsight: their frontier is that of the test questions, and the best of the questions learned from
+(`prior`) is below it. *Cost*: what the setting chosen for "at best single's cost" did cost, of the best single model's cost.
 
 {pooled}
 {groups}
+
+## Several calls
+
+Strategies that ask more than once, on pools with recorded answers; every call of a question is paid for, thresholds come from the questions learned from.
+What each does: [flows](../reference/flows.md). `auto`, `knn` and `clusters:by=domain` make one call.
+
+{several}
 
 ## Against published numbers
 
@@ -511,7 +549,14 @@ def all_jobs(args):
     for name, files, option, sets in LEFT_OUT:
         if there(files):
             out += [(f"out~{name}~{s.replace('/', '_').replace(',', '+')}", ["--data", *paths(files), option, s]) for s in present(args.program, paths(files), option, sets)]
-    return jobs, pairs, out
+    several = [(f"several~{n}", ["--data", *paths(files), "--models", ",".join(models)]) for n, _, files, models in SEVERAL if there(files)]
+    return jobs, pairs, out, several
+
+
+def strategies(name):
+    models = next(m for n, _, _, m in SEVERAL if n == name.split("~")[1])
+    words = {"cheap": ",".join(models[:-1]), "middle": models[-2]}
+    return SEVERAL_ROUTERS + [r.format(**words) for r in SEVERAL_OF_MODELS if len(models) > 2]
 
 
 def main():
@@ -524,10 +569,10 @@ def main():
     print(f"{len(routers)} routers: {', '.join(routers)}", file=sys.stderr)
     for name, why in bad.items():
         print(f"not in the tables: {name}: {why}", file=sys.stderr)
-    jobs, pairs, out = all_jobs(args)
-    wanted = [j for j in jobs + pairs + out if args.only in j[0]]
+    jobs, pairs, out, several = all_jobs(args)
+    wanted = [(*j, routers) for j in jobs + pairs + out] + [(*j, strategies(j[0])) for j in several]
     runner = Runner(args)
-    results = runner.all(wanted, routers)
+    results = runner.all([j for j in wanted if args.only in j[0]])
     plain = {n.removeprefix("in~"): k for n, k in results.items() if n.startswith("in~")}
     pooled, groups = left_out_tables(results, out)
     left = [results[n]["report"] for n, _ in out if n in results and results[n]["report"]]
@@ -538,7 +583,8 @@ def main():
         missing += "\n\nIn some tables only: " + "; ".join(f"`{r}` ({w})" for r, w in slow) + "."
     page = PAGE.format(routers=len(routers), pools=len(plain), counted=len(results), seconds=sum(k["seconds"] for k in results.values()), missing=missing,
                        glance=combined_table(plain), out_runs=len(left), out_questions=f"{sum(r['test'] for r in left):,}", pooled=pooled,
-                       groups=groups, published=published(results), pairs=pairs_table(results, pairs), tables=tables)
+                       groups=groups, several="\n\n".join(f"### {title}\n\n{several_table(results[f'several~{n}']['report'])}" for n, title, *_ in SEVERAL
+                                                           if results.get(f"several~{n}", {}).get("report")), published=published(results), pairs=pairs_table(results, pairs), tables=tables)
     if args.only:
         print(page)
     else:

@@ -295,9 +295,11 @@ std::string rule_yaml(const Pool& pool, const std::string& name, const RouterSpe
     models += (models.empty() ? "" : ", ") + yaml_text(m);
   RouterSpec::Options beliefs = spec.estimator_options;
   if (believed_from_table) beliefs.emplace_back("table", "[train.jsonl]");
-  return fmt::format("  {}:\n    - {{ models: [{}], estimator: {}, flow: {} }}\n", name, models,
-                     node_yaml(spec.estimator.empty() ? "prior" : spec.estimator, beliefs),
-                     node_yaml(spec.name, options));
+  return fmt::format(
+      "  {}:\n    - {{ models: [{}], estimator: {}, policy: {{ type: utility, cost: 0 }}, flow: {} "
+      "}}\n",
+      name, models, node_yaml(spec.estimator.empty() ? "prior" : spec.estimator, beliefs),
+      node_yaml(spec.name, options));
 }
 
 }  // namespace
@@ -326,14 +328,18 @@ Result<Line> flow_line(const Pool& pool, const RouterSpec& spec, const route::Re
     if (learns) options.emplace_back("table", "[train.jsonl]");
     yaml += rule_yaml(pool, fmt::format("k{}", k), spec, options, believes);
   }
-  SWY_TRY(const auto plan, compile_text(yaml, temp.path(), registry, spec.text));
+  std::vector<std::string> notes;
+  SWY_TRY(const auto plan, compile_text(yaml, temp.path(), registry, spec.text, &notes));
   std::vector<std::size_t> model_of(pool.models());
   std::iota(model_of.begin(), model_of.end(), std::size_t{0});
   Runner runner(pool, *plan, texts, model_of);
   std::vector<Tally> tallies;
   for (std::size_t k = 0; k < knobs.size(); ++k)
     tallies.push_back(runner.over_test(plan->rule_sets[k], knobs[k].label));
-  return line_of(pool, spec.text, std::move(tallies));
+  Line line = line_of(pool, spec.text, std::move(tallies));
+  if (knobs.size() <= kNotedSettings)
+    line.notes.insert(line.notes.end(), notes.begin(), notes.end());
+  return line;
 }
 
 Result<Line> flow_line(const Pool& pool, const std::string& name, const route::Plan& plan,

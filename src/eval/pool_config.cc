@@ -176,10 +176,15 @@ std::string routes_yaml(const Pool& pool, const std::vector<RouteYaml>& routes) 
 Result<std::shared_ptr<const route::Plan>> compile_text(const std::string& yaml,
                                                         const std::string& directory,
                                                         const route::Registry& registry,
-                                                        const std::string& what) {
+                                                        const std::string& what,
+                                                        std::vector<std::string>* notes) {
   base::Diagnostics diag(what);
   const auto doc = base::parse_yaml(yaml, diag);
   auto plan = doc ? route::compile(*doc, directory, registry, diag) : nullptr;
+  for (const base::Diagnostic& d : diag.all()) {
+    if (notes != nullptr && d.level != base::Diagnostic::Level::kError)
+      notes->push_back(fmt::format("{}: {}", what, d.message));
+  }
   if (plan != nullptr) return plan;
   for (const base::Diagnostic& d : diag.all()) {
     if (d.level == base::Diagnostic::Level::kError)

@@ -52,10 +52,12 @@ struct RouteYaml {
 // A rule set over all models for each.
 std::string routes_yaml(const Pool& pool, const std::vector<RouteYaml>& routes);
 
-// kInvalidArgument with the first error; `what` stands for the file in it.
+// kInvalidArgument with the first error; `what` stands for the file in it. notes: gets what was
+// noted and warned of.
 Result<std::shared_ptr<const route::Plan>> compile_text(const std::string& yaml,
                                                         const std::string& directory,
                                                         const route::Registry& registry,
-                                                        const std::string& what);
+                                                        const std::string& what,
+                                                        std::vector<std::string>* notes = nullptr);
 
 }  // namespace swy::eval

@@ -108,7 +108,13 @@ void PostHoc::columns(std::span<const Heard> heard, const Proposal& p, Beliefs b
     out.push_back(std::log1p(h->bytes));
   }
   out.push_back(static_cast<double>(distinct(heard)));
+  add_question(beliefs, question_bytes, out);
+}
+
+// Means of the past are the same on every question: they weigh voices and are no column.
+void PostHoc::add_question(Beliefs beliefs, double question_bytes, std::vector<double>& out) const {
   out.push_back(std::log1p(question_bytes));
+  if (!accuracy_.empty()) return;
   for (const double b : beliefs) out.push_back(std::isnan(b) ? 0.5 : b);
 }
 
@@ -132,8 +138,7 @@ void PostHoc::features(std::span<const Heard> heard, Beliefs believed, double qu
   const Beliefs beliefs = weighed(believed);
   if (!heard.empty()) return columns(heard, propose(heard, beliefs), beliefs, question_bytes, out);
   out.clear();
-  out.push_back(std::log1p(question_bytes));
-  for (const double b : beliefs) out.push_back(std::isnan(b) ? 0.5 : b);
+  add_question(beliefs, question_bytes, out);
 }
 
 PostHoc::OutOfFold PostHoc::fit(const Past& past, std::span<const std::uint32_t> candidates) {

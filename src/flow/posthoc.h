@@ -67,6 +67,7 @@ class PostHoc {
  private:
   void columns(std::span<const Heard> heard, const Proposal& p, Beliefs beliefs,
                double question_bytes, std::vector<double>& out) const;
+  void add_question(Beliefs beliefs, double question_bytes, std::vector<double>& out) const;
   double choices_;
   // What to weigh voices by: the mean quality on the past when that is what was learned with.
   [[nodiscard]] Beliefs weighed(Beliefs beliefs) const {
