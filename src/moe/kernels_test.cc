@@ -117,6 +117,32 @@ TEST(Kernels, GiveTheSameBitsAsTheScalarTruth) {
   }
 }
 
+// Identity scores of both infinities have no sum: in every kernel the weights say so alike.
+TEST(Kernels, AgreeOnWeightsThatHaveNoSum) {
+  Spec spec;
+  spec.transform = Transform::kIdentity;
+  spec.weigh = Weigh::kRenorm;
+  spec.k = 8;
+  Lab lab(spec, {});
+  lab.cols = 8;
+  lab.rows = 33;
+  lab.bias.assign(8, kInf);  // the order is that of the indices, so the two lowest meet first
+  for (std::uint32_t t = 0; t < lab.rows; ++t) {
+    const float lowest = std::numeric_limits<float>::lowest();
+    for (const float z : {0.0F, kInf, lowest, -lowest, kInf, kInf, lowest, kInf})
+      lab.scores.push_back(z);
+  }
+  lab.ctx.kernels = find_kernels("scalar");
+  ASSERT_TRUE(lab.run().ok());
+  const auto weight = lab.weight;
+  EXPECT_TRUE(std::isnan(weight[0]));  // of 0: the sum is no number
+  for (const Kernels* k : runnable_kernels()) {
+    lab.ctx.kernels = k;
+    ASSERT_TRUE(lab.run().ok());
+    EXPECT_TRUE(same_bits(lab.weight, weight)) << name_of(*k);
+  }
+}
+
 TEST(Kernels, ReadHalvesAsTheScalarTruthDoes) {
   for (std::uint64_t c = 0; c < cases(); ++c) {
     base::Rng rng(12, c, 0);

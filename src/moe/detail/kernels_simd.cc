@@ -460,10 +460,10 @@ void divide_rows(float* value, std::size_t k, float eps, bool clamp) {
     // std::max(sum, eps): sum where it is no number.
     const V whole =
         clamp ? hn::IfThenElse(hn::Lt(sum[0], least), least, sum[0]) : hn::Add(sum[0], least);
-    const auto some = hn::Ne(whole, hn::Zero(d));
+    const auto none = hn::Eq(whole, hn::Zero(d));  // not Ne: a sum that is no number is not zero
     for (std::size_t i = 0; i < k; ++i) {
       const V x = hn::LoadU(d, value + i * kBlock + r);
-      hn::StoreU(hn::IfThenElseZero(some, hn::Div(x, whole)), d, value + i * kBlock + r);
+      hn::StoreU(hn::IfThenZeroElse(none, hn::Div(x, whole)), d, value + i * kBlock + r);
     }
   }
 }
