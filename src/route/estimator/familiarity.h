@@ -52,8 +52,11 @@ class Wording {
   std::vector<float> log_;                // by count
 };
 
+// What tells; more of it, but for `unseen`, is more familiar.
 struct Signs {
   double wording = 0, unseen = 0, meaning = 0, near = 0;
+  double sureness = 0, form = 0;     // Lies
+  double words = 0, form_words = 0;  // GroupTerms
 };
 
 // The sign `near`; best first, as many as there are.
@@ -62,7 +65,8 @@ inline constexpr std::size_t kNearRows = 5;
 
 class Familiarity {
  public:
-  static constexpr std::size_t kNumbers = 5;
+  static constexpr std::size_t kSigns = 8;
+  static constexpr std::size_t kNumbers = kSigns + 1;
   Familiarity() = default;
   explicit Familiarity(std::span<const double, kNumbers> numbers);  // of numbers()
   // `outside`: the rows of `inside`, or some of them, without their group. May be empty. REQUIRES:
@@ -72,7 +76,7 @@ class Familiarity {
   [[nodiscard]] std::array<double, kNumbers> numbers() const;
 
  private:
-  math::Logistic model_ = {{0, 0, 0, 0}, 0};
+  math::Logistic model_ = {std::vector<double>(kSigns, 0.0), 0};
 };
 
 }  // namespace swy::route
