@@ -1,27 +1,30 @@
 // auto: the default learned estimator: what the table says of prompts like this one, from five
 // sides, drawn to the models' means as far as the prompt is strange or the sides were wrong before.
 //
-// Formula: quality of model m = mean_m + scale * familiarity(x) * mean of d1 .. d5, where d is how
-// far from mean_m
+// Formula: quality of model m = mean_m + scale * trust(x) * mean of d1 .. d5, where d is
+// how far from mean_m
 //   d1  the prompt's domain (or data set) lets expect: shrunken group means weighted by the groups'
 //       probabilities (gaussian_groups.h, group_table.h); left out where there is only one group;
 //   d2  a ridge regression on the prompt's features says (prompt_features.h, math/ridge.h);
 //   d3  the 60 nearest rows say (cosine of TF-IDF, 2 pseudo-neighbours at the mean);
 //   d4  a multi-layer perceptron and d5 an item response model say (math/two_layer.h).
-// scale is the slope of what was observed on what is predicted (differences between models only),
-// every row predicted without itself; halved, at most three times, while choosing the best
-// prediction does worse on these rows than the best single model. familiarity: familiarity.h.
+// scale is the slope, at most 1.25, of what was observed on what is predicted (differences between
+// models only), every row predicted without itself and weakened by its own trust, so that
+// what the weakening costs on the table's own rows is given back; halved, at most three times,
+// while choosing the best prediction does worse on these rows than the best single model.
+// trust = (familiarity - 0.3) / 0.7, at least 0; familiarity: familiarity.h.
 // evidence = familiarity * rows: little of it says that the table does not speak of such prompts.
 // quality_var = q (1 - q) / (1 + familiarity * rows of the prompt's groups). Cost, latency and
 // answer length are the groups' (group_table.h). The row that the work names in exclude_row is left
 // out of the groups' sums and the neighbours, and predicted by the fits that did not see it; a
 // weight file keeps no ids, so nothing is left out there.
 //
-// Cost: the encoder, two triangular products of the features' width, the networks, groups x models
-// and the postings of the prompt's words. When it loses: what decides is not in the prompt; with
-// few rows the fits are noise, which penalties and scale keep small. Source: none of the sides is
-// new (see the files); averaging them and shrinking to the best single model follows
-// routing-benchmarks.md 4.6. Tests: auto_test.cc. Measured: docs/reference/estimators.md.
+// Cost: the encoder, two triangular products of the features' width, the networks, groups x models,
+// the postings of the prompt's words and the groups that have its words and its form. When it
+// loses: what decides is not in the prompt; with few rows the fits are noise, which penalties and
+// scale keep small. Source: none of the sides is new (see the files); averaging them and shrinking
+// to the best single model follows routing-benchmarks.md 4.6. Tests: auto_test.cc. Measured:
+// docs/reference/estimators.md.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -49,8 +52,14 @@ constexpr std::size_t kNeighbours = 60;
 constexpr double kPseudoNeighbours = 2;
 constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
+constexpr double kLeastFamiliar = 0.3;  // below, nothing that was learned is believed
 constexpr int kHalvings = 3;
 constexpr std::size_t kForeignGroups = 64;  // the largest
+
+// The share of what was learned that is believed of a prompt so familiar.
+double trust(double familiarity) {
+  return std::max(0.0, familiarity - kLeastFamiliar) / (1 - kLeastFamiliar);
+}
 
 math::TwoLayerOptions network(math::HiddenUnit unit) {
   return {.hidden = 32, .unit = unit, .shared = unit == math::HiddenUnit::kSoftplus};
@@ -234,7 +243,8 @@ class Auto final : public Estimator {
       const GroupTable::Mean group = table_.quality(past_, m, sides.share, excluded);
       Belief& b = out[i];
       b.quality = std::clamp(
-          model->quality.mean_without(excluded) + scale_ * known * sides.deviation[m], 0.0, 1.0);
+          model->quality.mean_without(excluded) + scale_ * trust(known) * sides.deviation[m], 0.0,
+          1.0);
       b.evidence = known * model->quality.count;
       b.quality_var = b.quality * (1 - b.quality) / (1 + known * group.evidence);
       believe_calls(q, i, table_.calls(past_, m, sides.share, excluded), b);
@@ -395,6 +405,10 @@ class Auto final : public Estimator {
       t.deviation.push_back(s.deviation);
     }
     familiarity_ = Familiarity::fit(inside, as_foreign(x, rows));
+    for (std::size_t k = 0; k < inside.size(); ++k) {
+      const double share = trust(familiarity_.of(inside[k]));
+      for (double& d : t.deviation[k]) d *= share;
+    }
     scale_ = slope(t);
     for (int h = 0; h < kHalvings && !pays(t, scale_); ++h) scale_ /= 2;
   }

@@ -16,6 +16,9 @@ constexpr double kLeastSimilarity = 1e-3;
 constexpr double kUsual = 3;  // log odds of the median row where nothing can be left out
 
 constexpr double kRidge = 0.02;  // a row
+// Left out where the others are learned: the matrices of the distance know the group that is to be
+// as if it were not there, which makes it look better a sign than it is.
+constexpr std::size_t kMeaning = 2;
 
 // All turned so that more is more familiar.
 std::array<double, Familiarity::kSigns> columns(const Signs& s) {
@@ -133,7 +136,7 @@ Familiarity Familiarity::fit(std::span<const Signs> inside, std::span<const Sign
   Familiarity out;
   if (outside.empty()) {
     out.model_.bias = kUsual;
-    for (const auto& [column, sign] : {std::pair{0U, &Signs::wording}, {2U, &Signs::meaning}}) {
+    for (const auto& [column, sign] : {std::pair{std::size_t{0}, &Signs::wording}, {kMeaning, &Signs::meaning}}) {
       std::vector<double> v;
       for (const Signs& s : inside) v.push_back(s.*sign);
       std::sort(v.begin(), v.end());
@@ -145,7 +148,8 @@ Familiarity Familiarity::fit(std::span<const Signs> inside, std::span<const Sign
     std::vector<double> x, y;
     const auto add = [&](std::span<const Signs> rows, double label) {
       for (const Signs& s : rows) {
-        const auto row = columns(s);
+        auto row = columns(s);
+        row[kMeaning] = 0;
         x.insert(x.end(), row.begin(), row.end());
         y.push_back(label);
       }

@@ -185,21 +185,21 @@ Lies GaussianGroups::belong(std::span<const float> x, std::span<float> share, Le
   within_.apply(x, white);
   float rows = 0;
   for (const float n : size_) rows += n;
-  const bool own = left.group != Left::kNone && !left.all;
-  const auto alone = [&](float d) { return own ? d / std::max(0.2F, 1 - d / rows) : d; };
+  // What a distance d of the row itself adds to all of them once the row is not in the covariance.
+  const auto missed = [&](float d) {
+    return left.group == Left::kNone ? 0.0F : d * d / std::max(rows - d, rows / 4);
+  };
   float least = std::numeric_limits<float>::infinity();
   float best = -std::numeric_limits<float>::infinity();
+  float own = 0;
   for (std::size_t g = 0; g < groups(); ++g) {
-    if (left.out(g)) {
-      share[g] = -std::numeric_limits<float>::infinity();
-      continue;
-    }
     float distance = squared_distance(white, centres_.data() + g * dims_);
-    if (left.own(g)) {
+    if (g == left.group) {
       const float n = size_[g] + static_cast<float>(kCentrePrior);
-      distance *= n * n / ((n - 1) * (n - 1));
+      own = missed(distance);
+      distance = left.all ? std::numeric_limits<float>::infinity()
+                          : distance * n * n / ((n - 1) * (n - 1));
     }
-    distance = alone(distance);
     least = std::min(least, distance);
     share[g] = 0.5F * log_size_[g] - 0.25F * distance;
     best = std::max(best, share[g]);
@@ -212,7 +212,8 @@ Lies GaussianGroups::belong(std::span<const float> x, std::span<float> share, Le
     if (s > 1e-12F) lies.sureness += static_cast<double>(s * std::log(s));
   }
   whole_.apply(x, white);
-  lies.strangeness = static_cast<double>(least - alone(squared_distance(white, mean_.data())));
+  const float whole = squared_distance(white, mean_.data());
+  lies.strangeness = static_cast<double>(least + own - (whole + missed(whole)));
   lies.form = form(x.last(counts_), left);
   return lies;
 }

@@ -131,7 +131,9 @@ Result<GroupTerms> GroupTerms::read(const std::string& name, const WeightFile& i
   GroupTerms out(terms, groups);
   SWY_TRY(out.size_, in.integers(name + ".sizes", groups));
   SWY_TRY(const auto all, in.integers(name + ".rows", WeightFile::kAny));
-  for (std::size_t i = 0; i + 2 < all.size(); i += 3) {
+  if (all.size() % 3 != 0)
+    return fail(ErrorCode::kParse, fmt::format("weights of {}: {} is cut off", in.type, name));
+  for (std::size_t i = 0; i < all.size(); i += 3) {
     if (all[i] >= terms || all[i + 1] >= groups || all[i + 2] > out.size_[all[i + 1]])
       return fail(ErrorCode::kParse, fmt::format("weights of {}: no such {}", in.type, name));
     out.entries_.push_back({all[i], all[i + 1], all[i + 2], 0});
