@@ -87,6 +87,33 @@ void GroupTerms::finish() {
     for (const Entry& e : of) all += e.rows;
     for (Entry& e : of) e.gain = static_cast<float>(gain(e.rows, all, rows_));
   }
+  make_dense();
+}
+
+void GroupTerms::make_dense() {
+  const std::size_t groups = size_.size();
+  dense_at_.assign(start_.size() - 1, kSparse);
+  dense_.clear();
+  for (std::size_t t = 0; t + 1 < start_.size(); ++t) {
+    const std::size_t n = start_[t + 1] - start_[t];
+    if (n * 4 < groups || n == 0) continue;
+    dense_at_[t] = static_cast<std::uint32_t>(dense_.size());
+    dense_.resize(dense_.size() + groups, 0.0F);
+    for (const Entry& e : std::span(entries_).subspan(start_[t], n))
+      dense_[dense_at_[t] + e.group] = e.gain;
+  }
+}
+
+void GroupTerms::add_gains(std::span<const std::uint32_t> text, std::span<float> sum) const {
+  for (const std::uint32_t t : text) {
+    if (dense_at_[t] != kSparse) {
+      const float* gain = dense_.data() + dense_at_[t];
+      for (std::size_t g = 0; g < sum.size(); ++g) sum[g] += gain[g];
+    } else {
+      for (std::uint32_t i = start_[t]; i < start_[t + 1]; ++i)
+        sum[entries_[i].group] += entries_[i].gain;
+    }
+  }
 }
 
 double GroupTerms::score(std::span<const std::uint32_t> text, Left left) const {
@@ -95,12 +122,14 @@ double GroupTerms::score(std::span<const std::uint32_t> text, Left left) const {
   sum.assign(size_.size(), 0.0);
   const bool whole = left.group == Left::kNone;
   const double gone = whole ? 0 : left.all ? size_[left.group] : 1;
-  for (const std::uint32_t t : text) {
+  if (whole) {
+    thread_local std::vector<float> gains;
+    gains.assign(size_.size(), 0.0F);
+    add_gains(text, gains);
+    std::copy(gains.begin(), gains.end(), sum.begin());
+  }
+  for (const std::uint32_t t : whole ? std::span<const std::uint32_t>{} : text) {
     const auto of = std::span(entries_).subspan(start_[t], start_[t + 1] - start_[t]);
-    if (whole) {
-      for (const Entry& e : of) sum[e.group] += static_cast<double>(e.gain);
-      continue;
-    }
     double all = 0;
     for (const Entry& e : of) all += e.rows;
     const auto rows_of = [&](const Entry& e) {

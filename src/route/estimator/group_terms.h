@@ -37,6 +37,8 @@ class GroupTerms {
                                  std::size_t groups);
 
  private:
+  void make_dense();
+  void add_gains(std::span<const std::uint32_t> text, std::span<float> sum) const;
   struct Entry {
     std::uint32_t term, group, rows;
     float gain;  // of the score, over a group that has it in no row
@@ -45,6 +47,10 @@ class GroupTerms {
   std::vector<std::uint32_t> size_;   // rows by group
   std::vector<std::uint32_t> start_;  // by term, into entries_
   std::vector<Entry> entries_;        // by term, then group
+  // Of terms that many groups have: the gains of all groups, one after the other.
+  static constexpr std::uint32_t kSparse = 0xFFFFFFFF;
+  std::vector<std::uint32_t> dense_at_;  // by term, into dense_
+  std::vector<float> dense_;
   double rows_ = 0;
 };
 
