@@ -1,27 +1,30 @@
 // auto: the default learned estimator: what the table says of prompts like this one, from five
 // sides, drawn to the models' means as far as the prompt is strange or the sides were wrong before.
 //
-// Formula: quality of model m = mean_m + scale * familiarity(x) * mean of d1 .. d5, where d is how
-// far from mean_m
+// Formula: quality of model m = mean_m + scale * trust(x) * mean of d1 .. d5, where d is
+// how far from mean_m
 //   d1  the prompt's domain (or data set) lets expect: shrunken group means weighted by the groups'
 //       probabilities (gaussian_groups.h, group_table.h); left out where there is only one group;
 //   d2  a ridge regression on the prompt's features says (prompt_features.h, math/ridge.h);
 //   d3  the 60 nearest rows say (cosine of TF-IDF, 2 pseudo-neighbours at the mean);
 //   d4  a multi-layer perceptron and d5 an item response model say (math/two_layer.h).
-// scale is the slope of what was observed on what is predicted (differences between models only),
-// every row predicted without itself; halved, at most three times, while choosing the best
-// prediction does worse on these rows than the best single model. familiarity: familiarity.h.
+// scale is the slope, at most 1.25, of what was observed on what is predicted (differences between
+// models only), every row predicted without itself and weakened by its own trust, so that
+// what the weakening costs on the table's own rows is given back; halved, at most three times,
+// while choosing the best prediction does worse on these rows than the best single model.
+// trust = (familiarity - 0.3) / 0.7, at least 0; familiarity: familiarity.h.
 // evidence = familiarity * rows: little of it says that the table does not speak of such prompts.
 // quality_var = q (1 - q) / (1 + familiarity * rows of the prompt's groups). Cost, latency and
 // answer length are the groups' (group_table.h). The row that the work names in exclude_row is left
 // out of the groups' sums and the neighbours, and predicted by the fits that did not see it; a
 // weight file keeps no ids, so nothing is left out there.
 //
-// Cost: the encoder, two triangular products of the features' width, the networks, groups x models
-// and the postings of the prompt's words. When it loses: what decides is not in the prompt; with
-// few rows the fits are noise, which penalties and scale keep small. Source: none of the sides is
-// new (see the files); averaging them and shrinking to the best single model follows
-// routing-benchmarks.md 4.6. Tests: auto_test.cc. Measured: docs/reference/estimators.md.
+// Cost: the encoder, two triangular products of the features' width, the networks, groups x models,
+// the postings of the prompt's words and the groups that have its words and its form. When it
+// loses: what decides is not in the prompt; with few rows the fits are noise, which penalties and
+// scale keep small. Source: none of the sides is new (see the files); averaging them and shrinking
+// to the best single model follows routing-benchmarks.md 4.6. Tests: auto_test.cc. Measured:
+// docs/reference/estimators.md.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,6 +38,7 @@
 #include "route/estimator/familiarity.h"
 #include "route/estimator/gaussian_groups.h"
 #include "route/estimator/group_table.h"
+#include "route/estimator/group_terms.h"
 #include "route/estimator/labels.h"
 #include "route/estimator/learned.h"
 #include "route/estimator/observed.h"
@@ -48,8 +52,14 @@ constexpr std::size_t kNeighbours = 60;
 constexpr double kPseudoNeighbours = 2;
 constexpr std::size_t kTuningRows = 2000;
 constexpr double kMaxScale = 1.25;
+constexpr double kLeastFamiliar = 0.3;  // below, nothing that was learned is believed
 constexpr int kHalvings = 3;
 constexpr std::size_t kForeignGroups = 64;  // the largest
+
+// The share of what was learned that is believed of a prompt so familiar.
+double trust(double familiarity) {
+  return std::max(0.0, familiarity - kLeastFamiliar) / (1 - kLeastFamiliar);
+}
 
 math::TwoLayerOptions network(math::HiddenUnit unit) {
   return {.hidden = 32, .unit = unit, .shared = unit == math::HiddenUnit::kSoftplus};
@@ -113,6 +123,39 @@ struct Sides {
   std::vector<double> predicted;       // by model, of the regression
   std::vector<double> mlp, irt;        // by model, of the networks
   std::vector<double> deviation;       // by model: the mean of the three sides
+  std::vector<std::uint32_t> terms;
+};
+
+// What the groups say of a prompt's words and form.
+struct Terms {
+  GroupTerms words{text::kSketchBuckets, 0}, form{kFormTerms, 0};
+
+  static Terms of(const Rows& rows, const Labels& labels) {
+    Terms t{{text::kSketchBuckets, labels.count}, {kFormTerms, labels.count}};
+    std::vector<std::uint32_t> ids;
+    for (std::size_t i = 0; i < labels.of.size(); ++i) {
+      t.words.add(ids_of(rows.sketches[i], ids), labels.of[i]);
+      form_terms(rows.prompts[i], ids);
+      t.form.add(ids, labels.of[i]);
+    }
+    t.words.finish();
+    t.form.finish();
+    return t;
+  }
+  void say(std::string_view text, std::span<const text::Feature> sketch, Left left,
+           std::vector<std::uint32_t>& ids, Signs& out) const {
+    out.words = words.score(ids_of(sketch, ids), left);
+    form_terms(text, ids);
+    out.form_words = form.score(ids, left);
+  }
+
+ private:
+  static std::span<const std::uint32_t> ids_of(std::span<const text::Feature> sketch,
+                                               std::vector<std::uint32_t>& ids) {
+    ids.clear();
+    for (const text::Feature& f : sketch) ids.push_back(f.id);
+    return ids;
+  }
 };
 
 // What was learned.
@@ -126,6 +169,7 @@ struct Parts {
   math::RidgeModel ridge = {};
   math::HeldOutTwoLayer mlp = {}, irt = {};
   Wording wording = {};
+  Terms terms = {};
   Familiarity familiarity = {};
   double scale = 0;
 };
@@ -144,6 +188,7 @@ class Auto final : public Estimator {
         mlp_(std::move(parts.mlp)),
         irt_(std::move(parts.irt)),
         wording_(std::move(parts.wording)),
+        terms_(std::move(parts.terms)),
         familiarity_(parts.familiarity),
         scale_(parts.scale),
         models_(std::move(models)) {}
@@ -151,7 +196,8 @@ class Auto final : public Estimator {
   static std::unique_ptr<Auto> fit(Observed past, PromptFeatures features, const math::Matrix& x,
                                    Rows& rows, double shrink, std::vector<std::string> models) {
     Labels labels = groups_of(rows);
-    GaussianGroups gaussians(x, labels.of, labels.count);
+    GaussianGroups gaussians(x, labels.of, labels.count, PromptFeatures::kCounts);
+    Terms terms = Terms::of(rows, labels);
     GroupTable table(past, std::move(labels.of), labels.count, shrink);
     rows.index.finish(kStopWordShare);
     rows.wording.finish();
@@ -162,6 +208,7 @@ class Auto final : public Estimator {
     p.mlp = math::fit_two_layer_held_out(x, qualities, network(math::HiddenUnit::kRelu));
     p.irt = math::fit_two_layer_held_out(x, qualities, network(math::HiddenUnit::kSoftplus));
     p.wording = std::move(rows.wording);
+    p.terms = std::move(terms);
     auto made = std::make_unique<Auto>(std::move(p), std::move(models));
     made->tune(x, rows);
     return made;
@@ -177,11 +224,13 @@ class Auto final : public Estimator {
     double known = 0;
     sides.share.assign(table_.groups(), 0.0F);
     if (read) {
-      const double strangeness = gaussians_.belong(x, sides.share);
+      const Left left = excluded == kNoRow ? Left{} : Left{table_.group_of(excluded)};
+      const Lies lies = gaussians_.belong(x, sides.share, left);
       look(x, q.reading.sketch().features(), excluded, sides);
-      const auto wording =
-          wording_.score(q.reading.text(chat::Scope::kLastUser), excluded != kNoRow);
-      known = familiarity_.of(signs_of(wording, strangeness, sides));
+      const std::string_view text = q.reading.text(chat::Scope::kLastUser);
+      Signs signs = signs_of(wording_.score(text, excluded != kNoRow), lies, sides);
+      terms_.say(text, q.reading.sketch().features(), left, sides.terms, signs);
+      known = familiarity_.of(signs);
     } else {
       for (std::size_t g = 0; g < table_.groups(); ++g)
         sides.share[g] = static_cast<float>(table_.size(g) / static_cast<double>(past_.rows()));
@@ -194,7 +243,8 @@ class Auto final : public Estimator {
       const GroupTable::Mean group = table_.quality(past_, m, sides.share, excluded);
       Belief& b = out[i];
       b.quality = std::clamp(
-          model->quality.mean_without(excluded) + scale_ * known * sides.deviation[m], 0.0, 1.0);
+          model->quality.mean_without(excluded) + scale_ * trust(known) * sides.deviation[m], 0.0,
+          1.0);
       b.evidence = known * model->quality.count;
       b.quality_var = b.quality * (1 - b.quality) / (1 + known * group.evidence);
       believe_calls(q, i, table_.calls(past_, m, sides.share, excluded), b);
@@ -212,6 +262,8 @@ class Auto final : public Estimator {
     write_network(mlp_.model, "mlp.", file);
     write_network(irt_.model, "irt.", file);
     wording_.write(file);
+    terms_.words.write("words", file);
+    terms_.form.write("form", file);
     file.put_doubles("tuned", std::array{shrink_, scale_});
     file.put_doubles("familiarity", familiarity_.numbers());
     return file.save(path);
@@ -222,7 +274,7 @@ class Auto final : public Estimator {
     SWY_TRY(const auto tuned, file.doubles("tuned", 2));
     SWY_TRY(auto past, read_past(file, std::move(column)));
     SWY_TRY(auto index, RowIndex::read(file));
-    SWY_TRY(auto gaussians, GaussianGroups::read(file, features.dims()));
+    SWY_TRY(auto gaussians, GaussianGroups::read(file, features.dims(), PromptFeatures::kCounts));
     SWY_TRY(auto group, file.integers("groups.of", past.rows()));
     if (past.rows() == 0 || index.rows() != past.rows() || tuned[0] < 0 ||
         *std::max_element(group.begin(), group.end()) >= gaussians.groups())
@@ -239,6 +291,8 @@ class Auto final : public Estimator {
     SWY_TRY(p.irt.model,
             read_network(file, "irt.", p.ridge.dims, math::HiddenUnit::kSoftplus, true));
     SWY_TRY(p.wording, Wording::read(file));
+    SWY_TRY(p.terms.words, GroupTerms::read("words", file, text::kSketchBuckets, groups));
+    SWY_TRY(p.terms.form, GroupTerms::read("form", file, kFormTerms, groups));
     p.scale = tuned[1];
     SWY_TRY(const auto numbers, file.doubles("familiarity", Familiarity::kNumbers));
     p.familiarity = Familiarity(std::span(numbers).first<Familiarity::kNumbers>());
@@ -342,20 +396,31 @@ class Auto final : public Estimator {
     s.share.resize(table_.groups());
     const std::size_t step = 1 + x.rows() / kTuningRows;
     for (std::size_t i = 0; i < x.rows(); i += step) {
-      const double strangeness = gaussians_.belong(x.row(i), s.share);
+      const Left left{table_.group_of(i)};
+      const Lies lies = gaussians_.belong(x.row(i), s.share, left);
       look(x.row(i), rows.sketches[i], static_cast<std::uint32_t>(i), s);
-      inside.push_back(signs_of(wording_.score(rows.prompts[i], true), strangeness, s));
+      inside.push_back(signs_of(wording_.score(rows.prompts[i], true), lies, s));
+      terms_.say(rows.prompts[i], rows.sketches[i], left, s.terms, inside.back());
       t.row.push_back(i);
       t.deviation.push_back(s.deviation);
     }
     familiarity_ = Familiarity::fit(inside, as_foreign(x, rows));
+    for (std::size_t k = 0; k < inside.size(); ++k) {
+      const double share = trust(familiarity_.of(inside[k]));
+      for (double& d : t.deviation[k]) d *= share;
+    }
     scale_ = slope(t);
     for (int h = 0; h < kHalvings && !pays(t, scale_); ++h) scale_ /= 2;
   }
 
   // REQUIRES: s.any_row is of the prompt.
-  static Signs signs_of(Wording::Score wording, double strangeness, const Sides& s) {
-    return {wording.wording, wording.unseen, -strangeness, nearness(s.any_row)};
+  static Signs signs_of(Wording::Score wording, Lies lies, const Sides& s) {
+    return {.wording = wording.wording,
+            .unseen = wording.unseen,
+            .meaning = -lies.strangeness,
+            .near = nearness(s.any_row),
+            .sureness = lies.sureness,
+            .form = lies.form};
   }
 
   // Rows of every group, of the large ones no more than of the small, as if it were not there.
@@ -381,8 +446,10 @@ class Auto final : public Estimator {
         const std::uint32_t i = group[k];
         index_.look(rows.sketches[i], i, s.near);
         index_.nearest(s.near, column, kNearRows, 0, s.any_row);
-        out.push_back(signs_of(wording_.score(rows.prompts[i], false, &own),
-                               gaussians_.belong(x.row(i), s.share, table_.group_of(i)), s));
+        const Left left{table_.group_of(i), true};
+        const Lies lies = gaussians_.belong(x.row(i), s.share, left);
+        out.push_back(signs_of(wording_.score(rows.prompts[i], false, &own), lies, s));
+        terms_.say(rows.prompts[i], rows.sketches[i], left, s.terms, out.back());
       }
     }
     return out;
@@ -449,6 +516,7 @@ class Auto final : public Estimator {
   math::RidgeModel ridge_;
   math::HeldOutTwoLayer mlp_, irt_;
   Wording wording_;
+  Terms terms_;
   Familiarity familiarity_;
   double scale_ = 0;
   std::vector<std::string> models_;  // their names in a weight file

@@ -164,6 +164,12 @@ TEST_F(Auto, RefusesWeightsWhosePartsDoNotFit) {
   EXPECT_TRUE(refused([](WeightFile& b) { b.words["groups.of"][3] = 2; }));
   EXPECT_TRUE(refused([](WeightFile& b) { b.words["groups.of"].pop_back(); }));
   EXPECT_TRUE(refused([](WeightFile& b) { b.words["wording.windows"][0] = 1U << 30U; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["words.rows"][1] = 2; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["form.rows"].pop_back(); }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["form.sizes"][0] = 0; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.tensors["groups.form_precision"][0] = 0; }));
+  EXPECT_TRUE(refused([](WeightFile& b) { b.words["familiarity"].resize(10); }))
+      << "of before there were eight signs";
   EXPECT_TRUE(refused([](WeightFile& b) { b.words["tuned"].back() = 0x7FF00000; }));
   EXPECT_TRUE(refused([](WeightFile& b) { b.words.erase("tuned"); }));
   EXPECT_TRUE(refused([](WeightFile& b) { b.tensors["groups.log_size"].clear(); }));

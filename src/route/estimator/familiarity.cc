@@ -15,7 +15,27 @@ constexpr double kUnseen = 0.3;
 constexpr double kLeastSimilarity = 1e-3;
 constexpr double kUsual = 3;  // log odds of the median row where nothing can be left out
 
-std::array<double, 4> columns(const Signs& s) { return {s.wording, s.unseen, s.meaning, s.near}; }
+constexpr double kRidge = 0.02;  // a row
+// Left out where the others are learned: the matrices of the distance know the group that is to be
+// as if it were not there, which makes it look better a sign than it is.
+constexpr std::size_t kMeaning = 2;
+
+// All turned so that more is more familiar.
+std::array<double, Familiarity::kSigns> columns(const Signs& s) {
+  return {s.wording, -s.unseen, s.meaning, s.near, s.sureness, s.form, s.words, s.form_words};
+}
+
+// Without weights below 0: the column of the lowest is taken out, until there is none.
+math::Logistic fit_rising(std::vector<double> x, std::span<const double> y) {
+  constexpr std::size_t kColumns = Familiarity::kSigns;
+  for (std::size_t round = 0;; ++round) {
+    auto model = math::fit_logistic(x, kColumns, y, kRidge * static_cast<double>(y.size()));
+    const auto lowest = std::min_element(model.weights.begin(), model.weights.end());
+    if (*lowest >= 0 || round == kColumns) return model;
+    const auto column = static_cast<std::size_t>(lowest - model.weights.begin());
+    for (std::size_t r = 0; r < y.size(); ++r) x[r * kColumns + column] = 0;
+  }
+}
 
 template <typename F>
 void each_window(std::string_view text, unsigned bits, const F& f) {
@@ -99,13 +119,15 @@ double nearness(std::span<const Hit> hits) {
 }
 
 Familiarity::Familiarity(std::span<const double, kNumbers> numbers) {
-  std::copy_n(numbers.begin(), 4, model_.weights.begin());
-  model_.bias = numbers[4];
+  std::copy_n(numbers.begin(), kSigns, model_.weights.begin());
+  model_.bias = numbers[kSigns];
 }
 
 std::array<double, Familiarity::kNumbers> Familiarity::numbers() const {
-  const std::vector<double>& w = model_.weights;
-  return {w[0], w[1], w[2], w[3], model_.bias};
+  std::array<double, kNumbers> out{};
+  std::copy_n(model_.weights.begin(), kSigns, out.begin());
+  out[kSigns] = model_.bias;
+  return out;
 }
 
 double Familiarity::of(const Signs& signs) const { return model_.probability(columns(signs)); }
@@ -114,7 +136,7 @@ Familiarity Familiarity::fit(std::span<const Signs> inside, std::span<const Sign
   Familiarity out;
   if (outside.empty()) {
     out.model_.bias = kUsual;
-    for (const auto& [column, sign] : {std::pair{0U, &Signs::wording}, {2U, &Signs::meaning}}) {
+    for (const auto& [column, sign] : {std::pair{std::size_t{0}, &Signs::wording}, {kMeaning, &Signs::meaning}}) {
       std::vector<double> v;
       for (const Signs& s : inside) v.push_back(s.*sign);
       std::sort(v.begin(), v.end());
@@ -126,14 +148,15 @@ Familiarity Familiarity::fit(std::span<const Signs> inside, std::span<const Sign
     std::vector<double> x, y;
     const auto add = [&](std::span<const Signs> rows, double label) {
       for (const Signs& s : rows) {
-        const auto row = columns(s);
+        auto row = columns(s);
+        row[kMeaning] = 0;
         x.insert(x.end(), row.begin(), row.end());
         y.push_back(label);
       }
     };
     add(inside, 1);
     add(outside, 0);
-    out.model_ = math::fit_logistic(x, 4, y);
+    out.model_ = fit_rising(std::move(x), y);
     out.model_.bias -=
         std::log(static_cast<double>(inside.size()) / static_cast<double>(outside.size()));
   }

@@ -1,17 +1,21 @@
 // Familiarity: how much a prompt is like those that were learned from, 0 to 1. What a learned
 // estimator says of a prompt unlike its table is a guess; this is what tells.
 //
-// Formula: a logistic regression on four signs: wording = mean over the text's windows of five
-// bytes (first 2,000 bytes) of ln((rows that have it + 0.3) / rows); unseen = share of windows that
-// no row has; meaning = minus the strangeness of gaussian_groups.h; near = ln of the mean cosine to
-// the five nearest rows. It tells rows as they are (without the row itself) from the same rows as
-// they would look if all rows of their group were not there: that is what a foreign prompt is.
-// Before anything is read both are as likely. With one group there is nothing to leave out: 1 / (1
-// + exp(-(3 + w + m))), wording and meaning in deviations of the table's rows from their median.
-// Cost: one table access per byte. When it loses: a new subject in formulations of the table is not
-// told apart (MMLU beside MMLU-Pro); few groups say little of what others would look like. Source:
-// the windows and the regression are ours (document frequency as in TF-IDF); the distance is that
-// of Ren et al. 2021 (arXiv 2106.09022). Measured: docs/reference/estimators.md, auto. When to use:
+// Formula: a logistic regression without weights below 0 on signs that all are more where a prompt
+// is more familiar: wording = mean over the text's windows of five bytes (first 2,000 bytes) of
+// ln((rows that have it + 0.3) / rows); minus unseen = share of windows that no row has; near = ln
+// of the mean cosine to the five nearest rows; sureness and form of gaussian_groups.h; words and
+// form_words: GroupTerms of the words and word pairs, and of the text's form. It tells rows as they
+// are (without the row itself) from the same rows as they would look if all rows of their group
+// were not there: that is what a foreign prompt is. Before anything is read both are as likely. A
+// sign that speaks the wrong way among the table's own groups is taken out: it would speak against
+// foreign prompts of the next kind, where a table has few groups. With one group there is nothing
+// to leave out: 1 / (1 + exp(-(3 + w + m))), wording and meaning (minus the strangeness of
+// gaussian_groups.h) in deviations of the table's rows from their median. Cost: one table access
+// per byte, the groups of every term. When it loses: a new subject in formulations of the table
+// (MMLU-Pro's subjects); few groups say little of what others would look like. Source: the windows
+// and the choice of signs are ours (document frequency as in TF-IDF); the distance is that of Ren
+// et al. 2021 (arXiv 2106.09022). Measured: docs/reference/estimators.md, auto. When to use:
 // inside this folder. Threading: fitted by one thread, then immutable. Ownership: owns its table.
 #pragma once
 
@@ -52,8 +56,11 @@ class Wording {
   std::vector<float> log_;                // by count
 };
 
+// What tells; more of it, but for `unseen`, is more familiar.
 struct Signs {
   double wording = 0, unseen = 0, meaning = 0, near = 0;
+  double sureness = 0, form = 0;     // Lies
+  double words = 0, form_words = 0;  // GroupTerms
 };
 
 // The sign `near`; best first, as many as there are.
@@ -62,7 +69,8 @@ inline constexpr std::size_t kNearRows = 5;
 
 class Familiarity {
  public:
-  static constexpr std::size_t kNumbers = 5;
+  static constexpr std::size_t kSigns = 8;
+  static constexpr std::size_t kNumbers = kSigns + 1;
   Familiarity() = default;
   explicit Familiarity(std::span<const double, kNumbers> numbers);  // of numbers()
   // `outside`: the rows of `inside`, or some of them, without their group. May be empty. REQUIRES:
@@ -72,7 +80,7 @@ class Familiarity {
   [[nodiscard]] std::array<double, kNumbers> numbers() const;
 
  private:
-  math::Logistic model_ = {{0, 0, 0, 0}, 0};
+  math::Logistic model_ = {std::vector<double>(kSigns, 0.0), 0};
 };
 
 }  // namespace swy::route

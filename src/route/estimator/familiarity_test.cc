@@ -60,27 +60,56 @@ std::vector<Signs> some_signs(double shift) {
   std::vector<Signs> out;
   base::Rng rng(3, 0, 0);
   for (int i = 0; i < 400; ++i)
-    out.push_back({-3 + rng.uniform() - shift, 0.1 + 0.1 * rng.uniform(), 5 * rng.uniform(),
-                   -1 + 0.5 * rng.uniform()});
+    out.push_back({.wording = -3 + rng.uniform() - shift,
+                   .unseen = 0.1 + 0.1 * rng.uniform(),
+                   .meaning = 5 * rng.uniform(),
+                   .near = -1 + 0.5 * rng.uniform(),
+                   .sureness = -rng.uniform(),
+                   .form = -4 + rng.uniform(),
+                   .words = rng.uniform(),
+                   .form_words = rng.uniform()});
   return out;
+}
+
+Signs signs(double wording, double unseen, double meaning, double near) {
+  return {.wording = wording,
+          .unseen = unseen,
+          .meaning = meaning,
+          .near = near,
+          .sureness = -0.5,
+          .form = -3.5,
+          .words = 0.5,
+          .form_words = 0.5};
 }
 
 TEST(Familiarity, WithOneGroupCountsFromTheMedianOfItsRows) {
   const std::vector<Signs> rows = some_signs(0);
   const Familiarity f = Familiarity::fit(rows, {});
-  EXPECT_NEAR(f.of({-2.5, 0, 2.5, 0}), 0.952, 0.01) << "the usual: 1 / (1 + e^-3)";
-  EXPECT_LT(f.of({-6, 0, 2.5, 0}), 0.01);
-  EXPECT_LT(f.of({-2.5, 0, -20, 0}), 0.01);
+  EXPECT_NEAR(f.of(signs(-2.5, 0, 2.5, 0)), 0.952, 0.01) << "the usual: 1 / (1 + e^-3)";
+  EXPECT_LT(f.of(signs(-6, 0, 2.5, 0)), 0.01);
+  EXPECT_LT(f.of(signs(-2.5, 0, -20, 0)), 0.01);
 }
 
 TEST(Familiarity, LearnsWhichSignTellsAGroupThatIsNotThere) {
   const std::vector<Signs> inside = some_signs(0);
   const std::vector<Signs> outside = some_signs(2);
   const Familiarity f = Familiarity::fit(inside, std::span(outside).first(100));
-  EXPECT_GT(f.of({-2.5, 0.15, 2, -0.8}), 0.95);
-  EXPECT_LT(f.of({-4.5, 0.15, 2, -0.8}), 0.5);
-  EXPECT_NEAR(f.of({-2.5, 0.15, 2, -0.8}), f.of({-2.5, 0.15, 3, -0.7}), 0.05)
+  EXPECT_GT(f.of(signs(-2.5, 0.15, 2, -0.8)), 0.85);
+  EXPECT_LT(f.of(signs(-4.5, 0.15, 2, -0.8)), 0.5);
+  EXPECT_NEAR(f.of(signs(-2.5, 0.15, 2, -0.8)), f.of(signs(-2.5, 0.15, 3, -0.7)), 0.05)
       << "what says nothing counts for nothing";
+}
+
+// What speaks the wrong way among the table's own groups does not speak at all.
+TEST(Familiarity, NeverTakesMoreOfASignForLessFamiliar) {
+  std::vector<Signs> inside = some_signs(0);
+  std::vector<Signs> outside = some_signs(1);
+  for (Signs& s : outside) s.near += 2, s.form_words += 3, s.unseen -= 0.05;
+  const auto numbers = Familiarity::fit(inside, outside).numbers();
+  for (std::size_t k = 0; k < Familiarity::kSigns; ++k) EXPECT_GE(numbers[k], 0) << k;
+  EXPECT_GT(numbers[0], 1) << "the one that tells";
+  EXPECT_EQ(numbers[3], 0);
+  EXPECT_EQ(numbers[7], 0);
 }
 
 TEST(Familiarity, IsTheSameOfItsNumbers) {

@@ -15,6 +15,10 @@ namespace {
 
 constexpr double kSmooth = 0.3;
 constexpr double kCentrePrior = 5;
+constexpr float kCountWeight = 0.1F;  // of a deviation, as prompt_features.h has them
+constexpr double kFormRows = 2;       // pseudo-rows with the variance of all rows
+constexpr double kFormLeast = 0.02;   // variance, of that of all rows
+constexpr double kFormNear = -30, kFormOffset = 60;
 
 float squared_distance(std::span<const float> a, const float* b) {
   float sum = 0;
@@ -60,9 +64,9 @@ GaussianGroups::Whitening GaussianGroups::whitening(const std::vector<double>& c
 }
 
 GaussianGroups::GaussianGroups(const math::Matrix& x, std::span<const std::uint32_t> group,
-                               std::size_t groups)
-    : dims_(x.cols()) {
-  SWY_ASSERT(x.rows() > 0 && group.size() == x.rows());
+                               std::size_t groups, std::size_t counts)
+    : dims_(x.cols()), counts_(counts) {
+  SWY_ASSERT(x.rows() > 0 && group.size() == x.rows() && counts <= dims_);
   math::Gram all(dims_);
   math::Matrix centres(groups, dims_);
   std::vector<double> size(groups, 0.0);
@@ -81,6 +85,7 @@ GaussianGroups::GaussianGroups(const math::Matrix& x, std::span<const std::uint3
                                              (size[g] + kCentrePrior));
     }
     log_size_.push_back(static_cast<float>(std::log((size[g] + 1) / all.rows)));
+    size_.push_back(static_cast<float>(size[g]));
   }
   math::Gram within(dims_);
   std::vector<float> residual(dims_);
@@ -95,6 +100,35 @@ GaussianGroups::GaussianGroups(const math::Matrix& x, std::span<const std::uint3
     within_.apply(centres.row(g), std::span(centres_).subspan(g * dims_, dims_));
   mean_.resize(dims_);
   whole_.apply(mean, mean_);
+  describe_counts(x, group);
+}
+
+void GaussianGroups::describe_counts(const math::Matrix& x, std::span<const std::uint32_t> group) {
+  std::vector<double> sum(groups() * counts_, 0.0);
+  std::vector<double> square(sum);
+  for (std::size_t i = 0; i < x.rows(); ++i) {
+    const auto counts = x.row(i).last(counts_);
+    for (std::size_t c = 0; c < counts_; ++c) {
+      const auto z = static_cast<double>(counts[c] / kCountWeight);
+      sum[group[i] * counts_ + c] += z;
+      square[group[i] * counts_ + c] += z * z;
+    }
+  }
+  for (std::size_t k = 0; k < sum.size(); ++k) {
+    const auto n = static_cast<double>(size_[k / counts_]);
+    const double mean = sum[k] / (n + 1);
+    const double spread = square[k] - 2 * mean * sum[k] + n * mean * mean;
+    form_mean_.push_back(static_cast<float>(mean));
+    form_precision_.push_back(
+        static_cast<float>(1 / ((spread + kFormRows) / (n + kFormRows) + kFormLeast)));
+  }
+  finish_form();
+}
+
+void GaussianGroups::finish_form() {
+  form_bias_.assign(groups(), 0.0F);
+  for (std::size_t k = 0; k < form_precision_.size(); ++k)
+    form_bias_[k / counts_] -= std::log(form_precision_[k]);
 }
 
 void GaussianGroups::write(WeightFile& out) const {
@@ -103,11 +137,16 @@ void GaussianGroups::write(WeightFile& out) const {
   out.tensors["groups.centres"] = centres_;
   out.tensors["groups.mean"] = mean_;
   out.tensors["groups.log_size"] = log_size_;
+  out.tensors["groups.size"] = size_;
+  out.tensors["groups.form_mean"] = form_mean_;
+  out.tensors["groups.form_precision"] = form_precision_;
 }
 
-Result<GaussianGroups> GaussianGroups::read(const WeightFile& in, std::size_t dims) {
+Result<GaussianGroups> GaussianGroups::read(const WeightFile& in, std::size_t dims,
+                                            std::size_t counts) {
   GaussianGroups g;
   g.dims_ = dims;
+  g.counts_ = counts;
   const auto sizes = in.tensors.find("groups.log_size");
   const std::size_t n = sizes == in.tensors.end() ? 0 : sizes->second.size();
   if (n == 0) return fail(ErrorCode::kParse, fmt::format("weights of {}: no groups", in.type));
@@ -116,27 +155,67 @@ Result<GaussianGroups> GaussianGroups::read(const WeightFile& in, std::size_t di
   SWY_TRY(g.whole_.inverse, in.tensor("groups.whole", dims * dims));
   SWY_TRY(g.centres_, in.tensor("groups.centres", n * dims));
   SWY_TRY(g.mean_, in.tensor("groups.mean", dims));
+  SWY_TRY(g.size_, in.tensor("groups.size", n));
+  SWY_TRY(g.form_mean_, in.tensor("groups.form_mean", n * counts));
+  SWY_TRY(g.form_precision_, in.tensor("groups.form_precision", n * counts));
+  if (std::any_of(g.form_precision_.begin(), g.form_precision_.end(),
+                  [](float v) { return !(v > 0); }))
+    return fail(ErrorCode::kParse, fmt::format("weights of {}: no such variance", in.type));
+  g.finish_form();
   return g;
 }
 
-double GaussianGroups::belong(std::span<const float> x, std::span<float> share,
-                              std::size_t without) const {
+double GaussianGroups::form(std::span<const float> counts, Left left) const {
+  float least = std::numeric_limits<float>::infinity();
+  for (std::size_t g = 0; g < groups(); ++g) {
+    if (left.out(g)) continue;
+    float e = form_bias_[g];
+    for (std::size_t c = 0; c < counts_; ++c) {
+      const float z = counts[c] / kCountWeight - form_mean_[g * counts_ + c];
+      e += z * z * form_precision_[g * counts_ + c];
+    }
+    least = std::min(least, e);
+  }
+  return -std::log(kFormOffset + std::max(kFormNear, static_cast<double>(least)));
+}
+
+Lies GaussianGroups::belong(std::span<const float> x, std::span<float> share, Left left) const {
   thread_local std::vector<float> white;
   white.resize(dims_);
   within_.apply(x, white);
+  float rows = 0;
+  for (const float n : size_) rows += n;
+  // What a distance d of the row itself adds to all of them once the row is not in the covariance.
+  const auto missed = [&](float d) {
+    return left.group == Left::kNone ? 0.0F : d * d / std::max(rows - d, rows / 4);
+  };
   float least = std::numeric_limits<float>::infinity();
   float best = -std::numeric_limits<float>::infinity();
+  float own = 0;
   for (std::size_t g = 0; g < groups(); ++g) {
-    const float distance = squared_distance(white, centres_.data() + g * dims_);
-    if (g != without) least = std::min(least, distance);
+    float distance = squared_distance(white, centres_.data() + g * dims_);
+    if (g == left.group) {
+      const float n = size_[g] + static_cast<float>(kCentrePrior);
+      own = missed(distance);
+      distance = left.all ? std::numeric_limits<float>::infinity()
+                          : distance * n * n / ((n - 1) * (n - 1));
+    }
+    least = std::min(least, distance);
     share[g] = 0.5F * log_size_[g] - 0.25F * distance;
     best = std::max(best, share[g]);
   }
   float sum = 0;
   for (float& s : share) sum += s = std::exp(s - best);
-  for (float& s : share) s /= sum;
+  Lies lies;
+  for (float& s : share) {
+    s /= sum;
+    if (s > 1e-12F) lies.sureness += static_cast<double>(s * std::log(s));
+  }
   whole_.apply(x, white);
-  return static_cast<double>(least - squared_distance(white, mean_.data()));
+  const float whole = squared_distance(white, mean_.data());
+  lies.strangeness = static_cast<double>(least + own - (whole + missed(whole)));
+  lies.form = form(x.last(counts_), left);
+  return lies;
 }
 
 }  // namespace swy::route
