@@ -61,20 +61,17 @@ LEFT_OUT = [
     ("mmlu_pro", ["mmlu_pro/mmlu_pro.jsonl.gz"], "--leave-out-domains",
      ["math,physics,chemistry,engineering,computer science", "economics,business,law,history,philosophy,psychology", "health,biology,other"]),
 ]
-# Several calls, on pools with recorded answers: name, what it is, files, models (cheap ones first, the strong one last).
+# Several calls, on pools with recorded answers: name, what it is, files, models (the cheapest first, the strong one last).
 SEVERAL = [
-    ("mmlu_pro-a", "MMLU-Pro, two cheap models before one that is 7 times as dear", ["mmlu_pro/mmlu_pro.jsonl.gz"],
-     ["deepseek-chat", "Phi-3-mini-4k-instruct", "gemini-1.5-pro-002"]),
-    ("mmlu_pro-b", "MMLU-Pro, three before one that is 5 to 30 times as dear", ["mmlu_pro/mmlu_pro.jsonl.gz"],
-     ["deepseek-chat", "Meta-Llama-3_1-70B-Instruct", "gemini-1.5-pro-002", "gemini-3.1-pro-preview"]),
-    ("zeroeval", "ZeroEval", ["zeroeval"], ["gpt-4o-mini-2024-07-18", "deepseek-v2.5-0908", "gpt-4o-2024-05-13"]),
-    ("bfcl", "BFCL, tool calls", ["bfcl/bfcl.jsonl.gz"], ["gpt-4o-mini-2024-07-18-FC", "gemini-1.5-flash-preview-0514", "gpt-4-0125-preview-FC"]),
+    ("mmlu_pro", "MMLU-Pro, two cheap models before one that is 7 times as dear", ["mmlu_pro/mmlu_pro.jsonl.gz"],
+     ["Phi-3-mini-4k-instruct", "deepseek-chat", "gemini-1.5-pro-002"]),
+    ("zeroeval", "ZeroEval", ["zeroeval"], ["deepseek-v2.5-0908", "gpt-4o-mini-2024-07-18", "gpt-4o-2024-05-13"]),
     ("routellm-gsm8k", "RouteLLM GSM8K", ["routellm/routellm-gsm8k.jsonl.gz"], ["mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview"]),
 ]
-SEVERAL_ROUTERS = ["agreement", "cascade", "cascade:last=best", "cascade_routing", "cascade_routing:beliefs=true+auto", "prism+auto", "best_set+auto",
+SEVERAL_ROUTERS = ["agreement", "cascade", "cascade:last=best", "cascade_routing", "cascade_routing:beliefs=true+knn", "prism+knn",
                    "auto", "knn", "clusters:by=domain"]
 # Of three models or more: {cheap} is all but the last, {middle} the last but one.
-SEVERAL_OF_MODELS = ["automix:verifiers=[{middle}]", "acar:probe=[{cheap}]"]
+SEVERAL_OF_MODELS = ["automix:verifiers={middle}", "acar:probe=[{cheap}]"]
 
 
 # ---- running
@@ -403,12 +400,13 @@ def several_table(report):
     best = by_name(report)[report["best_single"]]
     out = [f"{report['test']} test questions, {len(report['models'])} models. Always `{report['best_single']}`: quality {interval(best['points'][0]['quality'])}, "
            f"{usd(best['points'][0]['cost_usd'])} USD per 1,000.", "",
-           "| strategy | AIQ − mixtures' | at best single's cost − its quality | same quality: cost | − its quality |", "|---|---|---|---|---|"]
+           "| strategy | AIQ − mixtures' | at best single's cost − its quality | cost of 95 % of its quality | of 100 % |", "|---|---|---|---|---|"]
+    full = best["points"][0]["cost_usd"]
     for line in sorted(routers_of(report), key=lambda l: -(l["curve"].get("aiq_over_mixtures") or {"value": -9})["value"]):
-        budget, equal = pick(line, "budget", "quality"), pick(line, "equal_quality", "quality")
-        ratio = equal.get("cost_over_best_single", {}).get("value")
-        out.append(f"| `{line['name']}` | {interval(line['curve'].get('aiq_over_mixtures'), sign=True)} | {interval(budget.get('over_best_single'), sign=True)} | "
-                   + ("–" if ratio is None else f"{100 * ratio:.0f} %") + f" | {interval(equal.get('over_best_single'), sign=True)} |")
+        curve = line["curve"]
+        costs = [f"{100 * curve[c] / full:.0f} %" if curve.get(c) is not None else "–" for c in ("cost_95_usd", "cost_100_usd")]
+        out.append(f"| `{line['name']}` | {interval(curve.get('aiq_over_mixtures'), sign=True)} | {interval(curve.get('over_best_single'), sign=True)} | "
+                   + " | ".join(costs) + " |")
     return "\n".join(out)
 
 
@@ -487,7 +485,7 @@ than a point below. The mixtures are chosen in hindsight: their frontier is that
 ## Several calls
 
 Strategies that ask more than once, on pools with recorded answers; every call of a question is paid for, thresholds come from the questions learned from.
-What each does: [flows](../reference/flows.md). `auto`, `knn` and `clusters:by=domain` make one call.
+All columns are read off the curve of the settings that were swept, also the last three. What each does: [flows](../reference/flows.md). `auto`, `knn` and `clusters:by=domain` make one call.
 
 {several}
 
@@ -516,6 +514,7 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="only runs with this in their name; the page is printed")
     parser.add_argument("--router", action="append", default=[], help="besides the registered estimators")
+    parser.add_argument("--again", default="", metavar="ROUTER", help="evaluate this router alone, beside the baselines, and replace its numbers on the page")
     parser.add_argument("--limit", type=float, default=60, help="seconds for one router in one run")
     return parser.parse_args()
 
@@ -559,13 +558,66 @@ def strategies(name):
     return SEVERAL_ROUTERS + [r.format(**words) for r in SEVERAL_OF_MODELS if len(models) > 2]
 
 
+# ---- one router again
+
+
+def tables_of(page):
+    """(heading, number below it, first line, header cells, lines of rows) of every table; lines are indices into page.splitlines()."""
+    out, heading, count, lines = [], "", 0, page.splitlines()
+    for i, line in enumerate(lines):
+        if line.startswith("#"):
+            heading, count = line, 0
+        if line.startswith("|---"):
+            rows = []
+            while i + 1 + len(rows) < len(lines) and lines[i + 1 + len(rows)].startswith("|"):
+                rows.append(i + 1 + len(rows))
+            out.append((heading, count, cells_of(lines[i - 1]), rows))
+            count += 1
+    return out
+
+
+def cells_of(line):
+    return [c.strip() for c in line.strip().strip("|").split("|")]
+
+
+def replaced(old, new, router):
+    """The old page with this router's rows and columns of the new one; the section of several calls is new as it is."""
+    mark = f"`{router}`"
+    begin, end = "## Several calls", "## Against published numbers"
+    section = new[new.index(begin):new.index(end)]
+    at = old.index(begin) if begin in old else old.index(end)
+    old = old[:at] + section + old[old.index(end):]
+    fresh = {(h, n): (header, [cells_of(new.splitlines()[r]) for r in rows]) for h, n, header, rows in tables_of(new)}
+    lines = old.splitlines()
+    for heading, number, header, rows in tables_of(old):
+        there = fresh.get((heading, number))
+        if there is None:
+            continue
+        new_header, new_rows = there
+        for r in rows:
+            cells = cells_of(lines[r])
+            column = header.index(mark) if mark in header else None
+            same = [c for c in new_rows if (c[:2] == cells[:2] if column is not None or cells[1].startswith("ours, ") else c[0] == cells[0])]
+            if not same or (column is None and not any(mark in c.split()[:2] for c in cells[:2]) and f"ours, {mark}" not in cells):
+                continue
+            names = header if column is None else [mark]
+            for name in names:
+                if name in new_header and new_header.count(name) == 1:
+                    cells[header.index(name)] = same[0][new_header.index(name)]
+            lines[r] = "| " + " | ".join(cells) + " |"
+    said = f"- {mark} was evaluated again, alone, after the others; strategies of several calls too."
+    if said not in lines:
+        lines.insert(next(i for i, line in enumerate(lines) if line.startswith("- Prompt length")) + 1, said)
+    return "\n".join(lines) + "\n"
+
+
 def main():
     args = arguments()
     if not args.data.exists():
         sys.exit(f"leaderboard: no data at {args.data}")
     args.out.mkdir(parents=True, exist_ok=True)
-    good, bad = usable(args.program, args.out, args.limit)
-    routers = list(dict.fromkeys(BASELINES + good + VARIANTS + args.router))
+    good, bad = ([args.again], {}) if args.again else usable(args.program, args.out, args.limit)
+    routers = list(dict.fromkeys(BASELINES + good + ([] if args.again else VARIANTS) + args.router))
     print(f"{len(routers)} routers: {', '.join(routers)}", file=sys.stderr)
     for name, why in bad.items():
         print(f"not in the tables: {name}: {why}", file=sys.stderr)
@@ -587,6 +639,9 @@ def main():
                                                            if results.get(f"several~{n}", {}).get("report")), published=published(results), pairs=pairs_table(results, pairs), tables=tables)
     if args.only:
         print(page)
+    elif args.again:
+        args.page.write_text(replaced(args.page.read_text(), page, args.again))
+        print(f"{args.again} again in {args.page}", file=sys.stderr)
     else:
         args.page.write_text(page)
         print(f"wrote {args.page}", file=sys.stderr)
