@@ -134,7 +134,12 @@ Status assign(const Spec& spec, const Scores& scores, const Ctx& ctx, const Stat
     count(out, scores.rows, out.demand);
   }
   if (spec.cap == Cap::kNone && out.slot.empty()) {
-    count(out, scores.rows, out.kept);
+    // Nothing is dropped: what was wanted is kept.
+    if (out.demand.empty() || spec.select == Select::kExpertChoice) {
+      count(out, scores.rows, out.kept);
+    } else if (!out.kept.empty()) {
+      std::copy_n(out.demand.begin(), scores.cols, out.kept.begin());
+    }
     return {};
   }
   detail::each_sequence(job, [&](std::size_t begin, std::size_t end) {

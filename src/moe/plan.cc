@@ -3,10 +3,11 @@
 // What: order lists the kept entries by (expert, token, choice); bin_end closes each expert's part;
 // padded_end does so with every part rounded up to blocks; padded_order is order with gaps (marked
 // rows x kmax), block_expert whose block it is. An expert without entries has no block.
-// Cost: two passes over the entries and one over the experts; bin_end is the only counter array.
-// When it loses: few tokens with large blocks are mostly gaps: choose the block by the load.
-// Sources: MegaBlocks arXiv 2211.15841; vLLM moe_align_block_size (code). Deviation: the order
-// inside an expert is stable here, vLLM's is not. Test: golden_test.cc (J_dispatch),
+// Cost: two passes over the entries, one where Assignment::kept has the counts (checked: counts
+// that are not those of the entries are counted again), and one over the experts; bin_end is the
+// only counter array. When it loses: few tokens with large blocks are mostly gaps: choose the block
+// by the load. Sources: MegaBlocks arXiv 2211.15841; vLLM moe_align_block_size (code). Deviation:
+// the order inside an expert is stable here, vLLM's is not. Test: golden_test.cc (J_dispatch),
 // properties_test.cc.
 #include <algorithm>
 #include <cstddef>
@@ -21,33 +22,56 @@ std::uint64_t round_up(std::uint64_t n, std::uint32_t block) {
   return block <= 1 ? n : (n + block - 1) / block * block;
 }
 
-// bin_end[e] = where expert e's part begins; returns the total.
-std::uint64_t starts_of(const Assignment& a, Shape shape, std::span<std::uint32_t> bin_end) {
+// bin_end[e] = how many entries expert e has. An id below 0 is a large one without its sign.
+void count(const Assignment& a, Shape shape, std::span<std::uint32_t> bin_end) {
   std::fill_n(bin_end.begin(), shape.experts, 0U);
   const std::size_t entries = std::size_t{shape.tokens} * a.kmax;
   for (std::size_t i = 0; i < entries; ++i) {
-    const std::int32_t e = a.expert[i];
-    if (e >= 0 && static_cast<std::uint32_t>(e) < shape.experts)
-      ++bin_end[static_cast<std::size_t>(e)];
+    const auto e = static_cast<std::uint32_t>(a.expert[i]);
+    if (e < shape.experts) ++bin_end[e];
   }
-  std::uint32_t sum = 0;
-  for (std::size_t e = 0; e < shape.experts; ++e) {
+}
+
+// From how many to where each part begins; returns the total.
+std::uint64_t starts_of(std::uint32_t experts, std::span<std::uint32_t> bin_end) {
+  std::uint64_t sum = 0;
+  for (std::size_t e = 0; e < experts; ++e) {
     const std::uint32_t count = bin_end[e];
-    bin_end[e] = sum;
+    bin_end[e] = static_cast<std::uint32_t>(sum);
     sum += count;
   }
   return sum;
 }
 
-void scatter(const Assignment& a, Shape shape, Plan& out) {
+// From where each part begins to where it ends. False: there are more entries than `total`.
+bool scatter(const Assignment& a, Shape shape, std::uint32_t total, Plan& out) {
   const std::size_t entries = std::size_t{shape.tokens} * a.kmax;
   std::uint32_t* at = out.bin_end.data();
   std::uint32_t* order = out.order.data();
   for (std::size_t i = 0; i < entries; ++i) {
-    const std::int32_t e = a.expert[i];
-    if (e >= 0 && static_cast<std::uint32_t>(e) < shape.experts)
-      order[at[e]++] = static_cast<std::uint32_t>(i);
+    const auto e = static_cast<std::uint32_t>(a.expert[i]);
+    if (e >= shape.experts) continue;
+    const std::uint32_t to = at[e]++;
+    if (to >= total) return false;
+    order[to] = static_cast<std::uint32_t>(i);
   }
+  return true;
+}
+
+// By what the assignment says it kept, in one pass. False: it says nothing, or not what it holds.
+bool scatter_kept(const Assignment& a, Shape shape, Plan& out) {
+  if (a.kept.size() < shape.experts) return false;
+  std::copy_n(a.kept.begin(), shape.experts, out.bin_end.begin());
+  const std::uint64_t total = starts_of(shape.experts, out.bin_end);
+  if (total > out.order.size()) return false;
+  out.entries = static_cast<std::uint32_t>(total);
+  if (!scatter(a, shape, out.entries, out)) return false;
+  std::uint64_t end = 0;
+  for (std::size_t e = 0; e < shape.experts; ++e) {
+    end += a.kept[e];
+    if (out.bin_end[e] != end) return false;
+  }
+  return true;
 }
 
 Status pad(std::uint32_t experts, std::uint32_t gap, std::uint32_t block, Plan& out) {
@@ -85,9 +109,12 @@ Status plan(const Assignment& done, Shape shape, std::uint32_t block, Plan& out)
   if (out.bin_end.size() < shape.experts) return {Code::kTooShort, "plan.bin_end"};
   if (!out.padded_end.empty() && out.padded_end.size() < shape.experts)
     return {Code::kTooShort, "plan.padded_end"};
-  out.entries = static_cast<std::uint32_t>(starts_of(done, shape, out.bin_end));
-  if (out.order.size() < out.entries) return {Code::kTooShort, "plan.order"};
-  scatter(done, shape, out);
+  if (!scatter_kept(done, shape, out)) {
+    count(done, shape, out.bin_end);
+    out.entries = static_cast<std::uint32_t>(starts_of(shape.experts, out.bin_end));
+    if (out.order.size() < out.entries) return {Code::kTooShort, "plan.order"};
+    (void)scatter(done, shape, out.entries, out);
+  }
   return pad(shape.experts, static_cast<std::uint32_t>(entries), block, out);
 }
 

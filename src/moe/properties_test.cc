@@ -498,6 +498,14 @@ TEST(Properties, P14PlansAreStablePermutationsWithAlignedParts) {
       }
     }
     ASSERT_EQ(filled, want) << "case " << c;
+    // Counts that are not those of the entries, or none, change nothing.
+    for (std::uint32_t& n : lab.kept) n = static_cast<std::uint32_t>(d.size(0, 4));
+    if (d.one_in(3)) lab.out.kept = {};
+    std::vector<std::uint32_t> bins_again(cols);
+    Plan again{order, bins_again, {}, {}, {}};
+    ASSERT_TRUE(plan(lab.out, shape, block, again).ok());
+    ASSERT_EQ(order, want) << "case " << c;
+    ASSERT_EQ(bins_again, bins) << "case " << c;
   }
 }
 
