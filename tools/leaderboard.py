@@ -339,9 +339,8 @@ def left_out_tables(results, jobs):
         lines = by_name(report)
         for r in common or ():
             line = lines[r]
-            p = pick(line, "budget", "quality").get("over_best_single")
-            e = pick(line, "equal_quality", "quality")
-            mix = pick(line, "budget", "quality").get("over_mixture")
+            b, e = pick(line, "budget", "quality"), pick(line, "equal_quality", "quality")
+            p, mix = b.get("over_best_single"), b.get("over_mixture")
             if not p:
                 continue
             n = report["test"]
@@ -349,7 +348,7 @@ def left_out_tables(results, jobs):
                                              (e.get("over_best_single") or p)["value"],
                                              e.get("cost_over_best_single", {"value": 1})["value"],
                                              mix["value"] if mix else 0, standard_error(mix) if mix else 0,
-                                             pick(line, "budget", "quality").get("cost_over_best_single", {"value": 1})["value"]))
+                                             b.get("cost_over_best_single", {"value": 1})["value"]))
             cells.setdefault(r, {})[name] = p
             if r not in worst or p["value"] < worst[r][0]:
                 worst[r] = (p["value"], name.split("~")[-1])
@@ -562,7 +561,7 @@ def strategies(name):
 
 
 def tables_of(page):
-    """(heading, number below it, first line, header cells, lines of rows) of every table; lines are indices into page.splitlines()."""
+    """(heading, number below it, header cells, lines of rows) of every table; lines are indices into page.splitlines()."""
     out, heading, count, lines = [], "", 0, page.splitlines()
     for i, line in enumerate(lines):
         if line.startswith("#"):
@@ -587,8 +586,8 @@ def replaced(old, new, router):
     section = new[new.index(begin):new.index(end)]
     at = old.index(begin) if begin in old else old.index(end)
     old = old[:at] + section + old[old.index(end):]
-    fresh = {(h, n): (header, [cells_of(new.splitlines()[r]) for r in rows]) for h, n, header, rows in tables_of(new)}
-    lines = old.splitlines()
+    lines, new_lines = old.splitlines(), new.splitlines()
+    fresh = {(h, n): (header, [cells_of(new_lines[r]) for r in rows]) for h, n, header, rows in tables_of(new)}
     for heading, number, header, rows in tables_of(old):
         there = fresh.get((heading, number))
         if there is None:

@@ -226,7 +226,7 @@ struct Assignment {
   std::span<float> weight;          // rows x kmax; 0 where expert is -1
   std::span<std::uint32_t> slot;    // rows x kmax or empty: place inside the expert's buffer
   std::span<std::uint32_t> demand;  // experts; before the cap. May be empty without cap and update
-  std::span<std::uint32_t> kept;    // experts or empty: after the cap
+  std::span<std::uint32_t> kept;    // experts or empty: after the cap; saves plan() a pass
   std::uint64_t nan_scores = 0;     // NaNs met among live entries
 };
 

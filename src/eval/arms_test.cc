@@ -8,6 +8,7 @@
 
 #include "base/rng.h"
 #include "eval/evaluate.h"
+#include "eval/testing/file_lab.h"
 #include "flow/builtin.h"
 
 namespace swy::eval {
@@ -20,12 +21,11 @@ using ::testing::Not;
 
 // Poems: an answer of `small` is right with .7, so the best of three with .973, for 3. Sums: never.
 // `large` is right with .9 on both, for 20.
-class Arms : public ::testing::Test {
+class Arms : public testing::FileLab {
  protected:
+  Arms() : FileLab("swy_arms") {}
   void SetUp() override {
-    directory_ = ::testing::TempDir() + "swy_arms";
-    std::filesystem::create_directories(directory_);
-    std::ofstream rows(directory_ + "/t.jsonl");
+    std::ofstream rows(table());
     base::Rng rng(5, 0, 0);
     for (int i = 0; i < 1200; ++i) {
       const bool poem = i % 2 == 0;
@@ -39,21 +39,6 @@ class Arms : public ::testing::Test {
            << '\n';
     }
     rows.close();
-    options_.pool.data = {directory_ + "/t.jsonl"};
-    options_.bootstrap = 0;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  const LineReport& line(const std::string& router) {
-    options_.routers = {router};
-    auto report = evaluate(options_, flow::builtin_registry());
-    EXPECT_TRUE(report) << (report ? "" : report.error().message);
-    report_ = report.value_or(Report{});
-    for (const LineReport& l : report_.lines) {
-      if (l.name == router) return l;
-    }
-    ADD_FAILURE() << "no line " << router;
-    return report_.lines.front();
   }
   // The best quality for at most 12 a question; poems to small*3 and sums to large cost 11.5.
   double for_twelve(const std::string& router) {
@@ -62,10 +47,6 @@ class Arms : public ::testing::Test {
       if (p.cost <= 12) best = std::max(best, p.quality.value);
     return best;
   }
-
-  std::string directory_;
-  EvalOptions options_;
-  Report report_;
 };
 
 TEST_F(Arms, LetTheCheapModelBeatTheDearOne) {

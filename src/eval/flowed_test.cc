@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "eval/evaluate.h"
+#include "eval/testing/file_lab.h"
 #include "flow/builtin.h"
 #include "record/testing/shared_data.h"
 
@@ -19,12 +20,11 @@ using ::testing::HasSubstr;
 
 // Models S and M at 1 and 4 agree on two questions of four, L at 20 is always right. On the first
 // agreement they are right, on the second both wrong.
-class Recorded : public ::testing::Test {
+class Recorded : public testing::FileLab {
  protected:
+  Recorded() : FileLab("swy_flowed") {}
   void SetUp() override {
-    directory_ = ::testing::TempDir() + "swy_flowed";
-    std::filesystem::create_directories(directory_);
-    std::ofstream rows(directory_ + "/t.jsonl");
+    std::ofstream rows(table());
     std::ofstream texts(directory_ + "/t.responses.jsonl");
     const char* said[4][3] = {{"right", "Right.", "right"},
                               {"wrong", "wrong", "right"},
@@ -49,26 +49,7 @@ class Recorded : public ::testing::Test {
     }
     rows.close();
     texts.close();
-    options_.pool.data = {directory_ + "/t.jsonl"};
-    options_.bootstrap = 0;
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  const LineReport& line(const std::string& router) {
-    options_.routers = {router};
-    auto report = evaluate(options_, flow::builtin_registry());
-    EXPECT_TRUE(report) << (report ? "" : report.error().message);
-    report_ = report.value_or(Report{});
-    for (const LineReport& l : report_.lines) {
-      if (l.name == router) return l;
-    }
-    ADD_FAILURE() << "no line " << router;
-    return report_.lines.front();
-  }
-
-  std::string directory_;
-  EvalOptions options_;
-  Report report_;
 };
 
 TEST_F(Recorded, AgreementPaysForEveryCallAndKeepsSharedMistakes) {

@@ -9,15 +9,15 @@
 #include "base/check.h"
 #include "math/kernels.h"
 #include "math/ridge.h"
+#include "route/estimator/prompt_features.h"
 
 namespace swy::route {
 namespace {
 
 constexpr double kSmooth = 0.3;
 constexpr double kCentrePrior = 5;
-constexpr float kCountWeight = 0.1F;  // of a deviation, as prompt_features.h has them
-constexpr double kFormRows = 2;       // pseudo-rows with the variance of all rows
-constexpr double kFormLeast = 0.02;   // variance, of that of all rows
+constexpr double kFormRows = 2;      // pseudo-rows with the variance of all rows
+constexpr double kFormLeast = 0.02;  // variance, of that of all rows
 constexpr double kFormNear = -30, kFormOffset = 60;
 
 float squared_distance(std::span<const float> a, const float* b) {
@@ -109,7 +109,7 @@ void GaussianGroups::describe_counts(const math::Matrix& x, std::span<const std:
   for (std::size_t i = 0; i < x.rows(); ++i) {
     const auto counts = x.row(i).last(counts_);
     for (std::size_t c = 0; c < counts_; ++c) {
-      const auto z = static_cast<double>(counts[c] / kCountWeight);
+      const auto z = static_cast<double>(counts[c] / PromptFeatures::kCountWeight);
       sum[group[i] * counts_ + c] += z;
       square[group[i] * counts_ + c] += z * z;
     }
@@ -122,10 +122,12 @@ void GaussianGroups::describe_counts(const math::Matrix& x, std::span<const std:
     form_precision_.push_back(
         static_cast<float>(1 / ((spread + kFormRows) / (n + kFormRows) + kFormLeast)));
   }
-  finish_form();
+  finish();
 }
 
-void GaussianGroups::finish_form() {
+void GaussianGroups::finish() {
+  rows_ = 0;
+  for (const float n : size_) rows_ += n;
   form_bias_.assign(groups(), 0.0F);
   for (std::size_t k = 0; k < form_precision_.size(); ++k)
     form_bias_[k / counts_] -= std::log(form_precision_[k]);
@@ -161,7 +163,7 @@ Result<GaussianGroups> GaussianGroups::read(const WeightFile& in, std::size_t di
   if (std::any_of(g.form_precision_.begin(), g.form_precision_.end(),
                   [](float v) { return !(v > 0); }))
     return fail(ErrorCode::kParse, fmt::format("weights of {}: no such variance", in.type));
-  g.finish_form();
+  g.finish();
   return g;
 }
 
@@ -171,7 +173,7 @@ double GaussianGroups::form(std::span<const float> counts, Left left) const {
     if (left.out(g)) continue;
     float e = form_bias_[g];
     for (std::size_t c = 0; c < counts_; ++c) {
-      const float z = counts[c] / kCountWeight - form_mean_[g * counts_ + c];
+      const float z = counts[c] / PromptFeatures::kCountWeight - form_mean_[g * counts_ + c];
       e += z * z * form_precision_[g * counts_ + c];
     }
     least = std::min(least, e);
@@ -183,11 +185,9 @@ Lies GaussianGroups::belong(std::span<const float> x, std::span<float> share, Le
   thread_local std::vector<float> white;
   white.resize(dims_);
   within_.apply(x, white);
-  float rows = 0;
-  for (const float n : size_) rows += n;
   // What a distance d of the row itself adds to all of them once the row is not in the covariance.
   const auto missed = [&](float d) {
-    return left.group == Left::kNone ? 0.0F : d * d / std::max(rows - d, rows / 4);
+    return left.group == Left::kNone ? 0.0F : d * d / std::max(rows_ - d, rows_ / 4);
   };
   float least = std::numeric_limits<float>::infinity();
   float best = -std::numeric_limits<float>::infinity();

@@ -64,16 +64,17 @@ class GaussianGroups {
   static Whitening whitening(const std::vector<double>& covariance, std::size_t dims);
 
   void describe_counts(const math::Matrix& x, std::span<const std::uint32_t> group);
-  void finish_form();
+  void finish();  // what follows from the rest
   [[nodiscard]] double form(std::span<const float> counts, Left left) const;
 
   std::size_t dims_ = 0;
   std::size_t counts_ = 0;
   Whitening within_, whole_;
-  std::vector<float> centres_;                     // groups x dims, whitened within
-  std::vector<float> mean_;                        // dims, whitened by the whole
-  std::vector<float> log_size_;                    // ln of the share of rows
-  std::vector<float> size_;                        // rows by group
+  std::vector<float> centres_;   // groups x dims, whitened within
+  std::vector<float> mean_;      // dims, whitened by the whole
+  std::vector<float> log_size_;  // ln of the share of rows
+  std::vector<float> size_;      // rows by group
+  float rows_ = 0;
   std::vector<float> form_mean_, form_precision_;  // groups x counts
   std::vector<float> form_bias_;                   // by group: sum of ln variance
 };

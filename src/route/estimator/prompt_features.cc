@@ -13,7 +13,6 @@ namespace swy::route {
 namespace {
 
 constexpr std::size_t kN = PromptFeatures::kCounts;
-constexpr float kCountWeight = 0.1F;
 constexpr float kCut = 4;
 constexpr std::size_t kBatch = 64;
 

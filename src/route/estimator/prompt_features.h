@@ -56,6 +56,7 @@ class PromptFeatures {
   [[nodiscard]] std::span<const float> scales() const { return scales_; }
   void set_scales(std::vector<float> scales) { scales_ = std::move(scales); }
   static constexpr std::size_t kCounts = 14;
+  static constexpr float kCountWeight = 0.1F;  // of a deviation of a count
 
  private:
   class Scales;
