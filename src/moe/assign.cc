@@ -74,7 +74,7 @@ bool all_live(const Ctx& ctx, std::size_t begin, std::size_t end) {
 constexpr std::size_t kFewest = 4;
 
 void assign_rows(const detail::Job& job, const Memory& m, Assignment& out) {
-  const bool blocks = m.block.key != nullptr && job.kernels.topk_rows != nullptr;
+  const bool blocks = m.block.logit != nullptr && job.kernels.topk_rows != nullptr;
   const std::size_t rows = job.scores.rows;
   for (std::size_t t = 0; t < rows;) {
     const std::size_t end = std::min(t + detail::kBlock, rows);

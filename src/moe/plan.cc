@@ -4,11 +4,10 @@
 // padded_end does so with every part rounded up to blocks; padded_order is order with gaps (marked
 // rows x kmax), block_expert whose block it is. An expert without entries has no block.
 // Cost: two passes over the entries, one where Assignment::kept has the counts (checked: counts
-// that are not those of the entries are counted again), and one over the experts; bin_end is the
-// only counter array. When it loses: few tokens with large blocks are mostly gaps: choose the block
-// by the load. Sources: MegaBlocks arXiv 2211.15841; vLLM moe_align_block_size (code). Deviation:
-// the order inside an expert is stable here, vLLM's is not. Test: golden_test.cc (J_dispatch),
-// properties_test.cc.
+// that are not those of the entries are counted again), and one over the experts. When it loses:
+// few tokens with large blocks are mostly gaps: choose the block by the load. Sources: MegaBlocks
+// arXiv 2211.15841; vLLM moe_align_block_size (code). Deviation: the order inside an expert is
+// stable here, vLLM's is not. Test: golden_test.cc (J_dispatch), properties_test.cc.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -32,46 +31,62 @@ void count(const Assignment& a, Shape shape, std::span<std::uint32_t> bin_end) {
   }
 }
 
-// From how many to where each part begins; returns the total.
-std::uint64_t starts_of(std::uint32_t experts, std::span<std::uint32_t> bin_end) {
+// From the lengths of the parts to their ends; returns the last, or more than 32 bits hold.
+std::uint64_t ends_of(std::uint32_t experts, std::span<std::uint32_t> bin_end) {
   std::uint64_t sum = 0;
-  for (std::size_t e = 0; e < experts; ++e) {
-    const std::uint32_t count = bin_end[e];
-    bin_end[e] = static_cast<std::uint32_t>(sum);
-    sum += count;
-  }
+  for (std::size_t e = 0; e < experts; ++e)
+    bin_end[e] = static_cast<std::uint32_t>(sum += bin_end[e]);
   return sum;
 }
 
-// From where each part begins to where it ends. False: there are more entries than `total`.
-bool scatter(const Assignment& a, Shape shape, std::uint32_t total, Plan& out) {
+// Entry by entry. REQUIRES: bin_end closes parts as long as their experts have entries.
+void scatter(const Assignment& a, Shape shape, Plan& out) {
+  std::uint32_t* next = out.bin_end.data();  // from where a part begins to where it ends
+  std::copy_backward(next, next + shape.experts - 1, next + shape.experts);
+  next[0] = 0;
   const std::size_t entries = std::size_t{shape.tokens} * a.kmax;
-  std::uint32_t* at = out.bin_end.data();
-  std::uint32_t* order = out.order.data();
   for (std::size_t i = 0; i < entries; ++i) {
     const auto e = static_cast<std::uint32_t>(a.expert[i]);
-    if (e >= shape.experts) continue;
-    const std::uint32_t to = at[e]++;
-    if (to >= total) return false;
-    order[to] = static_cast<std::uint32_t>(i);
+    if (e < shape.experts) out.order[next[e]++] = static_cast<std::uint32_t>(i);
   }
-  return true;
 }
 
-// By what the assignment says it kept, in one pass. False: it says nothing, or not what it holds.
+constexpr std::size_t kMostOnStack = 1024;  // experts whose counters scatter_at_both_ends() keeps
+
+// The same from the first entry up and from the last one down in turns: two chains of counters, of
+// which neither waits for the other. False, with order spoiled: the parts that bin_end closes are
+// not as long as their experts have entries.
+bool scatter_at_both_ends(const Assignment& a, Shape shape, Plan& out) {
+  std::uint32_t front[kMostOnStack + 1] = {};
+  std::uint32_t back[kMostOnStack];
+  std::copy_n(out.bin_end.begin(), shape.experts, back);
+  std::copy_n(out.bin_end.begin(), shape.experts, front + 1);
+  // Copies: the stores to order might change what they stand for.
+  std::uint32_t* const order = out.order.data();
+  const std::int32_t* const expert = a.expert.data();
+  const std::uint32_t experts = shape.experts;
+  const std::uint32_t room = out.entries;
+  const auto put = [=](std::uint32_t to, std::size_t entry) {
+    if (to < room) order[to] = static_cast<std::uint32_t>(entry);
+  };
+  std::size_t i = 0;
+  for (std::size_t last = std::size_t{shape.tokens} * a.kmax; i < last; ++i) {
+    if (const auto e = static_cast<std::uint32_t>(expert[i]); e < experts) put(front[e]++, i);
+    if (i == --last) break;
+    if (const auto e = static_cast<std::uint32_t>(expert[last]); e < experts) put(--back[e], last);
+  }
+  return std::equal(back, back + shape.experts, front);
+}
+
+// By what the assignment says it kept, in one pass over the entries. False: it says nothing, or not
+// what it holds.
 bool scatter_kept(const Assignment& a, Shape shape, Plan& out) {
-  if (a.kept.size() < shape.experts) return false;
+  if (a.kept.size() < shape.experts || shape.experts > kMostOnStack) return false;
   std::copy_n(a.kept.begin(), shape.experts, out.bin_end.begin());
-  const std::uint64_t total = starts_of(shape.experts, out.bin_end);
+  const std::uint64_t total = ends_of(shape.experts, out.bin_end);
   if (total > out.order.size()) return false;
   out.entries = static_cast<std::uint32_t>(total);
-  if (!scatter(a, shape, out.entries, out)) return false;
-  std::uint64_t end = 0;
-  for (std::size_t e = 0; e < shape.experts; ++e) {
-    end += a.kept[e];
-    if (out.bin_end[e] != end) return false;
-  }
-  return true;
+  return scatter_at_both_ends(a, shape, out);
 }
 
 Status pad(std::uint32_t experts, std::uint32_t gap, std::uint32_t block, Plan& out) {
@@ -111,9 +126,13 @@ Status plan(const Assignment& done, Shape shape, std::uint32_t block, Plan& out)
     return {Code::kTooShort, "plan.padded_end"};
   if (!scatter_kept(done, shape, out)) {
     count(done, shape, out.bin_end);
-    out.entries = static_cast<std::uint32_t>(starts_of(shape.experts, out.bin_end));
+    out.entries = static_cast<std::uint32_t>(ends_of(shape.experts, out.bin_end));
     if (out.order.size() < out.entries) return {Code::kTooShort, "plan.order"};
-    (void)scatter(done, shape, out.entries, out);
+    if (shape.experts > kMostOnStack) {
+      scatter(done, shape, out);
+    } else {
+      (void)scatter_at_both_ends(done, shape, out);
+    }
   }
   return pad(shape.experts, static_cast<std::uint32_t>(entries), block, out);
 }

@@ -239,6 +239,36 @@ TEST(Properties, P14PlansAreTheSameFromAnyNumberOfThreads) {
   }
 }
 
+// Beyond 1,024 experts plan() counts in another way.
+TEST(Properties, P14PlansAreStablePermutationsForAnyNumberOfExperts) {
+  for (std::uint64_t c = 0; c < testing::cases() / 50; ++c) {
+    base::Rng rng(420, c, 0);
+    const Shape shape{static_cast<std::uint32_t>(rng.below(50)),
+                      static_cast<std::uint32_t>(1000 + rng.below(50)),
+                      static_cast<std::uint16_t>(1 + rng.below(3))};
+    std::vector<std::int32_t> expert(std::size_t{shape.tokens} * shape.kmax);
+    std::vector<std::uint32_t> kept(shape.experts), order(expert.size()), bins(shape.experts);
+    std::vector<std::uint32_t> want;
+    for (std::int32_t& e : expert) {
+      e = static_cast<std::int32_t>(rng.below(shape.experts + 1)) - 1;
+      if (rng.below(2) == 0) e = std::min(e, 3);  // some are met often
+      if (e >= 0) ++kept[static_cast<std::size_t>(e)];
+    }
+    for (std::uint32_t i = 0; i < expert.size(); ++i)
+      if (expert[i] >= 0) want.push_back(i);
+    std::stable_sort(want.begin(), want.end(),
+                     [&](std::uint32_t a, std::uint32_t b) { return expert[a] < expert[b]; });
+    Plan p{order, bins, {}, {}, {}};
+    const Assignment read{shape.kmax, expert, {}, {}, {}, kept};
+    ASSERT_TRUE(plan(read, shape, 0, p).ok());
+    ASSERT_EQ(p.entries, want.size());
+    order.resize(p.entries);
+    ASSERT_EQ(order, want) << "case " << c;
+    std::partial_sum(kept.begin(), kept.end(), kept.begin());
+    ASSERT_EQ(bins, kept) << "case " << c;
+  }
+}
+
 TEST(Properties, P18HalvesHaveExactlyTheTiesOfTheirRoundedValues) {
   for (std::uint64_t c = 0; c < testing::cases(); ++c) {
     base::Rng rng(419, c, 0);

@@ -76,7 +76,7 @@ void fill_tiles(const Job& job, const Batch& b, std::size_t first, std::size_t r
   const std::size_t cols = job.scores.cols;
   score_block(job, block, rows, nullptr);
   for (std::size_t r = 0; r < kBlock; ++r) {
-    float* key = block.key + r * block.stride;
+    float* key = block.logit + r * block.stride;
     if (r >= rows) {
       std::fill_n(key, padded(b.m), -kInf);
       continue;
@@ -86,7 +86,7 @@ void fill_tiles(const Job& job, const Batch& b, std::size_t first, std::size_t r
     std::fill(key + b.m, key + padded(b.m), -kInf);
   }
   for (std::size_t j = 0; j < b.m; j += kBlock)
-    b.kernels.transpose(block.key + j, block.stride, b.tile(first, j));
+    b.kernels.transpose(block.logit + j, block.stride, b.tile(first, j));
 }
 
 Batch gather(const Job& job, const UpdateMemory& mem) {

@@ -85,7 +85,6 @@ Block take_rows(Scratch& scratch, std::size_t cols) {
   b.stride = padded(cols) + kLanes;
   b.logit = scratch.take<float>(kBlock * b.stride);
   b.score = scratch.take<float>(kBlock * b.stride);
-  b.key = scratch.take<float>(kBlock * b.stride);
   b.expert = scratch.take<std::int32_t>(kBlock * kLanes);
   b.value = scratch.take<float>(kBlock * kLanes);
   return b;
@@ -93,15 +92,14 @@ Block take_rows(Scratch& scratch, std::size_t cols) {
 
 void score_block(const Job& job, const Block& block, std::size_t rows, const float* adjust) {
   const std::size_t cols = job.scores.cols;
-  float* key = job.on_logits ? nullptr : block.key;
+  const bool keyed = !job.on_logits;
   if (job.spec.transform == Transform::kSoftmax && job.kernels.softmax_block != nullptr)
     return job.kernels.softmax_block(block.logit, block.stride, rows, cols, adjust, block.score,
-                                     key);
+                                     keyed ? block.logit : nullptr);
   for (std::size_t r = 0; r < rows; ++r) {
     const std::size_t at = r * block.stride;
     score_row(job, block.logit + at, cols, block.score + at);
-    if (key != nullptr)
-      job.kernels.keys(block.score + at, block.logit + at, adjust, cols, key + at);
+    if (keyed) job.kernels.keys(block.score + at, block.logit + at, adjust, cols, block.logit + at);
   }
 }
 
@@ -115,8 +113,8 @@ std::uint64_t assign_block(const Job& job, std::size_t first, std::size_t end, c
     nans += load_row(job, first + r, block.logit + r * block.stride);
   if (!job.selected_only) score_block(job, block, rows, job.adjust);
   for (std::size_t r = 0; r < rows && job.spec.groups > 1; ++r)
-    limit_groups(job, block.key + r * block.stride, cols);
-  const Keys keys{job.on_logits ? block.logit : block.key, block.stride, cols};
+    limit_groups(job, block.logit + r * block.stride, cols);
+  const Keys keys{block.logit, block.stride, cols};
   select(job, keys, rows, k, block, row);
   gather(job, rows, k, block);
   weigh(job, k, block.value);

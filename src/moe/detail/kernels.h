@@ -24,7 +24,8 @@ struct Kernels {
   void (*softmax)(const float* z, std::size_t n, const float* max, float* p);
   // 0 where z is -inf; s may be z. Padded.
   void (*sigmoid)(const float* z, std::size_t n, float* s);
-  // key = score + adjust (null: score), NaN as the lowest finite; -inf where the logit is. Padded.
+  // key = score + adjust (null: score), NaN as the lowest finite; -inf where the logit is; key may
+  // be logit. Padded.
   void (*keys)(const float* score, const float* logit, const float* adjust, std::size_t n,
                float* key);
   // The two largest of key[0, n); -inf where there are fewer. Not padded.
@@ -59,7 +60,7 @@ struct Kernels {
   // softmax() of the k <= kLanes values of each of kBlock rows, laid out as above.
   void (*softmax_rows)(float* value, std::size_t k);
   // softmax() and, where key is not null, keys() of up to kBlock whole rows, `stride` apart in all.
-  // adjust: padded.
+  // adjust: padded; key may be z.
   void (*softmax_block)(const float* z, std::size_t stride, std::size_t rows, std::size_t n,
                         const float* adjust, float* p, float* key);
   // The k values of each of kBlock rows / their sum + eps, or max(sum, eps); 0 where that is 0.

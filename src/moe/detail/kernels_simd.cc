@@ -38,6 +38,22 @@ constexpr std::size_t kN = HWY_LANES(float);
 constexpr std::size_t kPer16 = kLanes / kN;  // vectors that make 16 lanes
 constexpr std::size_t kList = 64;            // survivors ranked by counting
 
+#if HWY_TARGET != HWY_AVX3
+// The numbers of the lanes whose bits are set, in order.
+struct Front {
+  alignas(8) std::uint8_t lane[std::size_t{1} << kN][kN] = {};
+  constexpr Front() {
+    for (std::size_t bits = 0; bits < std::size_t{1} << kN; ++bits) {
+      std::size_t have = 0;
+      for (std::size_t l = 0; l < kN; ++l) {
+        if ((bits >> l & 1U) != 0) lane[bits][have++] = static_cast<std::uint8_t>(l);
+      }
+    }
+  }
+};
+constexpr Front kFront;
+#endif
+
 // exp_f32 of x <= kExpHigh.
 HWY_INLINE V exp_of(V x) {
   const F d;
@@ -374,6 +390,22 @@ std::size_t topk(const float* key, std::size_t n, std::size_t k, std::int32_t* e
   return taken;
 }
 
+// The lanes of `in` to the front of `to`, where a whole vector is written; how many.
+HWY_INLINE std::size_t keep(V x, hn::Mask<F> in, float* to) {
+  const F d;
+#if HWY_TARGET == HWY_AVX3
+  hn::StoreU(hn::Compress(x, in), d, to);
+  return hn::CountTrue(d, in);
+#else
+  // Highway 1.0.3's own table is copied to the stack by g++ 12 at every use.
+  const hn::Rebind<std::uint8_t, F> d8;
+  const std::uint64_t bits = bits_of(in);
+  const auto lanes = hn::PromoteTo(I(), hn::LoadU(d8, kFront.lane[bits]));
+  hn::StoreU(hn::TableLookupLanes(x, hn::IndicesFromVec(d, lanes)), d, to);
+  return static_cast<std::size_t>(std::popcount(bits));
+#endif
+}
+
 std::size_t collect(const float* v, std::size_t n, float low, float high, float* out,
                     std::size_t* above) {
   const F d;
@@ -387,15 +419,7 @@ std::size_t collect(const float* v, std::size_t n, float low, float high, float*
     const auto over = hn::Gt(x, top);
     const auto in = hn::AndNot(over, hn::Ge(x, bottom));
     over_all = hn::Sub(over_all, hn::VecFromMask(di, hn::RebindMask(di, over)));
-#if HWY_TARGET == HWY_AVX3
-    hn::StoreU(hn::Compress(x, in), d, out + have);
-    have += hn::CountTrue(d, in);
-#else
-    std::uint8_t bits[8] = {};
-    hn::StoreMaskBits(d, in, bits);
-    for (std::uint32_t left = bits[0]; left != 0; left &= left - 1)
-      out[have++] = v[i + static_cast<std::size_t>(std::countr_zero(left))];
-#endif
+    have += keep(x, in, out + have);
   }
   *above = static_cast<std::uint32_t>(hn::GetLane(hn::SumOfLanes(di, over_all)));
   return have;

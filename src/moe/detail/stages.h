@@ -43,9 +43,8 @@ Row take_row(Scratch& scratch, std::size_t cols);
 // the shape does not do that.
 struct Block {
   std::size_t stride = 0;
-  float* logit = nullptr;  // kBlock x stride, as are score and key
-  float* score = nullptr;
-  float* key = nullptr;
+  float* logit = nullptr;          // kBlock x stride; after score_block() the keys
+  float* score = nullptr;          // kBlock x stride
   std::int32_t* expert = nullptr;  // place x kBlock
   float* value = nullptr;
 };
