@@ -72,6 +72,7 @@ leaderboard: release
 # Both sides in one run; raw numbers under out/bench. docs/guide/benchmarks.md explains them.
 bench: release
 	@tools/bench.sh
+	@$(MAKE) --no-print-directory bench-moe
 
 # The assignment of tokens to experts alone, beside PyTorch's and ggml's.
 bench-moe: release
