@@ -14,6 +14,8 @@
 // while choosing the best prediction does worse on these rows than the best single model.
 // trust = (familiarity - 0.3) / 0.7, at least 0; familiarity: familiarity.h.
 // evidence = familiarity * rows: little of it says that the table does not speak of such prompts.
+// A model of few rows is completed before anything is fitted (completion.h); evidence, scale and
+// quality_var know only what was observed of it.
 // quality_var = q (1 - q) / (1 + familiarity * rows of the prompt's groups). Cost, latency and
 // answer length are the groups' (group_table.h). The row that the work names in exclude_row is left
 // out of the groups' sums and the neighbours, and predicted by the fits that did not see it; a
@@ -74,6 +76,8 @@ struct Options : LearnedOptions {
             "pseudo-observations of every domain at the model's mean over the whole table");
   }
 };
+
+bool isnan(float v) { return std::isnan(v); }
 
 // The rows as they are read.
 struct Rows {
@@ -161,6 +165,7 @@ struct Terms {
 // What was learned.
 struct Parts {
   Observed past;
+  std::vector<float> seen;  // by model: the share of its outcomes that were observed
   PromptFeatures features;
   RowIndex index;
   GaussianGroups gaussians;
@@ -178,6 +183,7 @@ class Auto final : public Estimator {
  public:
   Auto(Parts parts, std::vector<std::string> models)
       : past_(std::move(parts.past)),
+        seen_(std::move(parts.seen)),
         features_(std::move(parts.features)),
         index_(std::move(parts.index)),
         patterns_(past_.patterns()),
@@ -196,13 +202,26 @@ class Auto final : public Estimator {
   static std::unique_ptr<Auto> fit(Observed past, PromptFeatures features, const math::Matrix& x,
                                    Rows& rows, double shrink, std::vector<std::string> models) {
     Labels labels = groups_of(rows);
+    const auto real = past.complete(labels);
     GaussianGroups gaussians(x, labels.of, labels.count, PromptFeatures::kCounts);
     Terms terms = Terms::of(rows, labels);
     GroupTable table(past, std::move(labels.of), labels.count, shrink);
     rows.index.finish(kStopWordShare);
     rows.wording.finish();
-    Parts p{std::move(past),      std::move(features), std::move(rows.index),
-            std::move(gaussians), std::move(table),    shrink};
+    std::vector<float> seen(past.models().size(), 1.0F);
+    for (std::size_t m = 0; m < seen.size(); ++m) {
+      if (real[m].empty()) continue;
+      const auto missing = std::count_if(real[m].begin(), real[m].end(), isnan);
+      const auto had = static_cast<double>(real[m].size()) - static_cast<double>(missing);
+      seen[m] = static_cast<float>(had / past.models()[m].quality.count);
+    }
+    Parts p{std::move(past),
+            std::move(seen),
+            std::move(features),
+            std::move(rows.index),
+            std::move(gaussians),
+            std::move(table),
+            shrink};
     p.ridge = math::fit_ridge(x, deviations(p.past));
     const auto qualities = p.past.qualities();
     p.mlp = math::fit_two_layer_held_out(x, qualities, network(math::HiddenUnit::kRelu));
@@ -210,7 +229,7 @@ class Auto final : public Estimator {
     p.wording = std::move(rows.wording);
     p.terms = std::move(terms);
     auto made = std::make_unique<Auto>(std::move(p), std::move(models));
-    made->tune(x, rows);
+    made->tune(x, rows, real);
     return made;
   }
 
@@ -245,8 +264,9 @@ class Auto final : public Estimator {
       b.quality = std::clamp(
           model->quality.mean_without(excluded) + scale_ * trust(known) * sides.deviation[m], 0.0,
           1.0);
-      b.evidence = known * model->quality.count;
-      b.quality_var = b.quality * (1 - b.quality) / (1 + known * group.evidence);
+      const double seen = known * static_cast<double>(seen_[m]);
+      b.evidence = seen * model->quality.count;
+      b.quality_var = b.quality * (1 - b.quality) / (1 + seen * group.evidence);
       believe_calls(q, i, table_.calls(past_, m, sides.share, excluded), b);
     }
   }
@@ -281,8 +301,10 @@ class Auto final : public Estimator {
       return fail(ErrorCode::kParse, "weights of auto: the parts are not of one table");
     const std::size_t groups = gaussians.groups();
     GroupTable table(past, std::move(group), groups, tuned[0]);
-    Parts p{std::move(past),      std::move(features), std::move(index),
-            std::move(gaussians), std::move(table),    tuned[0]};
+    SWY_TRY(auto seen, file.tensor("past.seen", file.models.size()));
+    Parts p{std::move(past),  std::move(seen),      std::move(features),
+            std::move(index), std::move(gaussians), std::move(table),
+            tuned[0]};
     p.ridge.dims = p.features.dims();
     p.ridge.outputs = file.models.size();
     SWY_TRY(p.ridge.weights, file.tensor("ridge.weights", p.ridge.dims * p.ridge.outputs));
@@ -312,6 +334,7 @@ class Auto final : public Estimator {
       for (const ObservedModel& m : past_.models())
         for (const float v : (m.*column).value) all.push_back(unknown_to_file(v));
     }
+    file.tensors["past.seen"] = seen_;
     const std::uint64_t v = past_.version();
     file.words["past.version"] = {static_cast<std::uint32_t>(v),
                                   static_cast<std::uint32_t>(v >> 32U)};
@@ -384,12 +407,18 @@ class Auto final : public Estimator {
     }
   }
 
+  // By model and row, as observed.
+  using Outcomes = std::vector<std::vector<float>>;
+  [[nodiscard]] float outcome(const Outcomes& real, std::size_t m, std::size_t row) const {
+    return real[m].empty() ? past_.models()[m].quality.value[row] : real[m][row];
+  }
+
   struct Tuned {
     std::vector<std::size_t> row;
     std::vector<std::vector<double>> deviation;  // by row, by model
   };
 
-  void tune(const math::Matrix& x, const Rows& rows) {
+  void tune(const math::Matrix& x, const Rows& rows, const Outcomes& real) {
     Tuned t;
     std::vector<Signs> inside;
     Sides s;
@@ -409,8 +438,8 @@ class Auto final : public Estimator {
       const double share = trust(familiarity_.of(inside[k]));
       for (double& d : t.deviation[k]) d *= share;
     }
-    scale_ = slope(t);
-    for (int h = 0; h < kHalvings && !pays(t, scale_); ++h) scale_ /= 2;
+    scale_ = slope(t, real);
+    for (int h = 0; h < kHalvings && !pays(t, real, scale_); ++h) scale_ /= 2;
   }
 
   // REQUIRES: s.any_row is of the prompt.
@@ -456,7 +485,7 @@ class Auto final : public Estimator {
   }
 
   // Of what was observed on what is predicted, both less their mean over the models of the row.
-  [[nodiscard]] double slope(const Tuned& t) const {
+  [[nodiscard]] double slope(const Tuned& t, const Outcomes& real) const {
     double product = 0;
     double square = 0;
     for (std::size_t k = 0; k < t.row.size(); ++k) {
@@ -466,7 +495,7 @@ class Auto final : public Estimator {
       const auto each = [&](const auto& f) {
         for (std::size_t m = 0; m < past_.models().size(); ++m) {
           const Column& quality = past_.models()[m].quality;
-          const float y = quality.value[t.row[k]];
+          const float y = outcome(real, m, t.row[k]);
           if (!std::isnan(y))
             f(static_cast<double>(y) - quality.mean_without(kNoRow), t.deviation[k][m]);
         }
@@ -484,7 +513,7 @@ class Auto final : public Estimator {
   }
 
   // Choosing the best prediction is no worse than the best single model.
-  [[nodiscard]] bool pays(const Tuned& t, double scale) const {
+  [[nodiscard]] bool pays(const Tuned& t, const Outcomes& real, double scale) const {
     const auto& models = past_.models();
     std::vector<double> mean;
     for (const ObservedModel& m : models) {
@@ -496,7 +525,7 @@ class Auto final : public Estimator {
     double sum = 0;
     for (std::size_t k = 0; k < t.row.size(); ++k) {
       const auto predicted = [&](std::size_t m) { return mean[m] + scale * t.deviation[k][m]; };
-      const auto y = [&](std::size_t m) { return models[m].quality.value[t.row[k]]; };
+      const auto y = [&](std::size_t m) { return outcome(real, m, t.row[k]); };
       std::size_t chosen = best;
       for (std::size_t m = 0; m < models.size(); ++m)
         if (!std::isnan(y(m)) && predicted(m) > predicted(chosen)) chosen = m;
@@ -506,7 +535,8 @@ class Auto final : public Estimator {
     return sum >= 0;
   }
 
-  Observed past_;
+  Observed past_;  // completed
+  std::vector<float> seen_;
   PromptFeatures features_;
   RowIndex index_;
   Observed::Patterns patterns_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/hash.h"
+#include "route/estimator/completion.h"
 #include "route/estimator/expected_output.h"
 #include "route/estimator/outcome_tables.h"
 
@@ -162,6 +163,36 @@ std::vector<std::vector<float>> Observed::qualities() const {
   std::vector<std::vector<float>> out;
   for (const ObservedModel& m : models_) out.push_back(m.quality.value);
   return out;
+}
+
+std::vector<std::vector<float>> Observed::complete(const Labels& groups) {
+  const auto columns = [&](Column ObservedModel::* of) {
+    std::vector<std::vector<float>> out;
+    for (const ObservedModel& m : models_) out.push_back((m.*of).value);
+    return out;
+  };
+  const auto put = [&](Column ObservedModel::* of, const std::vector<std::vector<float>>& all) {
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      Column& column = models_[m].*of;
+      column = {};
+      for (const float v : all[m]) column.push(v);
+    }
+  };
+  std::vector<std::vector<float>> before = qualities();
+  std::vector<std::vector<float>> after = before;
+  const std::vector<std::size_t> had = swy::route::complete(after, groups);
+  if (std::all_of(had.begin(), had.end(), [](std::size_t n) { return n == 0; }))
+    return std::vector<std::vector<float>>(models_.size());
+  put(&ObservedModel::quality, after);
+  for (const auto of :
+       {&ObservedModel::tokens_out, &ObservedModel::cost_usd, &ObservedModel::latency_s}) {
+    auto calls = columns(of);
+    complete_in_proportion(calls);
+    put(of, calls);
+  }
+  for (std::size_t m = 0; m < models_.size(); ++m)
+    if (had[m] == 0) before[m].clear();
+  return before;
 }
 
 std::vector<std::string> Observed::names(const Catalogue& catalogue) const {

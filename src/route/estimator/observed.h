@@ -17,6 +17,7 @@
 #include "base/doc.h"
 #include "record/outcome.h"
 #include "route/estimator/knn_index.h"
+#include "route/estimator/labels.h"
 #include "switchyard/registry.h"
 #include "switchyard/route.h"
 
@@ -97,6 +98,9 @@ class Observed {
   }
   // By model and row, NaN where there is no observation.
   [[nodiscard]] std::vector<std::vector<float>> qualities() const;
+  // Fills in what is expected of models that were observed on few rows (completion.h). By model
+  // what was observed of it, where something was filled in, else nothing.
+  std::vector<std::vector<float>> complete(const Labels& groups);
   // Models whose qualities were observed on the same rows have the same pattern.
   struct Patterns {
     std::vector<std::size_t> of;  // by model
