@@ -47,6 +47,8 @@ def write_tables(directory, models, file, prefix=""):
 
 
 class Onboarding(unittest.TestCase):
+    past = "type: knn, neighbours: 10"
+
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="swy-e2e-")
         self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
@@ -67,7 +69,7 @@ class Onboarding(unittest.TestCase):
       policy: {{ type: newcomers, table: probes/, share: 0.3, until: 40, inner: {{ type: utility, cost: 0 }} }}
 """, records=False) + f"""\
 estimators:
-  past: {{ type: knn, table: [known.jsonl, probes/], neighbours: 10 }}
+  past: {{ {self.past}, table: [known.jsonl, probes/] }}
 onboarding: {{ table: known.jsonl, directory: probes/, probes: {PROBES}{onboarding} }}
 records: {{ path: records/, {records} }}
 """
@@ -138,6 +140,14 @@ records: {{ path: records/, {records} }}
         report = json.loads(subprocess.run([PROGRAM, "replay", gateway.file, "--json"], text=True,
                                            capture_output=True, check=False).stdout)
         self.assertEqual((report["proved"], report["feedback"]), (61, 0), report)
+
+    def test_auto_learns_as_much_from_the_probes(self):
+        self.past = "type: auto"
+        gateway = self.serve(self.config(False))
+        self.probed(gateway)
+        until(lambda: self.decided(gateway, TOWNS[7][1])[0].get("fresh") == 1, "it is chosen for towns")
+        odds, _ = self.decided(gateway, SUMS[8][1])
+        self.assertAlmostEqual(odds["small"], 0.7)
 
     def test_a_restart_asks_only_the_probes_that_are_missing(self):
         # A budget for a part of the probes first: 30 micro-USD each, 1044 at most.
