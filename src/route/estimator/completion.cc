@@ -29,7 +29,6 @@
 namespace swy::route {
 namespace {
 
-constexpr std::size_t kFewest = 10;       // of fewer observations nothing is learned
 constexpr std::size_t kMostGroups = 128;  // of more, none is told apart
 constexpr std::size_t kFolds = 10;
 constexpr float kCommon = 3;  // how much less the common score's slope is penalised than others'
@@ -97,7 +96,7 @@ math::RidgeModel fit(const Known& known, const std::vector<float>& y) {
     const double common = known.read(i, x.row(left.size()));
     if (!std::isnan(common)) left.push_back(y[i] - static_cast<float>(common));
   }
-  if (left.size() < kFewest) return {};
+  if (left.size() < kFolds) return {};
   std::vector<std::uint32_t> rows(left.size());
   std::iota(rows.begin(), rows.end(), 0U);
   x = x.only(rows);
@@ -127,11 +126,8 @@ struct Split {
     for (const auto& column : y) count.push_back(observed(column));
     const std::size_t most = count.empty() ? 0 : *std::max_element(count.begin(), count.end());
     for (std::size_t m = 0; m < y.size(); ++m) {
-      if (2 * count[m] >= most && most > 0) {
-        known.push_back(m);
-      } else if (count[m] >= kFewest) {
-        few.push_back(m);
-      }
+      if (2 * count[m] >= most && most > 0) known.push_back(m);
+      if (is_completed(static_cast<double>(count[m]), static_cast<double>(most))) few.push_back(m);
     }
     if (known.size() < 2) few.clear();
   }

@@ -12,11 +12,16 @@
 
 namespace swy::route {
 
-// y[m][row]: the quality of model m, NaN where it was not observed. A model that was observed on
-// fewer than half as many rows as the most observed one, but on at least ten, gets what is expected
-// where it was not; NaN stays where no other model was observed either. Returns for every model how
-// many observations it had where it was completed, else 0. groups: of the rows, domains for
-// example. REQUIRES: columns of one length, that of groups.of.
+// Is a model of so many observations completed, where the best known one has `most`? Of fewer than
+// ten nothing is learned.
+constexpr bool is_completed(double observed, double most) {
+  return observed >= 10 && 2 * observed < most;
+}
+
+// y[m][row]: the quality of model m, NaN where it was not observed. A model to be completed gets
+// what is expected where it was not observed; NaN stays where no other model was observed either.
+// Returns for every model how many observations it had where it was completed, else 0. groups: of
+// the rows, domains for example. REQUIRES: columns of one length, that of groups.of.
 std::vector<std::size_t> complete(std::vector<std::vector<float>>& y, const Labels& groups);
 
 // The same for lengths, costs and times, which are never negative: what the others needed on a row,

@@ -166,6 +166,11 @@ std::vector<std::vector<float>> Observed::qualities() const {
 }
 
 std::vector<std::vector<float>> Observed::complete(const Labels& groups) {
+  double most = 0;
+  for (const ObservedModel& m : models_) most = std::max(most, m.quality.count);
+  if (std::none_of(models_.begin(), models_.end(),
+                   [&](const ObservedModel& m) { return is_completed(m.quality.count, most); }))
+    return std::vector<std::vector<float>>(models_.size());
   const auto columns = [&](Column ObservedModel::* of) {
     std::vector<std::vector<float>> out;
     for (const ObservedModel& m : models_) out.push_back((m.*of).value);
@@ -181,8 +186,6 @@ std::vector<std::vector<float>> Observed::complete(const Labels& groups) {
   std::vector<std::vector<float>> before = qualities();
   std::vector<std::vector<float>> after = before;
   const std::vector<std::size_t> had = swy::route::complete(after, groups);
-  if (std::all_of(had.begin(), had.end(), [](std::size_t n) { return n == 0; }))
-    return std::vector<std::vector<float>>(models_.size());
   put(&ObservedModel::quality, after);
   for (const auto of :
        {&ObservedModel::tokens_out, &ObservedModel::cost_usd, &ObservedModel::latency_s}) {
