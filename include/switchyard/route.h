@@ -49,6 +49,16 @@ struct Header {
   std::string_view value;
 };
 
+// What is remembered of the work's session when it comes; nothing without one.
+struct SessionPast {
+  std::uint32_t turns = 0;         // requests of it that were answered
+  std::uint32_t switches = 0;      // of them by another expert than the one before
+  std::string_view rule;           // "set/rule" that decided the last one
+  std::uint32_t rule_turns = 0;    // how many in a row were that rule's, up to the last one
+  double idle_s = kUnknownNumber;  // since the last one came
+  double warmth = kUnknownNumber;  // share of its prompt that the provider had cached
+};
+
 // What must be placed. Views only: whoever makes it keeps the memory until the decision is
 // recorded.
 struct Work {
@@ -60,6 +70,7 @@ struct Work {
   std::string_view role;      // the caller's role, "" when none
   std::string_view session;   // session id, "" when none
   ExpertId previous = kNoExpert;  // the expert that served this session before
+  SessionPast past;
   std::string_view
       exclude_row;  // outcome row that estimators must not learn from (evaluation, calibration)
 };
@@ -96,6 +107,13 @@ class Encoder {
   virtual Status encode(std::span<const std::string_view> texts, std::span<float> out) const = 0;
 };
 
+// What a conversation has come to, by the roles and sizes of its messages.
+struct History {
+  std::uint32_t user_turns = 0;    // messages of the user
+  double earlier = 0;              // share of the text up to the last answer: what was sent before
+  bool reads_tool_result = false;  // the last message is one: whoever called is waiting
+};
+
 // What reading the work gives, computed at most once per decision and only when asked. Memory is
 // reused.
 class Reading {
@@ -118,6 +136,7 @@ class Reading {
   const text::Cues& cues(chat::Scope scope);
   const text::Structure& structure();  // of the last user text
   const text::Sketch& sketch();        // of the last user text
+  const History& history();
   // The encoding, when it has been provided. nullptr: not yet; it is noted as wanted, and whoever
   // asked is asked again once it is there.
   const Encoding* encoding(EncodingKey key);
@@ -130,6 +149,8 @@ class Reading {
   void preset_tokens(std::int64_t tokens);
   void preset_sketch(const text::Sketch& sketch);
   [[nodiscard]] bool sketch_was_read() const;
+  void preset_history(const History& history);
+  [[nodiscard]] bool history_was_read() const;
   // Whether an encoding was asked for or the structure computed.
   [[nodiscard]] bool text_was_examined() const;
 
@@ -214,6 +235,7 @@ struct Question {
   fleet::LiveView live;  // indexed by ExpertId; may be empty (nothing known)
   Scratch& scratch;
   std::span<const double> account = {};  // of the rule's policy; empty: as it opens
+  std::string_view rule = {};            // "set/rule" that asks; "" outside a decision
 
   [[nodiscard]] const Work& work() const { return reading.work(); }
   [[nodiscard]] const Card& card(std::size_t candidate) const {

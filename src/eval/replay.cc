@@ -175,6 +175,8 @@ class Again {
     if (has_body_) return "";
     if (!work.find("sketch") && scratch_.reading.sketch_was_read())
       return "needs the prompt's sketch, which the record does not have (no body kept)";
+    if (!work.find("history") && scratch_.reading.history_was_read())
+      return "needs the conversation's turns, which the record does not have (no body kept)";
     if (scratch_.reading.text_was_examined())
       return "needs the prompt's text for the rule's estimator (no body kept)";
     std::set<std::string, std::less<>> known;

@@ -150,6 +150,7 @@ class Worker final : public http::Handler {
   base::Task<void> end_stream_with_error(Exchange& x, http::ServerConnection& connection,
                                          bool begun, const Error& error);
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
+  void remember(const Exchange& x);
   void settle_account(const Exchange& x, std::int64_t now_ns);
   void finish(Exchange& x);
   void write_records();
@@ -217,7 +218,7 @@ class Worker final : public http::Handler {
   std::vector<route::Header> headers_;
   std::string header_text_;
   std::string decision_text_;
-  std::optional<std::string> previous_model_;
+  std::optional<SessionMemory> past_;
   Replies replies_;            // of calls within flows that may be answered from here
   wire::Headers out_headers_;  // of the next request or answer to leave
 

@@ -35,6 +35,10 @@ std::string_view session_of(const chat::Request& request, const http::Request& r
   return {};
 }
 
+route::SessionPast past_of(const SessionMemory& m) {
+  return {m.turns, m.switches, m.rule, m.rule_turns, m.idle_s, m.warmth};
+}
+
 }  // namespace
 
 base::Task<void> Worker::chat(http::Request request, http::ServerConnection& connection) {
@@ -163,8 +167,11 @@ route::Work Worker::work_of(const chat::Request& request, const http::Request& r
   }
   work.session = session_of(request, raw).substr(0, 256);
   if (!work.session.empty()) {
-    previous_model_ = shared_.sessions.previous(work.session, shared_.clock.wall_us());
-    if (previous_model_) work.previous = plan.catalogue.find(*previous_model_).value_or(kNoExpert);
+    past_ = shared_.sessions.recall(work.session, shared_.clock.wall_us());
+    if (past_) {
+      work.previous = plan.catalogue.find(past_->model).value_or(kNoExpert);
+      work.past = past_of(*past_);
+    }
   }
   return work;
 }
@@ -270,7 +277,7 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
       x.check = std::make_unique<AnswerCheck>(*plan.grounding_guards[*rule.grounding], scratch_);
       if (!x.check->pending()) shared_.judged_as(x.check->result().result);
     }
-    x.decision.assign(set.name).append("/").append(set.rules[choice->rule].name);
+    x.decision = rule.path;
     x.reason = choice->why.view();
     if (log_ != nullptr && !plan.learners.empty())
       x.lesson = lesson_of(rule, *choice, static_cast<std::uint32_t>(index), *x.snapshot, scratch_);
@@ -279,7 +286,7 @@ Worker::Prepared Worker::choose_rule_set(Exchange& x, const route::RuleSet& set,
     return Prepared::kReady;
   }
   const auto& refusal = std::get<route::Refuse>(d);
-  if (refusal.rule) x.decision = fmt::format("{}/{}", set.name, set.rules[*refusal.rule].name);
+  if (refusal.rule) x.decision = set.rules[*refusal.rule].path;
   x.fail_with({refusal.code, refusal.message});
   return Prepared::kRefused;
 }
@@ -379,6 +386,20 @@ void Worker::settle(Exchange& x, const std::optional<chat::Usage>& usage) {
   if (usage->estimated) m.usage_missing->add();
 }
 
+// The session's next request will know of this answer. No cached tokens means that the upstream
+// had none or does not count them: not known.
+void Worker::remember(const Exchange& x) {
+  if (x.session.empty()) return;
+  double warmth = route::kUnknownNumber;
+  if (x.usage && !x.usage->estimated && x.usage->cached > 0) {
+    warmth = static_cast<double>(x.usage->cached) /
+             static_cast<double>(std::max(x.usage->prompt, x.usage->cached));
+  }
+  shared_.sessions.served(x.session, x.card().name,
+                          x.rule != nullptr ? std::string_view(x.rule->path) : std::string_view{},
+                          warmth, x.start_us);
+}
+
 // Tells the policy that chose what became of it.
 void Worker::settle_account(const Exchange& x, std::int64_t now_ns) {
   const route::Settlement what{x.candidate,
@@ -412,7 +433,7 @@ void Worker::finish(Exchange& x) {
       if (!x.error) {
         if (x.first_ns != 0) m.first_token->observe_us((x.first_ns - x.start_ns) / 1000);
         m.total->observe_us((now - x.start_ns) / 1000);
-        if (!x.session.empty()) shared_.sessions.served(x.session, x.card().name, x.start_us);
+        remember(x);
       }
     }
   }

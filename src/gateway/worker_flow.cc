@@ -334,7 +334,7 @@ base::Task<void> Worker::answer_flow(Exchange& x, http::ServerConnection& connec
     body = std::move(*events);
   }
   x.status = 200;
-  if (!x.session.empty()) shared_.sessions.served(x.session, x.card().name, x.start_us);
+  remember(x);
   finish(x);
   out_headers_.clear();
   answer_headers(x, nullptr, out_headers_);

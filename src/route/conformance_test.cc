@@ -54,6 +54,8 @@ const PolicyCase kPolicies[] = {
      true, false},
     {"sticky", "{ type: sticky, inner: utility }"},
     {"sticky", "{ type: sticky, margin: 0, inner: { type: cheapest_passing, quality: 0.5 } }"},
+    {"session_aware", "{ type: session_aware, inner: utility }"},
+    {"session_aware", "{ type: session_aware, stay: 0, inner: { type: utility, cost: 2 } }"},
     {"budget", "{ type: budget, price: 60 }"},
     {"budget", "{ type: budget, price: 0, cap: 0.004 }"},
     {"budget", "{ type: budget, price: 200, mix: 0.3 }", false, true, false},

@@ -254,7 +254,8 @@ Decision decide_rule(const Plan& plan, const Rule& rule, std::uint32_t index, fl
   need.deadline_ms = rule.deadline_ms;
   if (!gather(plan, rule, s, need)) return need;
   const Question q{plan.catalogue, s.reading, rule.candidates,
-                   live,           s,         account_of(rule, live.accounts)};
+                   live,           s,         account_of(rule, live.accounts),
+                   rule.path};
   const std::size_t n = rule.candidates.size();
   const std::size_t left = apply_guards(plan, rule, q, s);
   s.beliefs.assign(n, Belief{});

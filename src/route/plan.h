@@ -42,6 +42,7 @@ struct NamedGuard {
 
 struct Rule {
   std::string name;
+  std::string path;  // "set/name", as answers and sessions name it
   base::Mark mark;
   std::int64_t priority = 0;
   std::string when_text;  // "" : always

@@ -19,6 +19,25 @@ constexpr std::int64_t kTokensPerMessage = 4;
 // image 765 (OpenAI's public rule for GPT-4o). Size is not known here without fetching the image.
 constexpr std::int64_t kTokensPerImage = 765;
 
+History history_of(const chat::Request& r) {
+  History h;
+  auto before = static_cast<double>(r.tool_bytes);
+  double after = 0;
+  bool answered = false;
+  for (const chat::Message& m : r.messages) {
+    for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p)
+      after += static_cast<double>(r.parts[p].text.size());
+    h.user_turns += m.role == chat::Role::kUser ? 1 : 0;
+    if (m.role != chat::Role::kAssistant) continue;
+    answered = true;
+    before += after;
+    after = 0;
+  }
+  if (answered && before + after > 0) h.earlier = before / (before + after);
+  h.reads_tool_result = !r.messages.empty() && r.messages.back().role == chat::Role::kTool;
+  return h;
+}
+
 }  // namespace
 
 struct Reading::Memo {
@@ -29,10 +48,11 @@ struct Reading::Memo {
   std::array<bool, chat::kScopes> cut{};
   std::array<bool, chat::kScopes> have_cues{};
   std::array<text::Cues, chat::kScopes> cues;  // by Scope
-  bool have_tokens = false, have_structure = false, have_sketch = false;
+  bool have_tokens = false, have_structure = false, have_sketch = false, have_history = false;
   std::int64_t tokens = 0;
   text::Structure structure;
   text::Sketch sketch;
+  History history;
   struct Slot {
     EncodingKey key;
     bool provided = false;
@@ -62,7 +82,7 @@ void Reading::reset(const Work& work) {
   work_ = &work;
   memo_->have_text.fill(false);
   memo_->have_cues.fill(false);
-  memo_->have_tokens = memo_->have_structure = memo_->have_sketch = false;
+  memo_->have_tokens = memo_->have_structure = memo_->have_sketch = memo_->have_history = false;
   memo_->used = 0;
 }
 
@@ -136,6 +156,14 @@ const text::Sketch& Reading::sketch() {
   return memo_->sketch;
 }
 
+const History& Reading::history() {
+  if (!memo_->have_history) {
+    memo_->history = history_of(request());
+    memo_->have_history = true;
+  }
+  return memo_->history;
+}
+
 const Encoding* Reading::encoding(EncodingKey key) {
   const Memo::Slot& s = memo_->slot(key);
   if (s.provided) return &s.encoding;
@@ -181,6 +209,13 @@ void Reading::preset_sketch(const text::Sketch& sketch) {
   memo_->sketch = sketch;
   memo_->have_sketch = true;
 }
+
+void Reading::preset_history(const History& history) {
+  memo_->history = history;
+  memo_->have_history = true;
+}
+
+bool Reading::history_was_read() const { return memo_->have_history; }
 
 bool Reading::text_was_examined() const { return memo_->used > 0 || memo_->have_structure; }
 

@@ -50,6 +50,26 @@ void write_request(JsonWriter& w, const chat::Request& r) {
   }
 }
 
+void write_past(JsonWriter& w, const SessionPast& p) {
+  w.key("past").begin_object().field("turns", p.turns).field("switches", p.switches);
+  write_texts(w, "rule", p.rule);
+  w.field("rule_turns", p.rule_turns);
+  write_known(w, "idle_s", p.idle_s);
+  write_known(w, "warmth", p.warmth);
+  w.end_object();
+}
+
+void write_history(JsonWriter& w, const History& h) {
+  w.key("history").begin_object().field("user_turns", h.user_turns).field("earlier", h.earlier);
+  if (h.reads_tool_result) w.field("reads_tool_result", true);
+  w.end_object();
+}
+
+std::uint32_t count_or_0(const Json& j, std::string_view key) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(j.integer_or(key, 0), 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
 void write_fact(JsonWriter& w, const NamedSignal& signal, const Fact& f) {
   w.raw(signal.json_head[static_cast<std::size_t>(f.truth)]);
   if (f.truth != Truth::kUnknown) {
@@ -149,7 +169,9 @@ void write_work(JsonWriter& w, const Plan& plan, Reading& reading, bool keep_ske
   write_texts(w, "role", work.role);
   write_texts(w, "session", work.session);
   if (work.previous != kNoExpert) w.field("previous", plan.catalogue[work.previous].name);
+  if (work.past.turns > 0) write_past(w, work.past);
   w.field("tokens", reading.tokens_in());
+  if (reading.history_was_read()) write_history(w, reading.history());
   if (keep_sketch && reading.sketch_was_read()) w.field("sketch", reading.sketch().to_text());
   w.end_object();
 }
@@ -254,6 +276,19 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
   work_.role = keep(work.string_or("role", ""));
   work_.session = keep(work.string_or("session", ""));
   if (const auto p = plan.catalogue.find(work.string_or("previous", ""))) work_.previous = *p;
+  if (const auto past = work.find("past")) {
+    work_.past = {count_or_0(*past, "turns"),
+                  count_or_0(*past, "switches"),
+                  keep(past->string_or("rule", "")),
+                  count_or_0(*past, "rule_turns"),
+                  past->number_or("idle_s", kUnknownNumber),
+                  past->number_or("warmth", kUnknownNumber)};
+  }
+  history_.reset();
+  if (const auto h = work.find("history")) {
+    history_ = History{count_or_0(*h, "user_turns"), h->number_or("earlier", 0),
+                       h->bool_or("reads_tool_result", false)};
+  }
   tokens_ = work.integer_or("tokens", 0);
   sketch_ = std::string(work.string_or("sketch", ""));
   return {};
@@ -310,10 +345,12 @@ Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& sc
     if (plan.signals[i].signal->reads_text()) scratch.preset_fact(static_cast<FactId>(i), Fact{});
   }
   scratch.reading.preset_tokens(tokens_);
+  if (history_) scratch.reading.preset_history(*history_);
   if (!sketch_.empty()) {
     SWY_TRY(const text::Sketch sketch, text::Sketch::parse(sketch_));
     scratch.reading.preset_sketch(sketch);
-  }  // else the sketch of no text, and sketch_was_read() tells a replay whether it mattered
+  }  // else the sketch of no text, and sketch_was_read() tells a replay whether it mattered; so the
+  // history
   const auto facts = decision.find("facts");
   if (!facts) return fail(ErrorCode::kParse, "the record has no facts");
   facts->each([&](const Json& j) {

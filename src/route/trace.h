@@ -3,6 +3,7 @@
 // proves equality. Schema: docs/reference/records.md.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -55,6 +56,7 @@ class RecordedWork {
   std::vector<std::string> strings_;  // reserved: views into them must not move
   std::vector<Header> headers_;
   std::int64_t tokens_ = 0;
+  std::optional<History> history_;
   std::string sketch_;
 };
 

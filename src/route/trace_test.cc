@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "route/testing/fakes.h"
+#include "route/testing/beliefs_lab.h"
 
 namespace swy::route {
 namespace {
@@ -65,6 +65,58 @@ TEST(Trace, ARecordedDecisionDecidesAgainToTheSameBytesWithoutTheText) {
     const Written second = write(*plan, replayed, again);
     EXPECT_EQ(first.decision, second.decision);
     EXPECT_EQ(recorded.work().previous, 1);
+  }
+}
+
+TEST(Trace, ASessionDecidesAgainWithoutItsMessages) {
+  const auto plan = testing::plan_from(
+      "models:\n"
+      "  - { name: a, quality: { default: 0.5 }, price: { input: 9, cached_input: 1, output: 1 } "
+      "}\n"
+      "  - { name: b, quality: { default: 0.6 }, price: { input: 9, cached_input: 3, output: 1 } "
+      "}\n"
+      "routes: { auto: [{ name: chat, models: [a, b], policy: { type: session_aware, inner: { "
+      "type: utility, cost: 0 } } }] }\n",
+      testing::beliefs_registry());
+  const std::string text(4'000, 'x');
+  const std::string_view all(text);
+  for (const chat::Role last : {chat::Role::kUser, chat::Role::kTool}) {
+    testing::Prompt p("");
+    p.request.parts = {{chat::PartKind::kText, all.substr(0, 1'800)},
+                       {chat::PartKind::kText, all.substr(1'800, 1'300)},
+                       {chat::PartKind::kText, all.substr(3'100)}};
+    p.request.messages = {
+        {chat::Role::kUser, 0, 1, 0}, {chat::Role::kAssistant, 1, 1, 0}, {last, 2, 1, 0}};
+    p.work.session = "abc";
+    p.work.previous = 0;
+    p.work.past = {3, 1, "auto/chat", 2, 12.345678, 0.3};
+    Scratch s;
+    s.begin(p.work, 0);
+    const auto live = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, 1, 0), s);
+    const Written first = write(*plan, live, s);
+    base::JsonDoc wd, dd;
+    const auto wj = wd.parse(first.work);
+    const auto dj = dd.parse(first.decision);
+    ASSERT_TRUE(wj && dj) << first.work << first.decision;
+    RecordedWork recorded;
+    ASSERT_TRUE(recorded.read(*wj, *plan));
+    Scratch again;
+    ASSERT_TRUE(recorded.prepare(*dj, *plan, again));
+    const auto replayed = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, 1, 0), again);
+    const Written second = write(*plan, replayed, again);
+    EXPECT_EQ(first.work, second.work);
+    EXPECT_EQ(first.decision, second.decision);
+    EXPECT_NE(first.decision.find("keeps the session"), std::string::npos) << first.decision;
+    // Without the conversation it could not have been decided, and that shows.
+    const std::size_t at = first.work.find(",\"history\"");
+    ASSERT_NE(at, std::string::npos) << first.work;
+    std::string without = first.work;
+    without.erase(at, without.find('}', at) + 1 - at);
+    base::JsonDoc nd;
+    ASSERT_TRUE(recorded.read(*nd.parse(without), *plan));
+    ASSERT_TRUE(recorded.prepare(*dj, *plan, again));
+    (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, 1, 0), again);
+    EXPECT_TRUE(again.reading.history_was_read());
   }
 }
 

@@ -344,6 +344,7 @@ class Compiler final : public BuildContext {
     const std::size_t before = diag_.errors();
     for (const Doc& r : node.items()) {
       Rule rule = read_rule(r, set.rules.size());
+      rule.path = fmt::format("{}/{}", name, rule.name);
       if (!names.insert(rule.name).second)
         diag_.error(r.mark(), fmt::format("rule '{}' is given twice in '{}'", rule.name, name));
       set.rules.push_back(std::move(rule));

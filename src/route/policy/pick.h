@@ -45,6 +45,16 @@ inline std::size_t best_by(const Question& q, std::span<const Belief> beliefs,
   return best;
 }
 
+// The candidate that served the work's session before; kNobody without one, or when it may not be
+// chosen.
+inline std::size_t previous_candidate(const Question& q) {
+  if (q.work().previous == kNoExpert) return kNobody;
+  for (std::size_t i = 0; i < q.candidates.size(); ++i) {
+    if (q.candidates[i] == q.work().previous) return q.masked(i) ? kNobody : i;
+  }
+  return kNobody;
+}
+
 // The highest value that is known of an unmasked candidate: what an unknown one counts as. NaN:
 // none is known.
 inline double worst_known(const Question& q, std::span<const Belief> beliefs,

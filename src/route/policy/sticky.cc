@@ -16,9 +16,9 @@
 // previous model whose score is unknown is left, unless nothing is known of any candidate or the
 // margin is infinite: then it stays. Propensity: 1 when it stays, else the inner policy's. A guard
 // that forbids the previous model ends the stay. Deviation from vLLM-SR's session rules
-// (request-routing.md 4.1): one margin and one price instead of eight additive terms, so the lost
-// prefix counts once; what is idle for long is not told apart. Tests: sticky_test.cc,
-// conformance_test.cc.
+// (request-routing.md 4.1; session_aware has them): one margin and one price instead of eight
+// additive terms, so the lost prefix counts once; what is idle for long is not told apart. Tests:
+// sticky_test.cc, conformance_test.cc.
 #include <algorithm>
 
 #include "route/policy/pick.h"
@@ -57,10 +57,10 @@ class Sticky final : public Policy {
 
   void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     inner_->weigh(q, beliefs, out);
-    const std::size_t previous = find_previous(q);
+    const std::size_t previous = previous_candidate(q);
     if (previous == kNobody) return;
     const std::size_t best = best_by(q, beliefs, out.score);
-    const bool looping = tool_loop_ && reads_tool_result(q);
+    const bool looping = tool_loop_ && q.reading.history().reads_tool_result;
     const double margin = margin_ + lost_prefix(q, previous);
     if (!looping && !stays(out.score, previous, best, margin)) {
       out.why.append("; the session moves");
@@ -91,41 +91,10 @@ class Sticky final : public Policy {
   }
 
  private:
-  static std::size_t find_previous(const Question& q) {
-    const auto it = std::find(q.candidates.begin(), q.candidates.end(), q.work().previous);
-    if (q.work().previous == kNoExpert || it == q.candidates.end()) return kNobody;
-    const auto i = static_cast<std::size_t>(it - q.candidates.begin());
-    return q.masked(i) ? kNobody : i;
-  }
-
   static bool stays(std::span<const double> score, std::size_t previous, std::size_t best,
                     double margin) {
     if (best == kNobody || std::isinf(margin)) return true;
     return score[best] - score[previous] <= margin;  // false when the previous one's is unknown
-  }
-
-  static bool reads_tool_result(const Question& q) {
-    const auto& messages = q.reading.request().messages;
-    return !messages.empty() && messages.back().role == chat::Role::kTool;
-  }
-
-  // Share of the request's text that stands before and in its last answer: what was sent before.
-  static double prefix_share(const chat::Request& r) {
-    auto before = static_cast<double>(r.tool_bytes);
-    double after = 0;
-    for (const chat::Message& m : r.messages) {
-      double bytes = 0;
-      for (std::uint32_t p = m.first_part; p < m.first_part + m.parts; ++p)
-        bytes += static_cast<double>(r.parts[p].text.size());
-      after += bytes;
-      if (m.role != chat::Role::kAssistant) continue;
-      before += after;
-      after = 0;
-    }
-    const bool answered = std::any_of(r.messages.begin(), r.messages.end(), [](const auto& m) {
-      return m.role == chat::Role::kAssistant;
-    });
-    return answered && before + after > 0 ? before / (before + after) : 0.0;
   }
 
   // What leaving costs, in the inner policy's unit; 0 without prices.
@@ -135,7 +104,7 @@ class Sticky final : public Policy {
     const double saved = price.input - price.cached_input;  // micro-USD per token
     if (std::isnan(saved) || saved <= 0) return 0;
     const auto tokens = static_cast<double>(q.reading.tokens_in());
-    return per_micro_ * cache_ * tokens * prefix_share(q.reading.request()) * saved;
+    return per_micro_ * cache_ * tokens * q.reading.history().earlier * saved;
   }
 
   double margin_;
