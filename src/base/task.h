@@ -42,7 +42,7 @@ class FramePool {
 #ifndef SWY_FRESH_FRAMES
     const std::size_t index = (size - 1) / kStep;
     if (index < kSizes) {
-      List& list = kept_.lists[index];
+      List& list = kept.lists[index];
       if (list.first == nullptr) return fresh((index + 1) * kStep);
       --list.count;
       return std::exchange(list.first, list.first->next);
@@ -54,8 +54,8 @@ class FramePool {
 #ifndef SWY_FRESH_FRAMES
     const std::size_t index = (size - 1) / kStep;
     if (index < kSizes) {
-      List& list = kept_.lists[index];
-      if (list.count < kept_.limit) {
+      List& list = kept.lists[index];
+      if (list.count < kept.limit) {
         ++list.count;
         list.first = new (frame) Free{list.first};
         return;
@@ -82,10 +82,10 @@ class FramePool {
     std::size_t limit = 0;  // nothing is kept before a frame was taken, and after the thread's end
   };
   struct End {
-    End() { kept_.limit = kKept; }
+    End() { kept.limit = kKept; }
     ~End() {
-      kept_.limit = 0;
-      for (List& list : kept_.lists) {
+      kept.limit = 0;
+      for (List& list : kept.lists) {
         while (list.first != nullptr)
           ::operator delete(std::exchange(list.first, list.first->next));
         list.count = 0;
@@ -98,12 +98,10 @@ class FramePool {
     thread_local const End at_end;
     return ::operator new(size);
   }
-  static constinit thread_local Kept kept_;
+  static constinit thread_local Kept kept;
 };
 
-// It is a member; the check takes its definition for a variable.
-// NOLINTNEXTLINE(readability-identifier-naming)
-inline constinit thread_local FramePool::Kept FramePool::kept_{};
+inline constinit thread_local FramePool::Kept FramePool::kept{};
 
 struct PromiseBase {
   std::coroutine_handle<> continuation;

@@ -152,6 +152,7 @@ class Worker final : public http::Handler {
   void settle(Exchange& x, const std::optional<chat::Usage>& usage);
   void remember(const Exchange& x);
   void settle_account(const Exchange& x, std::int64_t now_ns);
+  void settle_call(Exchange& x, std::int64_t now_ns);
   void finish(Exchange& x);
   void write_records();
   static void upstream_headers(const Upstream& upstream, const http::Request& request,

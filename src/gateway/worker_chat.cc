@@ -410,33 +410,35 @@ void Worker::settle_account(const Exchange& x, std::int64_t now_ns) {
       [&](std::span<double> account) { x.rule->policy->settle(what, account); });
 }
 
+// What the call says of its model, and the session of its answer.
+void Worker::settle_call(Exchange& x, std::int64_t now_ns) {
+  const ModelMetrics& m = x.snapshot->models[x.expert];
+  if (x.aborted) {
+    x.live.abandon();
+    m.aborted->add();
+    return;
+  }
+  fleet::CallResult r;
+  // The caller's own mistakes (4xx other than rate limits) say nothing about the model.
+  // So do our own guards (kForbidden): the model answered.
+  r.failed = x.error.has_value() && x.error->code != ErrorCode::kForbidden &&
+             (x.upstream_status < 400 || x.upstream_status >= 500 || x.upstream_status == 429);
+  if (x.first_ns != 0) r.ttft_ms = static_cast<double>(x.first_ns - x.start_ns) * 1e-6;
+  r.total_ms = static_cast<double>(now_ns - x.start_ns) * 1e-6;
+  r.tokens_out = x.usage ? x.usage->completion : 0;
+  x.live.finish(r);
+  (x.error ? m.failed : m.answered)->add();
+  if (x.error) return;
+  if (x.first_ns != 0) m.first_token->observe_us((x.first_ns - x.start_ns) / 1000);
+  m.total->observe_us((now_ns - x.start_ns) / 1000);
+  remember(x);
+}
+
 // Ends the exchange: live statistics, session, metrics, record. Called once, before the last bytes
 // leave.
 void Worker::finish(Exchange& x) {
   const std::int64_t now = shared_.clock.mono_ns();
-  if (x.expert != kNoExpert && x.sent_ns != 0 && !x.flow) {
-    const ModelMetrics& m = x.snapshot->models[x.expert];
-    if (x.aborted) {
-      x.live.abandon();
-      m.aborted->add();
-    } else {
-      fleet::CallResult r;
-      // The caller's own mistakes (4xx other than rate limits) say nothing about the model.
-      // So do our own guards (kForbidden): the model answered.
-      r.failed = x.error.has_value() && x.error->code != ErrorCode::kForbidden &&
-                 (x.upstream_status < 400 || x.upstream_status >= 500 || x.upstream_status == 429);
-      if (x.first_ns != 0) r.ttft_ms = static_cast<double>(x.first_ns - x.start_ns) * 1e-6;
-      r.total_ms = static_cast<double>(now - x.start_ns) * 1e-6;
-      r.tokens_out = x.usage ? x.usage->completion : 0;
-      x.live.finish(r);
-      (x.error ? m.failed : m.answered)->add();
-      if (!x.error) {
-        if (x.first_ns != 0) m.first_token->observe_us((x.first_ns - x.start_ns) / 1000);
-        m.total->observe_us((now - x.start_ns) / 1000);
-        remember(x);
-      }
-    }
-  }
+  if (x.expert != kNoExpert && x.sent_ns != 0 && !x.flow) settle_call(x, now);
   if (x.rule != nullptr && x.rule->account_size > 0) settle_account(x, now);
   if (x.seat) report_seat(x, now);
   if (log_ == nullptr) return;

@@ -13,6 +13,7 @@
 // Immutable after compile_expr; evaluation allocates nothing and is linear in the size of the text.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -124,6 +125,10 @@ class Expr {
   Answer eval(std::size_t index, Source& source) const;
   template <typename Source>
   Answer eval_many(const Node& n, Source& source) const;
+  template <typename Source>
+  Answer eval_in(const Node& n, Source& source) const;
+  template <typename Source>
+  Answer eval_contains(const Node& n, Source& source) const;
   static Answer compare(const Value& value, Cmp cmp, const Literal& literal);
   static Answer from_bool(bool b) { return b ? Answer::kTrue : Answer::kFalse; }
 
@@ -162,8 +167,31 @@ Answer Expr::eval_many(const Node& n, Source& source) const {
   return so_far;
 }
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity): one switch, one short case for each
-// operator
+template <typename Source>
+Answer Expr::eval_in(const Node& n, Source& source) const {
+  bool unknown = false;
+  for (std::uint32_t i = 0; i < n.count; ++i) {
+    const Literal& lit = literals_[n.literal + i];
+    bool pending = false;
+    const Value v = source.load(operands_[n.operand], lit.type, pending);
+    if (pending) return Answer::kPending;
+    const Answer a = compare(v, Cmp::kEq, lit);
+    if (a == Answer::kTrue) return a;
+    unknown = unknown || a == Answer::kUnknown;
+  }
+  return unknown ? Answer::kUnknown : Answer::kFalse;
+}
+
+template <typename Source>
+Answer Expr::eval_contains(const Node& n, Source& source) const {
+  bool pending = false;
+  const Value v = source.load(operands_[n.operand], ValueType::kList, pending);
+  if (pending) return Answer::kPending;
+  if (v.type != ValueType::kList) return Answer::kUnknown;
+  const auto& wanted = literals_[n.literal].string;
+  return from_bool(std::find(v.list.begin(), v.list.end(), wanted) != v.list.end());
+}
+
 template <typename Source>
 Answer Expr::eval(std::size_t index, Source& source) const {
   const Node& n = nodes_[index];
@@ -192,27 +220,10 @@ Answer Expr::eval(std::size_t index, Source& source) const {
       const Value v = source.confidence(operands_[n.operand], pending);
       return pending ? Answer::kPending : compare(v, n.cmp, literals_[n.literal]);
     }
-    case Op::kIn: {
-      bool unknown = n.count == 0;
-      for (std::uint32_t i = 0; i < n.count; ++i) {
-        const Literal& lit = literals_[n.literal + i];
-        const Value v = source.load(operands_[n.operand], lit.type, pending);
-        if (pending) return Answer::kPending;
-        const Answer a = compare(v, Cmp::kEq, lit);
-        if (a == Answer::kTrue) return a;
-        unknown = unknown || a == Answer::kUnknown;
-      }
-      return unknown && n.count != 0 ? Answer::kUnknown : Answer::kFalse;
-    }
-    case Op::kContains: {
-      const Value v = source.load(operands_[n.operand], ValueType::kList, pending);
-      if (pending) return Answer::kPending;
-      if (v.type != ValueType::kList) return Answer::kUnknown;
-      for (const auto& s : v.list) {
-        if (s == literals_[n.literal].string) return Answer::kTrue;
-      }
-      return Answer::kFalse;
-    }
+    case Op::kIn:
+      return eval_in(n, source);
+    case Op::kContains:
+      return eval_contains(n, source);
   }
   return Answer::kUnknown;
 }

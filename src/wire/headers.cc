@@ -21,8 +21,8 @@ std::string_view trimmed(std::string_view s) {
 
 }  // namespace
 
-bool detail::same_letters(const char* a, const char* b, std::size_t size) {
-  for (std::size_t i = 0; i < size; ++i) {
+bool detail::same_letters(std::string_view a, std::string_view b) {
+  for (std::size_t i = 0; i < a.size(); ++i) {
     if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
   }
   return true;

@@ -14,10 +14,10 @@
 namespace swy::wire {
 
 namespace detail {
-[[nodiscard]] bool same_letters(const char* a, const char* b, std::size_t size);
+[[nodiscard]] bool same_letters(std::string_view a, std::string_view b);  // of equal size
 }
 [[nodiscard]] inline bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && detail::same_letters(a.data(), b.data(), a.size());
+  return a.size() == b.size() && detail::same_letters(a, b);
 }
 
 class Headers {
