@@ -9,6 +9,7 @@
 // explored, on purpose. Scores and reason are the inner policy's. Put it outside `sticky` to
 // explore within sessions, inside to keep them whole. Deviations: none. Tests: epsilon_test.cc,
 // conformance_test.cc.
+#include "route/policy/around.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -25,13 +26,13 @@ struct Options {
   }
 };
 
-class Epsilon final : public Policy {
+class Epsilon final : public AroundPolicy {
  public:
   Epsilon(double epsilon, std::unique_ptr<Policy> inner)
-      : epsilon_(epsilon), inner_(std::move(inner)) {}
+      : AroundPolicy(std::move(inner)), epsilon_(epsilon) {}
 
   void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
-    inner_->weigh(q, beliefs, out);
+    inner().weigh(q, beliefs, out);
     const double share = epsilon_ / static_cast<double>(count_unmasked(q));
     for (std::size_t i = 0; i < out.probability.size(); ++i) {
       if (!q.masked(i)) out.probability[i] = (1 - epsilon_) * out.probability[i] + share;
@@ -40,18 +41,9 @@ class Epsilon final : public Policy {
     out.why.append_number(100 * epsilon_, 1);
     out.why.append(" % explore");
   }
-  [[nodiscard]] std::span<const FactId> needs() const override { return inner_->needs(); }
-  [[nodiscard]] bool reads_live() const override { return inner_->reads_live(); }
-  [[nodiscard]] std::vector<double> open_account(std::size_t candidates) const override {
-    return inner_->open_account(candidates);
-  }
-  void settle(const Settlement& what, std::span<double> account) const override {
-    inner_->settle(what, account);
-  }
 
  private:
   double epsilon_;
-  std::unique_ptr<Policy> inner_;
 };
 
 }  // namespace
@@ -59,11 +51,7 @@ class Epsilon final : public Policy {
 std::unique_ptr<Policy> make_epsilon(const base::Doc& node, BuildContext& ctx) {
   Options options;
   if (!ctx.bind(node, options)) return nullptr;
-  if (options.inner == nullptr) {
-    ctx.diag().error(node.mark(), "epsilon: say which policy decides, for example inner: utility");
-    return nullptr;
-  }
-  auto inner = ctx.policy(*options.inner);
+  auto inner = inner_policy(node, options.inner, "epsilon", ctx);
   if (!inner) return nullptr;
   return std::make_unique<Epsilon>(options.epsilon, std::move(inner));
 }

@@ -15,6 +15,7 @@
 #include <cmath>
 
 #include "route/estimator/outcome_tables.h"
+#include "route/policy/around.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -36,13 +37,13 @@ struct Options {
   }
 };
 
-class Newcomers final : public Policy {
+class Newcomers final : public AroundPolicy {
  public:
   Newcomers(double share, std::vector<std::uint32_t> seen, std::unique_ptr<Policy> inner)
-      : share_(share), seen_(std::move(seen)), inner_(std::move(inner)) {}
+      : AroundPolicy(std::move(inner)), share_(share), seen_(std::move(seen)) {}
 
   void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
-    inner_->weigh(q, beliefs, out);
+    inner().weigh(q, beliefs, out);
     std::size_t fresh = 0;
     std::size_t last = 0;
     for (std::size_t i = 0; i < out.probability.size(); ++i) {
@@ -65,19 +66,10 @@ class Newcomers final : public Policy {
     out.why.append_number(seen_[q.candidates[last]], 0);
     out.why.append(" times");
   }
-  [[nodiscard]] std::span<const FactId> needs() const override { return inner_->needs(); }
-  [[nodiscard]] bool reads_live() const override { return inner_->reads_live(); }
-  [[nodiscard]] std::vector<double> open_account(std::size_t candidates) const override {
-    return inner_->open_account(candidates);
-  }
-  void settle(const Settlement& what, std::span<double> account) const override {
-    inner_->settle(what, account);
-  }
 
  private:
   double share_;
   std::vector<std::uint32_t> seen_;  // by ExpertId: observations of a new model; 0: it is not new
-  std::unique_ptr<Policy> inner_;
 };
 
 // By card: its observations where it is new, else 0.

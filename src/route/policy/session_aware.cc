@@ -31,13 +31,14 @@
 // `sticky` for one margin and one price. Tests: session_aware_test.cc, conformance_test.cc.
 #include <algorithm>
 
+#include "route/policy/around.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
 namespace swy::route {
 namespace {
 
-struct Options {
+struct Terms {
   double stay = 0.1;
   double prefix = 0.2;
   double handoff = 0.05;
@@ -46,18 +47,24 @@ struct Options {
   double idle_s = 300;
   std::int64_t min_turns = 1;
   std::int64_t drift = 1;
+};
+
+struct Options {
+  Terms terms;
   const base::Doc* inner = nullptr;
 
   void bind(base::OptionBinder& binder) {
     constexpr base::Range kWeight{0, 1000};
-    binder.field("stay", stay, kWeight, "what the model of the session gets; taken from no better");
-    binder.field("prefix", prefix, kWeight, "worth of a long conversation in a warm cache");
-    binder.field("handoff", handoff, kWeight, "cost of another model taking over");
-    binder.field("history", history, kWeight, "cost of a switch after eight others");
-    binder.field("margin", margin, kWeight, "what another model must lead by besides");
-    binder.field("idle_s", idle_s, {0, 1e9}, "seconds after which a session starts anew");
-    binder.field("min_turns", min_turns, {0, 1000}, "answers before the session may move at all");
-    binder.field("drift", drift, {1, 1000},
+    binder.field("stay", terms.stay, kWeight,
+                 "what the model of the session gets; taken from no better");
+    binder.field("prefix", terms.prefix, kWeight, "worth of a long conversation in a warm cache");
+    binder.field("handoff", terms.handoff, kWeight, "cost of another model taking over");
+    binder.field("history", terms.history, kWeight, "cost of a switch after eight others");
+    binder.field("margin", terms.margin, kWeight, "what another model must lead by besides");
+    binder.field("idle_s", terms.idle_s, {0, 1e9}, "seconds after which a session starts anew");
+    binder.field("min_turns", terms.min_turns, {0, 1000},
+                 "answers before the session may move at all");
+    binder.field("drift", terms.drift, {1, 1000},
                  "turns that a rule must have held for another rule to start the session anew");
     binder.node("inner", inner, "the policy whose scores count, for example utility");
   }
@@ -69,12 +76,13 @@ constexpr double kLongHistory = 8192;  // tokens
 constexpr double kManyTurns = 8;
 constexpr double kDearest = 1.5;  // how much more a prefix counts at the dearest cache
 
-class SessionAware final : public Policy {
+class SessionAware final : public AroundPolicy {
  public:
-  SessionAware(const Options& o, std::unique_ptr<Policy> inner) : o_(o), inner_(std::move(inner)) {}
+  SessionAware(const Terms& terms, std::unique_ptr<Policy> inner)
+      : AroundPolicy(std::move(inner)), terms_(terms) {}
 
   void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
-    inner_->weigh(q, beliefs, out);
+    inner().weigh(q, beliefs, out);
     const std::size_t previous = previous_candidate(q);
     if (previous == kNobody) return;
     const bool anew = starts_anew(q);
@@ -105,27 +113,19 @@ class SessionAware final : public Policy {
       out.why.append_number(out.score[best] - before);
     }
   }
-  [[nodiscard]] std::span<const FactId> needs() const override { return inner_->needs(); }
-  [[nodiscard]] bool reads_live() const override { return inner_->reads_live(); }
-  [[nodiscard]] std::vector<double> open_account(std::size_t candidates) const override {
-    return inner_->open_account(candidates);
-  }
-  void settle(const Settlement& what, std::span<double> account) const override {
-    inner_->settle(what, account);
-  }
 
  private:
   [[nodiscard]] bool starts_anew(const Question& q) const {
     const SessionPast& past = q.work().past;
-    if (past.idle_s > o_.idle_s) return true;  // false when unknown
-    return !past.rule.empty() && past.rule != q.rule && past.rule_turns >= o_.drift;
+    if (past.idle_s > terms_.idle_s) return true;  // false when unknown
+    return !past.rule.empty() && past.rule != q.rule && past.rule_turns >= terms_.drift;
   }
 
   // Why the session may not move; "" when it may.
   [[nodiscard]] std::string_view lock_of(const Question& q, bool anew) const {
     if (q.reading.history().reads_tool_result) return "it reads the result of its tool";
     const std::uint32_t turns = std::max(1U, q.work().past.turns);  // somebody served it
-    return !anew && turns < o_.min_turns ? "the session is young" : "";
+    return !anew && turns < terms_.min_turns ? "the session is young" : "";
   }
 
   // The share of `prefix` that the conversation so far is worth at the cheapest cache.
@@ -146,7 +146,7 @@ class SessionAware final : public Policy {
   void adjust(const Question& q, std::size_t previous, std::span<double> score) const {
     const SessionPast& past = q.work().past;
     const double warmth = std::isnan(past.warmth) ? kUnknownWarmth : past.warmth;
-    const double kept = o_.prefix * held(q) * std::clamp(warmth, 0.0, 1.0);
+    const double kept = terms_.prefix * held(q) * std::clamp(warmth, 0.0, 1.0);
     double most = 0;
     for (std::size_t i = 0; i < score.size(); ++i)
       if (!q.masked(i)) most = std::max(most, saved_by_caching(q.card(i)));
@@ -155,14 +155,14 @@ class SessionAware final : public Policy {
           std::max(saved_by_caching(q.card(previous)), saved_by_caching(q.card(i)));
       return 1 + (most > 0 ? kDearest * pressure / most : 0.0);
     };
-    const double moved = o_.history * std::min(1.0, past.switches / kManyTurns);
+    const double moved = terms_.history * std::min(1.0, past.switches / kManyTurns);
     const double base = score[previous];
     for (std::size_t i = 0; i < score.size(); ++i) {  // NaN stays NaN
       if (i == previous) continue;
-      const double no_better = score[i] <= base ? o_.stay : 0.0;
-      score[i] -= o_.handoff + kept * multiple(i) + moved + o_.margin + no_better;
+      const double no_better = score[i] <= base ? terms_.stay : 0.0;
+      score[i] -= terms_.handoff + kept * multiple(i) + moved + terms_.margin + no_better;
     }
-    score[previous] += o_.stay + kept * multiple(previous);
+    score[previous] += terms_.stay + kept * multiple(previous);
   }
 
   static void hold(const Question& q, std::span<const Belief> beliefs, std::size_t previous,
@@ -173,8 +173,7 @@ class SessionAware final : public Policy {
     if (!(score[previous] >= least)) score[previous] = least;
   }
 
-  Options o_;
-  std::unique_ptr<Policy> inner_;
+  Terms terms_;
 };
 
 }  // namespace
@@ -182,14 +181,9 @@ class SessionAware final : public Policy {
 std::unique_ptr<Policy> make_session_aware(const base::Doc& node, BuildContext& ctx) {
   Options options;
   if (!ctx.bind(node, options)) return nullptr;
-  if (options.inner == nullptr) {
-    ctx.diag().error(node.mark(),
-                     "session_aware: say which policy scores, for example inner: utility");
-    return nullptr;
-  }
-  auto inner = ctx.policy(*options.inner);
+  auto inner = inner_policy(node, options.inner, "session_aware", ctx);
   if (!inner) return nullptr;
-  return std::make_unique<SessionAware>(options, std::move(inner));
+  return std::make_unique<SessionAware>(options.terms, std::move(inner));
 }
 
 }  // namespace swy::route

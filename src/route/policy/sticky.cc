@@ -21,6 +21,7 @@
 // sticky_test.cc, conformance_test.cc.
 #include <algorithm>
 
+#include "route/policy/around.h"
 #include "route/policy/pick.h"
 #include "switchyard/registry.h"
 
@@ -46,17 +47,17 @@ struct Options {
   }
 };
 
-class Sticky final : public Policy {
+class Sticky final : public AroundPolicy {
  public:
   Sticky(const Options& o, std::unique_ptr<Policy> inner)
-      : margin_(o.margin),
+      : AroundPolicy(std::move(inner)),
+        margin_(o.margin),
         cache_(o.cache),
         per_micro_(o.money.per_micro()),
-        tool_loop_(o.tool_loop),
-        inner_(std::move(inner)) {}
+        tool_loop_(o.tool_loop) {}
 
   void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
-    inner_->weigh(q, beliefs, out);
+    inner().weigh(q, beliefs, out);
     const std::size_t previous = previous_candidate(q);
     if (previous == kNobody) return;
     const std::size_t best = best_by(q, beliefs, out.score);
@@ -81,14 +82,6 @@ class Sticky final : public Policy {
       out.why.append_number(margin);
     }
   }
-  [[nodiscard]] std::span<const FactId> needs() const override { return inner_->needs(); }
-  [[nodiscard]] bool reads_live() const override { return inner_->reads_live(); }
-  [[nodiscard]] std::vector<double> open_account(std::size_t candidates) const override {
-    return inner_->open_account(candidates);
-  }
-  void settle(const Settlement& what, std::span<double> account) const override {
-    inner_->settle(what, account);
-  }
 
  private:
   static bool stays(std::span<const double> score, std::size_t previous, std::size_t best,
@@ -111,7 +104,6 @@ class Sticky final : public Policy {
   double cache_;
   double per_micro_;
   bool tool_loop_;
-  std::unique_ptr<Policy> inner_;
 };
 
 }  // namespace
@@ -119,11 +111,7 @@ class Sticky final : public Policy {
 std::unique_ptr<Policy> make_sticky(const base::Doc& node, BuildContext& ctx) {
   Options options;
   if (!ctx.bind(node, options)) return nullptr;
-  if (options.inner == nullptr) {
-    ctx.diag().error(node.mark(), "sticky: say which policy decides, for example inner: utility");
-    return nullptr;
-  }
-  auto inner = ctx.policy(*options.inner);
+  auto inner = inner_policy(node, options.inner, "sticky", ctx);
   if (!inner) return nullptr;
   return std::make_unique<Sticky>(options, std::move(inner));
 }
