@@ -1,5 +1,5 @@
-// Private to route: the pieces of compile(). models.cc reads cards, compile.cc makes plug-ins and
-// rules, reach.cc finds rules that can never fire and requests that fall through.
+// Private to route: the pieces of compile(). models.cc reads cards, parts.cc makes plug-ins,
+// compile.cc rules, reach.cc finds rules that can never fire and requests that fall through.
 #pragma once
 
 #include "route/plan.h"
