@@ -115,7 +115,7 @@ class Again {
         plan_, *rules, {live, accounts},
         base::Rng(static_cast<std::uint64_t>(seed->as_integer().value_or(0)), *work_id, 0),
         scratch_);
-    if (const std::string missing = missing_text(*work); !missing.empty()) return skip(missing);
+    if (const std::string missing = missing_text(); !missing.empty()) return skip(missing);
     std::string now;
     base::JsonWriter w(now);
     route::write_decision(w, plan_, *rules, scratch_, decision);
@@ -171,14 +171,10 @@ class Again {
   }
 
   // Without the body: what the plan read of the text that the record does not have.
-  std::string missing_text(const Json& work) {
+  std::string missing_text() {
     if (has_body_) return "";
-    if (!work.find("sketch") && scratch_.reading.sketch_was_read())
-      return "needs the prompt's sketch, which the record does not have (no body kept)";
-    if (!work.find("history") && scratch_.reading.history_was_read())
-      return "needs the conversation's turns, which the record does not have (no body kept)";
-    if (scratch_.reading.text_was_examined())
-      return "needs the prompt's text for the rule's estimator (no body kept)";
+    if (const auto lacks = recorded_.lacks(scratch_.reading); !lacks.empty())
+      return fmt::format("needs {} (no body kept)", lacks);
     std::set<std::string, std::less<>> known;
     if (const auto facts = decision_.find("facts")) {
       facts->each([&](const Json& f) { known.emplace(f.string_or("signal", "")); });

@@ -182,9 +182,7 @@ bool Learner::learn_again(const base::Json& record, double quality) {
   const route::Question q{plan_->catalogue, scratch_.reading, rule->candidates, {}, scratch_};
   std::vector<route::Belief> beliefs(rule->candidates.size());
   for (const auto& learner : plan_->learners) route::believe_now(*plan_, *learner, q, beliefs);
-  const bool lacks = (!work->find("sketch") && scratch_.reading.sketch_was_read()) ||
-                     (!work->find("history") && scratch_.reading.history_was_read());
-  if (!body && (scratch_.reading.text_was_examined() || lacks)) return false;
+  if (!body && !recorded.lacks(scratch_.reading).empty()) return false;
   const auto seat = record.find("experiment");
   const double propensity =
       seat ? seat->number_or("marginal", 1) : decision->number_or("propensity", 1);

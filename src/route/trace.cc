@@ -290,7 +290,8 @@ Status RecordedWork::read(const Json& work, const Plan& plan) {
                        h->bool_or("reads_tool_result", false)};
   }
   tokens_ = work.integer_or("tokens", 0);
-  sketch_ = std::string(work.string_or("sketch", ""));
+  sketch_.reset();
+  if (work.find("sketch")) sketch_ = std::string(work.string_or("sketch", ""));
   return {};
 }
 
@@ -339,6 +340,14 @@ void RecordedWork::read_fields(const Json& work) {
   }
 }
 
+std::string_view RecordedWork::lacks(const Reading& reading) const {
+  if (!sketch_ && reading.sketch_was_read())
+    return "the prompt's sketch, which the record does not have";
+  if (!history_ && reading.history_was_read())
+    return "the conversation's turns, which the record does not have";
+  return reading.text_was_examined() ? "the prompt's text for the rule's estimator" : "";
+}
+
 Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& scratch) const {
   scratch.begin(work_, plan.signals.size());
   for (std::size_t i = 0; i < plan.signals.size(); ++i) {
@@ -346,11 +355,10 @@ Status RecordedWork::prepare(const Json& decision, const Plan& plan, Scratch& sc
   }
   scratch.reading.preset_tokens(tokens_);
   if (history_) scratch.reading.preset_history(*history_);
-  if (!sketch_.empty()) {
-    SWY_TRY(const text::Sketch sketch, text::Sketch::parse(sketch_));
+  if (sketch_ && !sketch_->empty()) {
+    SWY_TRY(const text::Sketch sketch, text::Sketch::parse(*sketch_));
     scratch.reading.preset_sketch(sketch);
-  }  // else the sketch of no text, and sketch_was_read() tells a replay whether it mattered; so the
-  // history
+  }  // else the sketch of no text; lacks() tells whether it mattered, and so of the history
   const auto facts = decision.find("facts");
   if (!facts) return fail(ErrorCode::kParse, "the record has no facts");
   facts->each([&](const Json& j) {

@@ -45,6 +45,9 @@ class RecordedWork {
   // is computed from the work when asked.
   Status prepare(const base::Json& decision, const Plan& plan, Scratch& scratch) const;
   [[nodiscard]] const Work& work() const { return work_; }
+  // What was read of the text that the record does not have, for "needs ..."; "" where a decision
+  // from it is the recorded one's equal. reading: as prepare() began it.
+  [[nodiscard]] std::string_view lacks(const Reading& reading) const;
 
  private:
   std::string_view keep(std::string_view s);
@@ -57,7 +60,7 @@ class RecordedWork {
   std::vector<Header> headers_;
   std::int64_t tokens_ = 0;
   std::optional<History> history_;
-  std::string sketch_;
+  std::optional<std::string> sketch_;
 };
 
 // Reads "live" back into a view indexed by ExpertId of plan.

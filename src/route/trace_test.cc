@@ -37,6 +37,20 @@ Written write(const Plan& plan, const Decision& d, Scratch& s) {
   return out;
 }
 
+// What is written when the record alone decides again; `recorded` keeps what scratch views.
+Written decide_again(const Plan& plan, const Written& first, const base::Rng& rng,
+                     RecordedWork& recorded, Scratch& scratch) {
+  base::JsonDoc wd, dd;
+  const auto wj = wd.parse(first.work);
+  const auto dj = dd.parse(first.decision);
+  EXPECT_TRUE(wj && dj) << first.work << first.decision;
+  if (!wj || !dj) return {};
+  EXPECT_TRUE(recorded.read(*wj, plan));
+  EXPECT_TRUE(recorded.prepare(*dj, plan, scratch));
+  const auto replayed = decide_now(plan, *plan.find("auto"), {}, rng, scratch);
+  return write(plan, replayed, scratch);
+}
+
 TEST(Trace, ARecordedDecisionDecidesAgainToTheSameBytesWithoutTheText) {
   const auto plan = testing::plan_from(kYaml, testing::fake_registry());
   const char* truths[] = {"true", "false", "other"};
@@ -53,16 +67,9 @@ TEST(Trace, ARecordedDecisionDecidesAgainToTheSameBytesWithoutTheText) {
     const auto live = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, id, 0), s);
     const Written first = write(*plan, live, s);
 
-    base::JsonDoc wd, dd;
-    const auto wj = wd.parse(first.work);
-    const auto dj = dd.parse(first.decision);
-    ASSERT_TRUE(wj && dj) << first.work << first.decision;
     RecordedWork recorded;
-    ASSERT_TRUE(recorded.read(*wj, *plan));
     Scratch again;
-    ASSERT_TRUE(recorded.prepare(*dj, *plan, again));
-    const auto replayed = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, id, 0), again);
-    const Written second = write(*plan, replayed, again);
+    const Written second = decide_again(*plan, first, base::Rng(3, id, 0), recorded, again);
     EXPECT_EQ(first.decision, second.decision);
     EXPECT_EQ(recorded.work().previous, 1);
   }
@@ -94,29 +101,22 @@ TEST(Trace, ASessionDecidesAgainWithoutItsMessages) {
     s.begin(p.work, 0);
     const auto live = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, 1, 0), s);
     const Written first = write(*plan, live, s);
-    base::JsonDoc wd, dd;
-    const auto wj = wd.parse(first.work);
-    const auto dj = dd.parse(first.decision);
-    ASSERT_TRUE(wj && dj) << first.work << first.decision;
     RecordedWork recorded;
-    ASSERT_TRUE(recorded.read(*wj, *plan));
     Scratch again;
-    ASSERT_TRUE(recorded.prepare(*dj, *plan, again));
-    const auto replayed = decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, 1, 0), again);
-    const Written second = write(*plan, replayed, again);
+    const Written second = decide_again(*plan, first, base::Rng(3, 1, 0), recorded, again);
     EXPECT_EQ(first.work, second.work);
     EXPECT_EQ(first.decision, second.decision);
+    EXPECT_EQ(recorded.lacks(again.reading), "");
     EXPECT_NE(first.decision.find("keeps the session"), std::string::npos) << first.decision;
     // Without the conversation it could not have been decided, and that shows.
     const std::size_t at = first.work.find(",\"history\"");
     ASSERT_NE(at, std::string::npos) << first.work;
     std::string without = first.work;
     without.erase(at, without.find('}', at) + 1 - at);
-    base::JsonDoc nd;
-    ASSERT_TRUE(recorded.read(*nd.parse(without), *plan));
-    ASSERT_TRUE(recorded.prepare(*dj, *plan, again));
-    (void)decide_now(*plan, *plan->find("auto"), {}, base::Rng(3, 1, 0), again);
+    (void)decide_again(*plan, {without, first.decision}, base::Rng(3, 1, 0), recorded, again);
     EXPECT_TRUE(again.reading.history_was_read());
+    EXPECT_EQ(recorded.lacks(again.reading),
+              "the conversation's turns, which the record does not have");
   }
 }
 

@@ -37,6 +37,7 @@
 
 #include "math/ridge.h"
 #include "math/two_layer.h"
+#include "route/estimator/completion.h"
 #include "route/estimator/familiarity.h"
 #include "route/estimator/gaussian_groups.h"
 #include "route/estimator/group_table.h"
@@ -76,8 +77,6 @@ struct Options : LearnedOptions {
             "pseudo-observations of every domain at the model's mean over the whole table");
   }
 };
-
-bool isnan(float v) { return std::isnan(v); }
 
 // The rows as they are read.
 struct Rows {
@@ -211,8 +210,7 @@ class Auto final : public Estimator {
     std::vector<float> seen(past.models().size(), 1.0F);
     for (std::size_t m = 0; m < seen.size(); ++m) {
       if (real[m].empty()) continue;
-      const auto missing = std::count_if(real[m].begin(), real[m].end(), isnan);
-      const auto had = static_cast<double>(real[m].size()) - static_cast<double>(missing);
+      const auto had = static_cast<double>(count_observed(real[m]));
       seen[m] = static_cast<float>(had / past.models()[m].quality.count);
     }
     Parts p{std::move(past),

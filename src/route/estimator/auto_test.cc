@@ -134,6 +134,21 @@ TEST_F(Auto, KnowsANewModelByWhatItSharesWithTheOthers) {
   }
 }
 
+TEST_F(Auto, DoesNotKnowAModelThatItsWeightFileDoesNotHave) {
+  auto fitted = lab("table: two.jsonl");
+  ASSERT_TRUE(fitted.rule().estimator->export_weights((folder_ / "two.swy").string()));
+  auto loaded = lab("weights: two.swy");
+  ASSERT_TRUE(loaded.made());
+  base::Rng rng(8, 0, 0);
+  for (int i = 0; i < 40; ++i) {
+    Prompt p(i % 8 == 7 ? "SELECT 1 FROM strange" : prompt(i % 2 == 0, rng));
+    const auto a = fitted.believe(p.work, {.tokens = 100});
+    const auto b = loaded.believe(p.work, {.tokens = 100});
+    EXPECT_TRUE(std::isnan(b[2].quality));
+    for (std::size_t m = 0; m < 2; ++m) EXPECT_EQ(a[m].quality, b[m].quality) << i;
+  }
+}
+
 TEST_F(Auto, SaysTheSameFromItsWeightFileToTheLastBit) {
   auto fitted = lab("table: three.jsonl");
   ASSERT_TRUE(fitted.made());
@@ -153,6 +168,7 @@ TEST_F(Auto, SaysTheSameFromItsWeightFileToTheLastBit) {
       EXPECT_EQ(a[m].evidence, b[m].evidence);
       EXPECT_EQ(a[m].quality_var, b[m].quality_var);
       EXPECT_TRUE(same(a[m].cost_micro, b[m].cost_micro));
+      EXPECT_FALSE(m < 2 && std::isnan(b[m].cost_micro));
       EXPECT_TRUE(same(a[m].latency_ms, b[m].latency_ms));
     }
   }

@@ -33,11 +33,6 @@ constexpr std::size_t kMostGroups = 128;  // of more, none is told apart
 constexpr std::size_t kFolds = 10;
 constexpr float kCommon = 3;  // how much less the common score's slope is penalised than others'
 
-std::size_t observed(const std::vector<float>& y) {
-  return static_cast<std::size_t>(
-      std::count_if(y.begin(), y.end(), [](float v) { return !std::isnan(v); }));
-}
-
 // The models that are known, and what is read off them on a row.
 class Known {
  public:
@@ -47,7 +42,7 @@ class Known {
     for (const std::size_t m : models_) {
       double sum = 0;
       for (const float v : y[m]) sum += std::isnan(v) ? 0 : static_cast<double>(v);
-      mean_.push_back(sum / static_cast<double>(observed(y[m])));
+      mean_.push_back(sum / static_cast<double>(count_observed(y[m])));
       level_ += mean_.back() / static_cast<double>(models_.size());
     }
   }
@@ -90,7 +85,7 @@ class Known {
 // What the others' scores leave open: fitted on the rows of the new model.
 math::RidgeModel fit(const Known& known, const std::vector<float>& y) {
   std::vector<float> left;
-  math::Matrix x(observed(y), known.dims());
+  math::Matrix x(count_observed(y), known.dims());
   for (std::size_t i = 0; i < y.size(); ++i) {
     if (std::isnan(y[i])) continue;
     const double common = known.read(i, x.row(left.size()));
@@ -123,7 +118,7 @@ struct Split {
   std::vector<std::size_t> known, few;
   explicit Split(const std::vector<std::vector<float>>& y) {
     std::vector<std::size_t> count;
-    for (const auto& column : y) count.push_back(observed(column));
+    for (const auto& column : y) count.push_back(count_observed(column));
     const std::size_t most = count.empty() ? 0 : *std::max_element(count.begin(), count.end());
     for (std::size_t m = 0; m < y.size(); ++m) {
       if (2 * count[m] >= most && most > 0) known.push_back(m);
@@ -135,13 +130,18 @@ struct Split {
 
 }  // namespace
 
+std::size_t count_observed(const std::vector<float>& column) {
+  return static_cast<std::size_t>(
+      std::count_if(column.begin(), column.end(), [](float v) { return !std::isnan(v); }));
+}
+
 std::vector<std::size_t> complete(std::vector<std::vector<float>>& y, const Labels& groups) {
   std::vector<std::size_t> had(y.size(), 0);
   Split split(y);
   if (split.few.empty()) return had;
   const Known known(y, std::move(split.known), groups);
   for (const std::size_t m : split.few) {
-    had[m] = observed(y[m]);
+    had[m] = count_observed(y[m]);
     fill(known, y[m]);
   }
   return had;

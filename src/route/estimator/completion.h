@@ -18,6 +18,8 @@ constexpr bool is_completed(double observed, double most) {
   return observed >= 10 && 2 * observed < most;
 }
 
+std::size_t count_observed(const std::vector<float>& column);
+
 // y[m][row]: the quality of model m, NaN where it was not observed. A model to be completed gets
 // what is expected where it was not observed; NaN stays where no other model was observed either.
 // Returns for every model how many observations it had where it was completed, else 0. groups: of

@@ -21,7 +21,6 @@ class Compiler {
   Compiler(const Doc& config, const std::string& directory, const Registry& registry,
            base::Diagnostics& diag)
       : config_(config),
-        registry_(registry),
         diag_(diag),
         plan_(std::make_shared<Plan>()),
         parts_(config, directory, registry, diag, plan_) {}
@@ -274,12 +273,12 @@ class Compiler {
   void read_estimator(const Doc* node, Rule& rule) {
     std::vector<std::shared_ptr<const Estimator>> chain;
     const Doc fallback = Doc::scalar("prior");
-    const bool has_prior = registry_.estimators().count("prior") != 0;
+    const bool has_prior = parts_.registry().estimators().count("prior") != 0;
     if (node != nullptr || has_prior) {
       chain = parts_.estimators_of(node == nullptr ? fallback : *node);
     }
     rule.estimator_name = describe(node == nullptr ? fallback : *node);
-    if (registry_.estimators().count("price") != 0) {
+    if (parts_.registry().estimators().count("price") != 0) {
       if (auto e = parts_.estimator(Doc::scalar("price"))) chain.push_back(std::move(e));
     }
     if (chain.empty()) return;
@@ -341,7 +340,6 @@ class Compiler {
   }
 
   const Doc& config_;
-  const Registry& registry_;
   base::Diagnostics& diag_;
   std::shared_ptr<Plan> plan_;
   Parts parts_;

@@ -32,15 +32,7 @@ class SessionAware : public ::testing::Test {
     s.begin(p.work, 0);
     s.reading.preset_tokens(8'192);
     s.reading.preset_history(history);
-    s.masked_by.assign(candidates.size(), -1);
-    for (std::size_t i = 0; i < masked.size(); ++i) s.masked_by[i] = masked[i] ? 0 : -1;
-    const Question q{plan_->catalogue, s.reading, candidates, {}, s, {}, "auto/chat"};
-    Weighed w{std::vector<double>(candidates.size(), 0.0),
-              std::vector<double>(candidates.size(), kUnknownNumber), ""};
-    Distribution d{w.probability, w.score, {}};
-    plan_->rule_sets[0].rules[0].policy->weigh(q, beliefs, d);
-    w.why = d.why.view();
-    return w;
+    return weigh_first_rule(*plan_, s, beliefs, masked, candidates);
   }
 
   Prompt p{"x"};

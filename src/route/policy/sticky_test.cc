@@ -68,16 +68,10 @@ TEST(Sticky, AddsThePriceOfTheLostPrefixToTheMargin) {
     p.work.previous = previous;
     s.begin(p.work, 0);
     s.reading.preset_tokens(4'000);
-    s.masked_by.assign(2, -1);
     const std::vector<ExpertId> both{0, 1};
-    const Question q{plan->catalogue, s.reading, both, {}, s};
-    std::vector<double> probability(2);
-    std::vector<double> score(2, kUnknownNumber);
-    Distribution d{probability, score, {}};
     std::vector<Belief> beliefs{belief(0.5), belief(0.5)};
     beliefs[previous == 0 ? 1 : 0].quality += lead;
-    plan->rule_sets[0].rules[0].policy->weigh(q, beliefs, d);
-    return probability[0] == 1 ? 0 : 1;
+    return weigh_first_rule(*plan, s, beliefs, {}, both).only();
   };
   // 3,000 of 4,000 tokens stand before; half of them cached saves 1,500 x 8 micro-USD = 1.2 cents.
   EXPECT_EQ(chosen(0, 1.0), 0);   // margin 0.01 + 1.2

@@ -60,6 +60,24 @@ struct Weighed {
   }
 };
 
+// What the policy of the plan's first rule makes of these beliefs. scratch: begun, with whatever
+// was preset of its reading. beliefs[i] and masked[i] belong to candidates[i].
+inline Weighed weigh_first_rule(const Plan& plan, Scratch& scratch,
+                                const std::vector<Belief>& beliefs, const std::vector<bool>& masked,
+                                std::span<const ExpertId> candidates, fleet::LiveView live = {},
+                                std::span<const double> account = {}) {
+  const Rule& rule = plan.rule_sets[0].rules[0];
+  scratch.masked_by.assign(candidates.size(), -1);
+  for (std::size_t i = 0; i < masked.size(); ++i) scratch.masked_by[i] = masked[i] ? 0 : -1;
+  const Question q{plan.catalogue, scratch.reading, candidates, live, scratch, account, rule.path};
+  Weighed w{std::vector<double>(candidates.size(), 0.0),
+            std::vector<double>(candidates.size(), kUnknownNumber), ""};
+  Distribution d{w.probability, w.score, {}};
+  rule.policy->weigh(q, beliefs, d);
+  w.why = d.why.view();
+  return w;
+}
+
 // Models m0 (cheapest) to m7 (dearest), prices doubling from 1 / 4 USD per million tokens.
 inline constexpr std::size_t kLabModels = 8;
 
@@ -96,15 +114,7 @@ class PolicyLab {
     prompt_.work.previous = previous;
     prompt_.work.session = previous == kNoExpert ? "" : "a session";
     scratch_.begin(prompt_.work, 0);
-    scratch_.masked_by.assign(candidates.size(), -1);
-    for (std::size_t i = 0; i < masked.size(); ++i) scratch_.masked_by[i] = masked[i] ? 0 : -1;
-    const Question q{plan_->catalogue, scratch_.reading, candidates, live, scratch_, account};
-    Weighed w{std::vector<double>(candidates.size(), 0.0),
-              std::vector<double>(candidates.size(), kUnknownNumber), ""};
-    Distribution d{w.probability, w.score, {}};
-    plan_->rule_sets[0].rules[0].policy->weigh(q, beliefs, d);
-    w.why = d.why.view();
-    return w;
+    return weigh_first_rule(*plan_, scratch_, beliefs, masked, candidates, live, account);
   }
 
   [[nodiscard]] const Policy& policy() const { return *plan_->rule_sets[0].rules[0].policy; }
