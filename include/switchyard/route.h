@@ -372,6 +372,13 @@ using Decision = std::variant<Choice, Need, Refuse>;
 
 struct RuleSet;
 
+// What a policy may write into while it weighs.
+struct Spare {
+  std::vector<std::uint32_t> index;
+  std::vector<float> number;
+  std::vector<std::byte> bytes;
+};
+
 // The memory of one decision: reused, so that nothing is allocated after warm-up.
 struct Scratch {
   Reading reading;
@@ -389,6 +396,7 @@ struct Scratch {
   std::vector<Belief> partial;
   std::vector<double> probability;  // by candidate
   std::vector<double> score;        // by candidate
+  Spare spare;
 
   // Forgets the previous decision. Call once per work; asking again after Need keeps the facts.
   void begin(const Work& work, std::size_t facts_in_plan);

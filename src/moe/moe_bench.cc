@@ -264,12 +264,17 @@ void add_assign(const Case& c, std::uint32_t tokens) {
   }
 }
 
+void add_plan(const Case& c, std::uint32_t tokens) {
+  benchmark::RegisterBenchmark(fmt::format("plan/{}/{}/{}", c.experts, c.k, tokens).c_str(),
+                               [=](benchmark::State& s) { bench_plan(s, c, tokens); });
+}
+
 const bool kRegistered = [] {
   for (const Case& c : kCases) {
     for (const std::uint32_t tokens : {1U, 16U, 512U, 16384U}) add_assign(c, tokens);
-    benchmark::RegisterBenchmark(fmt::format("plan/{}/{}/16384", c.experts, c.k).c_str(),
-                                 [=](benchmark::State& s) { bench_plan(s, c, 16384); });
+    for (const std::uint32_t tokens : {512U, 16384U}) add_plan(c, tokens);
   }
+  add_plan({128, 8, false}, 262144);
   benchmark::RegisterBenchmark("copy/64MiB", bench_copy);
   const Case c{128, 8, false};
   benchmark::RegisterBenchmark("update/128/8/4096/unbiased",

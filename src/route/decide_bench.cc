@@ -1,5 +1,6 @@
 // decide() alone, facts of the kind a real rule set asks. Target: 10 decisions x 3 facts at most 2
-// us, 1,000 decisions at most 50 us, no allocation (decide_test.cc counts that).
+// us, 1,000 decisions at most 50 us, no allocation (decide_test.cc counts that). And one rule of n
+// models by a policy: what a choice on the kernels of moe costs beside a comparison in place.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
@@ -74,6 +75,37 @@ void decide_known_facts(benchmark::State& state) {
   }
 }
 BENCHMARK(decide_known_facts)->Arg(10)->Arg(1000);
+
+void decide_by(benchmark::State& state, const char* policy) {
+  std::string yaml = "models:\n";
+  std::string names;
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    yaml += fmt::format(
+        "  - {{ name: m{}, price: {{ input: {}, output: 1 }}, context: 32768, quality: {{ default: "
+        "0.{} }} }}\n",
+        i, 1 + i, 50 + i);
+    names += fmt::format("{}m{}", i == 0 ? "" : ", ", i);
+  }
+  yaml += fmt::format("routes:\n  auto:\n    - {{ models: [{}], policy: {} }}\n", names, policy);
+  base::Diagnostics diag;
+  const auto doc = base::parse_yaml(yaml, diag);
+  const auto plan = compile(*doc, ".", builtin_registry(), diag);
+  if (plan == nullptr) return state.SkipWithError(diag.to_text().c_str());
+  chat::Request request;
+  Work work;
+  work.request = &request;
+  Scratch scratch;
+  const RuleSet& rules = *plan->find("auto");
+  for (auto _ : state) {
+    scratch.begin(work, 0);
+    auto d = decide(*plan, rules, {}, base::Rng(1, 1, 0), scratch);
+    benchmark::DoNotOptimize(d);
+  }
+}
+BENCHMARK_CAPTURE(decide_by, utility, "utility")->Arg(4)->Arg(40);
+BENCHMARK_CAPTURE(decide_by, budget_route, "{ type: budget_route, budget: 0.001, price: 40 }")
+    ->Arg(4)
+    ->Arg(40);
 
 }  // namespace
 }  // namespace swy::route

@@ -12,21 +12,26 @@
 // spending is above the budget by at most lambda_N unit^2 / step, whatever the traffic does. A
 // limit that is not reached has price 0. With `balance` load prices may fall below 0: shares are
 // then met from both sides (the loss-free bias of arXiv 2408.15664, proportional, as an offset of
-// load). Cost: O(candidates), no allocation. Loses against `budget` while the price is still far
+// load). The choice is moe::assign's: one token of one row, lambda and c its costs, -p its bias,
+// in floats; of equals the cheaper, then the lower ExpertId. Cost: O(n log n) of n candidates, no
+// allocation. Loses against `budget` while the price is still far
 // off, and where requests in flight are many: prices follow choices that have ended. Unknown costs
 // count as the worst that is known; a choice whose real cost stays unknown moves no money price.
 // Propensity:
 // 1. The account (price, time, load prices) is in the record, and a replay decides by it. Source:
 // dual descent for online budgets; moe-assignment.md section 1. Deviations: the step is in units of
 // `unit`, so that it does not depend on the currency. Tests: budget_route_test.cc (known answer
-// L_budget, the identity), conformance_test.cc.
+// L_budget, the identity), budget_kernels_test.cc, conformance_test.cc.
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <vector>
 
+#include "base/check.h"
 #include "route/detail/named.h"
 #include "route/policy/pick.h"
+#include "switchyard/moe.h"
 #include "switchyard/registry.h"
 
 namespace swy::route {
@@ -73,6 +78,66 @@ struct Allowance {
   }
 };
 
+moe::Spec top_one() {
+  moe::Spec spec;
+  spec.transform = moe::Transform::kIdentity;
+  spec.k = 1;
+  spec.weigh = moe::Weigh::kRaw;
+  return spec;
+}
+
+// One token for the assignment library: the candidates that may be chosen and whose quality is
+// known, in the order in which ties are won, for the lower index wins there.
+class Row {
+ public:
+  Row(const Question& q, std::span<const Belief> beliefs) : memory_(q.scratch.spare) {
+    auto& columns = memory_.index;
+    columns.clear();
+    for (std::size_t i = 0; i < beliefs.size(); ++i) {
+      if (!q.masked(i) && !std::isnan(beliefs[i].quality))
+        columns.push_back(static_cast<std::uint32_t>(i));
+    }
+    std::sort(columns.begin(), columns.end(),
+              [&](std::size_t a, std::size_t b) { return wins_tie(q, beliefs, a, b); });
+    memory_.number.resize(3 * size());
+  }
+  [[nodiscard]] std::size_t size() const { return memory_.index.size(); }
+  [[nodiscard]] std::size_t candidate(std::size_t i) const { return memory_.index[i]; }
+  void set(std::size_t i, double quality, double usd, double load) {
+    part(kQuality)[i] = static_cast<float>(quality);
+    part(kCost)[i] = static_cast<float>(usd);
+    part(kBias)[i] = -static_cast<float>(load);
+  }
+  // The candidate of the highest quality - lambda cost + bias. REQUIRES: size() > 0, all set.
+  [[nodiscard]] std::size_t choose(double lambda) {
+    static const moe::Spec kTopOne = top_one();
+    const auto n = static_cast<std::uint32_t>(size());
+    moe::Ctx ctx;
+    ctx.cost = part(kCost);
+    ctx.lambda = static_cast<float>(lambda);
+    moe::State state;
+    state.bias = part(kBias);
+    std::int32_t chosen = -1;
+    float weight = 0;
+    moe::Assignment out;
+    out.kmax = 1;
+    out.expert = {&chosen, 1};
+    out.weight = {&weight, 1};
+    memory_.bytes.resize(std::max(memory_.bytes.size(), moe::workspace_bytes(kTopOne, {1, n, 1})));
+    const auto scores = moe::Scores::f32(part(kQuality), 1, n);
+    const auto status = moe::assign(kTopOne, scores, ctx, state, out, memory_.bytes);
+    return SWY_EXPECT(status.ok() && chosen >= 0) ? candidate(static_cast<std::size_t>(chosen))
+                                                  : candidate(0);
+  }
+
+ private:
+  enum : std::size_t { kQuality, kCost, kBias };
+  [[nodiscard]] std::span<float> part(std::size_t which) const {
+    return std::span(memory_.number).subspan(which * size(), size());
+  }
+  Spare& memory_;
+};
+
 class BudgetRoute final : public Policy {
  public:
   // allowed: by candidate of the rule.
@@ -82,14 +147,17 @@ class BudgetRoute final : public Policy {
   void weigh(const Question& q, std::span<const Belief> beliefs, Distribution& out) const override {
     const double price = q.account.empty() ? o_.price : q.account[kPrice];
     const double worst = price > 0 ? worst_known(q, beliefs, &Belief::cost_micro) : kUnknownNumber;
-    for (std::size_t i = 0; i < beliefs.size(); ++i) {
-      if (q.masked(i)) continue;
-      const double cost = std::isnan(beliefs[i].cost_micro) ? worst : beliefs[i].cost_micro;
-      out.score[i] = beliefs[i].quality - load_price(q, i);
-      if (price > 0 && !std::isnan(cost)) out.score[i] -= price * cost / kMicro;
+    Row row(q, beliefs);
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::size_t c = row.candidate(i);
+      const double cost = std::isnan(beliefs[c].cost_micro) ? worst : beliefs[c].cost_micro;
+      const double usd = price > 0 && !std::isnan(cost) ? cost / kMicro : 0.0;
+      const double load = load_price(q, c);
+      out.score[c] = beliefs[c].quality - load - price * usd;
+      row.set(i, beliefs[c].quality, usd, load);
     }
-    const std::size_t best = best_by(q, beliefs, out.score);
-    if (best == kNobody) return choose_unknowing(q, "quality", out);
+    if (row.size() == 0) return choose_unknowing(q, "quality", out);
+    const std::size_t best = row.choose(price);
     out.probability[best] = 1;
     out.why.append(q.card(best).name);
     out.why.append(" is worth most with a USD at ");

@@ -140,6 +140,39 @@ TEST(BudgetRoute, WhatIsNotKnownMovesNoPrice) {
   EXPECT_EQ(lab.weigh({belief(.5, 1000), belief(.55)}).only(), 1) << "unknown is the worst known";
 }
 
+// Against plain arithmetic: whoever it chooses is worth as much as the best, to a float's
+// precision, and of equals it is the cheapest.
+TEST(BudgetRoute, ChoosesTheBestThatIsNotMasked) {
+  base::Rng rng(9, 1, 4);
+  PolicyLab lab("{ type: budget_route, budget: 0.005, shares: { m0: 0.1 } }");
+  int ties = 0;
+  for (int i = 0; i < 5000; ++i) {
+    const std::size_t n = 1 + rng.below(kLabModels);
+    std::vector<Belief> beliefs;
+    std::vector<bool> masked;
+    std::vector<double> account{100 * rng.uniform() * static_cast<double>(rng.below(2)), 0};
+    for (std::size_t m = 0; m < n; ++m) {
+      const double cost = rng.below(8) == 0 ? kUnknownNumber : .02 * kMicro * rng.uniform();
+      beliefs.push_back(belief(
+          rng.below(8) == 0 ? kUnknownNumber : .1 * static_cast<double>(rng.below(10)), cost));
+      masked.push_back(rng.below(4) == 0);
+      account.push_back(rng.below(2) == 0 ? 0 : rng.uniform());
+    }
+    masked[rng.below(n)] = false;
+    const Weighed w = lab.weigh(beliefs, masked, {}, kNoExpert, {}, account);
+    const auto chosen = static_cast<std::size_t>(w.only());
+    ASSERT_FALSE(masked[chosen]);
+    for (std::size_t m = 0; m < n; ++m) {
+      if (masked[m] || std::isnan(beliefs[m].quality)) continue;
+      ASSERT_GE(w.score[chosen], w.score[m] - 1e-6) << i;
+      if (m == chosen || w.score[chosen] != w.score[m] || account[0] > 0) continue;
+      ++ties;
+      EXPECT_FALSE(beliefs[m].cost_micro < beliefs[chosen].cost_micro) << i;
+    }
+  }
+  EXPECT_GT(ties, 100);
+}
+
 TEST(BudgetRoute, SaysWhatIsWrongWithItsOptions) {
   const auto has = [](const char* policy, const char* finding) {
     const std::string found = PolicyLab::findings(policy);
