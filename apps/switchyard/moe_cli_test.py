@@ -142,6 +142,8 @@ class Moe(unittest.TestCase):
                 (["run", self.file("f.npy", npy([1, 2], (2, 1), header="{'descr': '<f4', 'fortran_order': True, 'shape': (2, 1), }"))],
                  2, "C order"),
                 (["run", self.file("o.npy", npy([1, 2], (2,)))], 2, "two dimensions"),
+                (["run", self.file("n.npy", npy([], (8, 0)))], 2, "counts the experts: not 0"),
+                (["run", self.file("m.npy", npy([], (0, 1 << 33)))], 2, "the shape is damaged"),
                 (["run", self.file("s.npy", npy([1, 2], (2, 2)))], 2, "ends too soon"),
                 (["run", self.file("big.npy", npy([1, 2], (2**31, 2**31)))], 2, "too many numbers"),
                 (["simulate", "--plot", "/nowhere/x.svg", "--steps", "1"], 3, "/nowhere/x.svg")):

@@ -132,11 +132,14 @@ Result<ScoreFile> scores_of(const std::string& path, const Array& a) {
       return broken(path, "too many numbers");
     count *= d;
   }
-  if (a.shape.size() < 2 || a.shape.size() > 3 || a.shape.back() == 0)
+  if (a.shape.size() < 2 || a.shape.size() > 3)
     return broken(path,
                   fmt::format("scores have two dimensions, tokens and experts, or steps before "
                               "them; these have {}",
                               a.shape.size()));
+  if (a.shape.back() == 0 || a.shape.back() > std::numeric_limits<std::uint32_t>::max())
+    return broken(path,
+                  fmt::format("the last dimension counts the experts: not {}", a.shape.back()));
   const std::size_t width = width_of(a.type);
   if (width == 0)
     return broken(path, fmt::format("numbers of type '{}': save them as float32, float16, bfloat16 "
