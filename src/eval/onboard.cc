@@ -1,13 +1,13 @@
 // For every new model: the router on the pool without it (ignored), on the pool as it is (full),
-// and on the pool with the model's outcomes hidden from learners but for n train questions drawn at
-// random (known); prices and the mean quality on the card come from these outcomes too. The figure
-// is the area under the frontier (AIQ) over the costs from the cheapest of the other models to the
-// dearest of all, the same for all of these. All settings of all of these are resampled together,
-// so that (known - ignored) / (full - ignored) is of the same questions throughout. The ratio of
-// all models together is that of the sums: a model that adds nothing has no ratio of its own but
-// weighs nothing there. Cost: 1 + models * (1 + probes * draws) fits of every router. Loses where
-// the gain is within its noise: read its interval first. Source: acceptance (f) of
-// routing-benchmarks.md 5; Tests: onboard_test.cc.
+// and on the pool with the model's outcomes hidden from learners but for n train questions, those
+// that a gateway's onboarding would ask or drawn at random (known); prices and the mean quality on
+// the card come from these outcomes too. The figure is the area under the frontier (AIQ) over the
+// costs from the cheapest of the other models to the dearest of all, the same for all of these. All
+// settings of all of these are resampled together, so that (known - ignored) / (full - ignored) is
+// of the same questions throughout. The ratio of all models together is that of the sums: a model
+// that adds nothing has no ratio of its own but weighs nothing there. Cost: 1 + models * (1 +
+// probes * draws) fits of every router. Loses where the gain is within its noise: read its interval
+// first. Source: acceptance (f) of routing-benchmarks.md 5; Tests: onboard_test.cc.
 #include "eval/onboard.h"
 
 #include <fmt/format.h>
@@ -23,6 +23,7 @@
 #include "base/terminal.h"
 #include "eval/curve.h"
 #include "eval/grid.h"
+#include "record/sample.h"
 
 namespace swy::eval {
 namespace {
@@ -96,20 +97,39 @@ class Study {
     return out;
   }
 
-  // The pool with all but `probes` outcomes of the model hidden, drawn for this draw.
-  [[nodiscard]] Pool probed(std::size_t fresh, std::size_t probes, std::size_t draw) const {
+  // The pool with all but `probes` outcomes of the model hidden, chosen for this draw.
+  [[nodiscard]] Pool probed(std::size_t fresh, std::size_t probes, std::size_t draw,
+                            bool at_random) const {
     Pool out = pool_;
     if (out.hidden.empty()) out.hidden.assign(pool_.table.rows() * pool_.models(), 0);
-    std::vector<std::size_t> rows = pool_.train;
-    base::Rng rng(options_.pool.seed, draw, kProbeStage);
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      std::swap(rows[i], rows[i + rng.below(rows.size() - i)]);
-      if (i >= probes) out.hidden[rows[i] * pool_.models() + fresh] = 1;
-    }
+    const auto hidden = [&](std::size_t row) -> std::uint8_t& {
+      return out.hidden[row * pool_.models() + fresh];
+    };
+    for (const std::size_t row : pool_.train) hidden(row) = 1;
+    auto shown = at_random ? shuffled(draw) : evenly(fresh, probes, draw);
+    shown.resize(std::min(probes, shown.size()));
+    for (const std::size_t row : shown) hidden(row) = 0;
     return out;
   }
 
  private:
+  [[nodiscard]] std::vector<std::size_t> shuffled(std::size_t draw) const {
+    std::vector<std::size_t> rows = pool_.train;
+    base::Rng rng(options_.pool.seed, draw, kProbeStage);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      std::swap(rows[i], rows[i + rng.below(rows.size() - i)]);
+    return rows;
+  }
+  // By what is known of the others, as the gateway chooses.
+  [[nodiscard]] std::vector<std::size_t> evenly(std::size_t fresh, std::size_t probes,
+                                                std::size_t draw) const {
+    std::vector<record::SampleRow> rows;
+    for (const std::size_t row : pool_.train)
+      rows.push_back({row, record::mean_quality(pool_.table.cells(row), fresh)});
+    return record::sample_evenly(
+        pool_.table, rows, probes,
+        fmt::format("{}/{}/{}", pool_.table.models()[fresh], options_.pool.seed, draw));
+  }
   [[nodiscard]] Series quality_series(const Line& line) const {
     const std::vector<std::span<const float>> one{line.settings[0].quality};
     const Resamples resamples = resample(one, options_.bootstrap, kBootstrapSeed);
@@ -243,7 +263,9 @@ Result<OnboardReport> onboard(const Pool& given, const EvalOptions& options,
       for (std::size_t p = 0; p < report.probes.size(); ++p) {
         Series mean;
         for (std::size_t draw = 0; draw < onboarding.draws; ++draw) {
-          SWY_TRY(const Series s, study.figures(study.probed(m, report.probes[p], draw), spec, m));
+          SWY_TRY(const Series s,
+                  study.figures(study.probed(m, report.probes[p], draw, onboarding.at_random), spec,
+                                m));
           add_to(mean, s, 1 / static_cast<double>(onboarding.draws));
         }
         f.known.push_back(mean);

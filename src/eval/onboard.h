@@ -14,7 +14,8 @@ namespace swy::eval {
 struct OnboardOptions {
   std::vector<std::string> models;  // each is new in turn; "all": every one
   std::vector<std::size_t> probes{10, 30, 100};
-  std::size_t draws = 3;  // of the probe questions, averaged
+  std::size_t draws = 3;   // of the probe questions, averaged
+  bool at_random = false;  // else the questions that a gateway's onboarding would ask
 };
 
 // A router's figures, its area under the curve (without costs: its quality), with a model that it

@@ -57,6 +57,22 @@ TEST(Onboard, TheWayOfANewModelRunsFromIgnoredToKnown) {
   EXPECT_NEAR(row.way[2].value, 1, 1e-9) << "all train outcomes are full knowledge";
 }
 
+TEST(Onboard, ProbesAreSpreadOrDrawn) {
+  for (const bool at_random : {false, true}) {
+    const OnboardReport r = onboarded(
+        subjects(), {.models = {"maths"}, .probes = {10, 100000}, .at_random = at_random});
+    ASSERT_EQ(r.rows.size(), 1U);
+    EXPECT_NEAR(r.rows[0].way[1].value, 1, 1e-9) << "all of them either way";
+    EXPECT_GT(r.rows[0].way[0].value, 0);
+  }
+  // Ten spread over two subjects are five of each whatever the draw.
+  const OnboardReport one =
+      onboarded(subjects(), {.models = {"maths"}, .probes = {10}, .draws = 1});
+  const OnboardReport ten =
+      onboarded(subjects(), {.models = {"maths"}, .probes = {10}, .draws = 5});
+  EXPECT_NEAR(one.rows[0].known[0].value, ten.rows[0].known[0].value, 1e-9);
+}
+
 TEST(Onboard, AModelThatAddsNothingHasNoWay) {
   const OnboardReport r = onboarded(subjects(), {.models = {"weak"}, .probes = {100}});
   ASSERT_EQ(r.rows.size(), 1U);

@@ -1,11 +1,6 @@
-// Which questions a new model is asked: a systematic sample. The eligible questions are put in
-// order of data set, domain and the mean quality of the models that are known (difficulty), and
-// every R/n-th is taken from a start that the model's name decides. Right because every question
-// has the same chance (the mean over the probes is that of the eligible ones, without bias) while domains
-// and difficulties get their share to within one question, so that groups, regressions and item
-// curves all see some of theirs. Cost: one sort of at most kMostRows questions. Loses against a
-// choice made for one estimator (items that tell abilities apart, for IRT), which would bias the
-// others. Source: systematic sampling (Madow and Madow 1944). Test: probes_test.cc.
+// Which questions a new model is asked: an even sample (record/sample.h) of those that other
+// models' outcomes are known of and whose answers can be scored. Cost: looks at no more than
+// kMostRows. Test: probes_test.cc.
 #include "gateway/probes.h"
 
 #include <fmt/format.h>
@@ -14,11 +9,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <tuple>
 
 #include "base/doc.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "record/sample.h"
 
 namespace swy::gateway {
 namespace {
@@ -29,26 +24,9 @@ constexpr std::size_t kLongestName = 80;       // of a file, without the hash
 constexpr double kRight = 1 - 1e-6;            // quality of an answer that may serve as reference
 constexpr std::int64_t kBytesPerToken = 3;     // cautious: four is usual
 
-struct Eligible {
-  std::size_t row = 0;
-  double ease = 0;
-  std::uint64_t hash = 0;
-};
-
 std::size_t observed(std::span<const record::Cell> cells) {
   return static_cast<std::size_t>(std::count_if(
       cells.begin(), cells.end(), [](const auto& c) { return !std::isnan(c.quality); }));
-}
-
-double ease_of(std::span<const record::Cell> cells) {
-  double sum = 0;
-  double n = 0;
-  for (const record::Cell& c : cells) {
-    if (std::isnan(c.quality)) continue;
-    sum += static_cast<double>(c.quality);
-    n += 1;
-  }
-  return n > 0 ? sum / n : 0;
 }
 
 std::int64_t tokens_of(const record::OutcomeRow& row, std::span<const record::Cell> cells) {
@@ -81,13 +59,14 @@ ProbeQuestion question_of(const record::OutcomeTable& table, std::size_t row,
   return q;
 }
 
-std::vector<Eligible> eligible_rows(const record::OutcomeTable& table,
-                                    const record::Responses& responses, const ProbeChoice& choice) {
+std::vector<record::SampleRow> eligible_rows(const record::OutcomeTable& table,
+                                             const record::Responses& responses,
+                                             const ProbeChoice& choice) {
   const std::size_t step = std::max<std::size_t>(1, (table.rows() + kMostRows - 1) / kMostRows);
   std::size_t most = 0;
   for (std::size_t i = 0; i < table.rows(); i += step)
     most = std::max(most, observed(table.cells(i)));
-  std::vector<Eligible> out;
+  std::vector<record::SampleRow> out;
   for (std::size_t i = 0; i < table.rows(); i += step) {
     const record::OutcomeRow r = table.row(i);
     const std::size_t known = observed(table.cells(i));
@@ -96,7 +75,7 @@ std::vector<Eligible> eligible_rows(const record::OutcomeTable& table,
     if (choice.context > 0 && tokens_of(r, table.cells(i)) + choice.max_tokens > choice.context)
       continue;
     if (!choice.judged && accepted_answers(table, i, responses, choice.form).empty()) continue;
-    out.push_back({i, ease_of(table.cells(i)), base::hash64(r.id, base::hash64(choice.model))});
+    out.push_back({i, record::mean_quality(table.cells(i))});
   }
   return out;
 }
@@ -117,35 +96,10 @@ std::string stem_of(const std::string& directory, std::string_view model) {
 std::vector<ProbeQuestion> choose_probes(const record::OutcomeTable& table,
                                          const record::Responses& responses,
                                          const ProbeChoice& choice) {
-  std::vector<Eligible> all = eligible_rows(table, responses, choice);
-  std::sort(all.begin(), all.end(), [&](const Eligible& a, const Eligible& b) {
-    const record::OutcomeRow x = table.row(a.row);
-    const record::OutcomeRow y = table.row(b.row);
-    return std::tie(x.dataset, x.domain, a.ease, a.hash, x.id) <
-           std::tie(y.dataset, y.domain, b.ease, b.hash, y.id);
-  });
-  // In [0, 1), from the upper 53 bits.
-  const double start =
-      static_cast<double>(base::hash64(choice.model, 1) >> 11U) / static_cast<double>(1ULL << 53U);
-  const std::size_t n = std::min(choice.count, all.size());
-  std::vector<std::uint8_t> taken(all.size(), 0);
+  const auto rows = eligible_rows(table, responses, choice);
   std::vector<ProbeQuestion> out;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double at =
-        (static_cast<double>(i) + start) * static_cast<double>(all.size()) / static_cast<double>(n);
-    const std::size_t k = std::min(all.size() - 1, static_cast<std::size_t>(at));
-    taken[k] = 1;
-    out.push_back(question_of(table, all[k].row, responses, choice));
-  }
-  std::vector<Eligible> rest;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (taken[i] == 0) rest.push_back(all[i]);
-  }
-  std::sort(rest.begin(), rest.end(), [](const Eligible& a, const Eligible& b) {
-    return std::tie(a.hash, a.row) < std::tie(b.hash, b.row);
-  });
-  rest.resize(std::min(rest.size(), n));
-  for (const Eligible& e : rest) out.push_back(question_of(table, e.row, responses, choice));
+  for (const std::size_t row : record::sample_evenly(table, rows, choice.count, choice.model))
+    out.push_back(question_of(table, row, responses, choice));
   return out;
 }
 
