@@ -146,6 +146,9 @@ void add_what_if_options(CLI::App& c, Options& o) {
   c.add_option("--probes", o.onboard.probes, "numbers of outcomes of a new model")
       ->delimiter(',')
       ->capture_default_str();
+  c.add_option("--probe-draws", o.onboard.draws, "choices of the probes that are averaged")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   c.add_flag("--random-probes", o.onboard.at_random,
              "which ones is drawn, instead of spread over domains and difficulties as onboarding "
              "spreads them");

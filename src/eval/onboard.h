@@ -14,7 +14,7 @@ namespace swy::eval {
 struct OnboardOptions {
   std::vector<std::string> models;  // each is new in turn; "all": every one
   std::vector<std::size_t> probes{10, 30, 100};
-  std::size_t draws = 3;   // of the probe questions, averaged
+  std::size_t draws = 10;  // of the probe questions, averaged: of three, chance moves a share by .3
   bool at_random = false;  // else the questions that a gateway's onboarding would ask
 };
 
