@@ -28,11 +28,18 @@ std::string rules_yaml(std::int64_t n) {
   return yaml;
 }
 
-void decide_rules(benchmark::State& state) {
+// nullptr, and the benchmark told why.
+std::shared_ptr<const Plan> plan_of(const std::string& yaml, benchmark::State& state) {
   base::Diagnostics diag;
-  const auto doc = base::parse_yaml(rules_yaml(state.range(0)), diag);
-  const auto plan = compile(*doc, ".", builtin_registry(), diag);
-  if (plan == nullptr) return state.SkipWithError(diag.to_text().c_str());
+  const auto doc = base::parse_yaml(yaml, diag);
+  auto plan = doc ? compile(*doc, ".", builtin_registry(), diag) : nullptr;
+  if (plan == nullptr) state.SkipWithError(diag.to_text().c_str());
+  return plan;
+}
+
+void decide_rules(benchmark::State& state) {
+  const auto plan = plan_of(rules_yaml(state.range(0)), state);
+  if (plan == nullptr) return;
   chat::Request request;
   request.messages.push_back({chat::Role::kUser, 0, 1, 0});
   request.parts.push_back({chat::PartKind::kText, "Write a function that sorts a list of names."});
@@ -55,10 +62,8 @@ BENCHMARK(decide_rules)->Arg(10)->Arg(100)->Arg(1000);
 
 // The rules alone: facts are known beforehand (what a peer's decision engine is measured on).
 void decide_known_facts(benchmark::State& state) {
-  base::Diagnostics diag;
-  const auto doc = base::parse_yaml(rules_yaml(state.range(0)), diag);
-  const auto plan = compile(*doc, ".", builtin_registry(), diag);
-  if (plan == nullptr) return state.SkipWithError(diag.to_text().c_str());
+  const auto plan = plan_of(rules_yaml(state.range(0)), state);
+  if (plan == nullptr) return;
   chat::Request request;
   Work work;
   work.request = &request;
@@ -87,10 +92,8 @@ void decide_by(benchmark::State& state, const char* policy) {
     names += fmt::format("{}m{}", i == 0 ? "" : ", ", i);
   }
   yaml += fmt::format("routes:\n  auto:\n    - {{ models: [{}], policy: {} }}\n", names, policy);
-  base::Diagnostics diag;
-  const auto doc = base::parse_yaml(yaml, diag);
-  const auto plan = compile(*doc, ".", builtin_registry(), diag);
-  if (plan == nullptr) return state.SkipWithError(diag.to_text().c_str());
+  const auto plan = plan_of(yaml, state);
+  if (plan == nullptr) return;
   chat::Request request;
   Work work;
   work.request = &request;
