@@ -4,15 +4,15 @@
 // mean of all) and model j lies e_j from that, the new model is expected at
 //   r + level + a r + sum_j w_j e_j + u_g,
 // level, a, w and the groups' u by ridge regression on the rows on which it was observed, the
-// penalty chosen by cross-validation (math/ridge.h): with few rows it is as good on every row as
-// the others are, but for its level; with more it takes after those that it resembles, and is good
-// and bad at the groups in which it was. Clamped to 0 to 1. A score that a known model lacks counts
-// as e_j = 0.
-// Cost: rows x models, and the regression over its own rows. When it loses: a model good at what no
-// other is good at looks like the others there until it has been observed there often; its level is
-// as uncertain as a mean of its few rows, so among many models one may be taken for the best by
-// luck. Drawing the level to the others' mean helps that, and hides the models that are really
-// better (docs/reference/estimators.md). Source: ours; regression on other items' outcomes as in
+// penalty chosen by cross-validation (math/ridge.h), and so is how much less the u are penalised:
+// with few rows it is as good on every row as the others are, but for its level; with more it takes
+// after those that it resembles, and is good and bad at the groups in which it was. Clamped to 0
+// to 1. A score that a known model lacks counts as e_j = 0. Cost: rows x models, and the regression
+// over its own rows. When it loses: a model good at what no other is good at looks like the others
+// there until it has been observed there often; its level is as uncertain as a mean of its few
+// rows, so among many models one may be taken for the best by luck. Drawing the level to the
+// others' mean helps that, and hides the models that are really better
+// (docs/reference/estimators.md). Source: ours; regression on other items' outcomes as in
 // collaborative filtering. Tests: completion_test.cc.
 #include "route/estimator/completion.h"
 
@@ -20,7 +20,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <span>
 
 #include "math/matrix.h"
@@ -48,9 +47,9 @@ class Known {
   }
   [[nodiscard]] std::size_t dims() const { return models_.size() + 1 + groups(); }
 
-  // The common score; x: kCommon times it, less its mean, how far every model lies from it, and 1
+  // The common score; x: kCommon times it, less its mean, how far every model lies from it, and by
   // for the row's group. NaN where none was observed.
-  double read(std::size_t row, std::span<float> x) const {
+  double read(std::size_t row, float by, std::span<float> x) const {
     double sum = 0;
     double n = 0;
     for (std::size_t j = 0; j < models_.size(); ++j) {
@@ -66,7 +65,7 @@ class Known {
     for (float& e : x.subspan(1, models_.size()))
       e = std::isnan(e) ? 0 : e - static_cast<float>(sum / n);
     std::fill(end.begin(), end.end(), 0.0F);
-    if (!end.empty()) end[groups_.of[row]] = 1;
+    if (!end.empty()) end[groups_.of[row]] = by;
     return level_ + sum / n;
   }
 
@@ -82,33 +81,59 @@ class Known {
   double level_ = 0;
 };
 
-// What the others' scores leave open: fitted on the rows of the new model.
-math::RidgeModel fit(const Known& known, const std::vector<float>& y) {
-  std::vector<float> left;
-  math::Matrix x(count_observed(y), known.dims());
+double held_out_error(const math::RidgeModel& model, std::span<const float> y) {
+  double sum = 0;
   for (std::size_t i = 0; i < y.size(); ++i) {
-    if (std::isnan(y[i])) continue;
-    const double common = known.read(i, x.row(left.size()));
-    if (!std::isnan(common)) left.push_back(y[i] - static_cast<float>(common));
+    const double e = static_cast<double>(model.held_out.row(i)[0] - y[i]);
+    sum += e * e;
   }
-  if (left.size() < kFolds) return {};
-  std::vector<std::uint32_t> rows(left.size());
-  std::iota(rows.begin(), rows.end(), 0U);
-  x = x.only(rows);
-  return math::fit_ridge(x, std::span(&left, 1),
-                         {.penalties = {1, 3, 10, 30, 100, 300, 1000, 3000}, .folds = kFolds});
+  return sum;
+}
+
+struct Fitted {
+  math::RidgeModel model;
+  float by = 1;  // how much less the groups' offsets are penalised than the other models' parts
+};
+
+// What the others' scores leave open: fitted on the rows of the new model.
+Fitted fit(const Known& known, const std::vector<float>& y) {
+  std::vector<std::size_t> rows;
+  std::vector<float> left;
+  std::vector<float> row(known.dims());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const double common =
+        std::isnan(y[i]) ? std::numeric_limits<double>::quiet_NaN() : known.read(i, 1, row);
+    if (std::isnan(common)) continue;
+    rows.push_back(i);
+    left.push_back(y[i] - static_cast<float>(common));
+  }
+  Fitted best;
+  if (rows.size() < kFolds) return best;
+  double least = std::numeric_limits<double>::infinity();
+  for (const float by : {1.0F, 2.0F, 4.0F}) {
+    math::Matrix x(rows.size(), known.dims());
+    for (std::size_t i = 0; i < rows.size(); ++i) (void)known.read(rows[i], by, x.row(i));
+    auto model =
+        math::fit_ridge(x, std::span(&left, 1),
+                        {.penalties = {1, 3, 10, 30, 100, 300, 1000, 3000}, .folds = kFolds});
+    const double error = held_out_error(model, left);
+    if (error >= least) continue;
+    least = error;
+    best = {std::move(model), by};
+  }
+  return best;
 }
 
 void fill(const Known& known, std::vector<float>& y) {
-  const math::RidgeModel model = fit(known, y);
-  if (model.outputs == 0) return;
+  const Fitted fitted = fit(known, y);
+  if (fitted.model.outputs == 0) return;
   std::vector<float> row(known.dims());
   std::vector<double> said(1);
   for (std::size_t i = 0; i < y.size(); ++i) {
     if (!std::isnan(y[i])) continue;
-    const double common = known.read(i, row);
+    const double common = known.read(i, fitted.by, row);
     if (std::isnan(common)) continue;
-    model.predict(row, said);
+    fitted.model.predict(row, said);
     y[i] = static_cast<float>(std::clamp(common + said[0], 0.0, 1.0));
   }
 }
