@@ -64,7 +64,7 @@ struct DriftOptions {
 struct OnboardingOptions {
   std::vector<std::string> table;  // resolved paths: questions with outcomes of other models
   std::string directory;           // resolved: what is learned of new models
-  std::int64_t probes = 30;        // questions asked of a new model
+  std::int64_t probes = 100;       // questions asked of a new model
   std::int64_t concurrency = 2;    // at once
   double max_cost_usd = 1;         // of one model's probes and their judging
   std::int64_t max_tokens = 1024;  // of an answer

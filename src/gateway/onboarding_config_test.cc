@@ -40,7 +40,7 @@ TEST(OnboardingConfig, IsReadWithPathsResolved) {
   ASSERT_TRUE(config->onboarding);
   EXPECT_EQ(config->onboarding->directory, testing::TempDir() + "probes");
   EXPECT_EQ(config->onboarding->form, flow::AnswerForm::kNumber);
-  EXPECT_EQ(config->onboarding->probes, 30);
+  EXPECT_EQ(config->onboarding->probes, 100);
 }
 
 TEST(OnboardingConfig, WhatCannotWorkIsFound) {
