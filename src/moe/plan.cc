@@ -4,11 +4,12 @@
 // padded_end does so with every part rounded up to blocks; padded_order is order with gaps (marked
 // rows x kmax), block_expert whose block it is. An expert without entries has no block.
 // Cost: two passes over the entries, one where Assignment::kept has the counts (checked: counts
-// that are not those of the entries are counted again), and one over the experts. It waits
-// for its two stores an entry (a core of Zen 3 ends one a cycle), not for memory. When it loses:
-// few tokens with large blocks are mostly gaps: choose the block by the load. Sources: MegaBlocks
-// arXiv 2211.15841; vLLM moe_align_block_size (code). Deviation: the order inside an expert is
-// stable here, vLLM's is not. Test: golden_test.cc (J_dispatch), properties_test.cc.
+// that are not those of the entries are counted again), and one over the experts. It waits for its
+// two stores an entry (a core of Zen 3 ends one a cycle; up to eight experts one), not for memory.
+// When it loses: few tokens with large blocks are mostly gaps: choose the block by the load.
+// Sources: MegaBlocks arXiv 2211.15841; vLLM moe_align_block_size (code). Deviation: the order
+// inside an expert is stable here, vLLM's is not. Test: golden_test.cc (J_dispatch),
+// properties_test.cc, properties_select_test.cc.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -96,6 +97,51 @@ bool scatter_at_both_ends(const Assignment& a, Shape shape, Plan& out) {
                                     : scatter_at_both_ends<true>(a, shape, out);
 }
 
+// At most eight experts: their counters are the bytes of one word. In memory one would meet its
+// last store before that is done, and four places are known before the first of them is written.
+constexpr std::size_t kFew = 8;
+
+bool scatter_few(const Assignment& a, Shape shape, Plan& out) {
+  constexpr std::size_t kBlock = 252;  // entries that a byte counts, in groups of four
+  // By expert, and last of none of them: where its next block begins, what counts one.
+  std::size_t begin[kFew + 1] = {};
+  std::uint64_t one[kFew + 1] = {};
+  const std::uint32_t experts = shape.experts;
+  for (std::uint32_t e = 0; e < experts; ++e) {
+    begin[e + 1] = out.bin_end[e];
+    one[e] = std::uint64_t{1} << (e * 8);
+  }
+  std::uint32_t* const order = out.order.data();
+  const std::int32_t* const expert = a.expert.data();
+  const std::size_t room = out.entries;
+  std::uint64_t seen = 0;
+  const auto place = [&](std::size_t entry) {
+    const std::uint32_t e = std::min(static_cast<std::uint32_t>(expert[entry]), experts);
+    const std::size_t to = begin[e] + static_cast<std::uint8_t>(seen >> (e * 8 % 64));
+    seen += one[e];
+    return to;
+  };
+  const auto put = [=](std::size_t to, std::size_t entry) {
+    if (to < room) order[to] = static_cast<std::uint32_t>(entry);
+  };
+  const std::size_t entries = std::size_t{shape.tokens} * a.kmax;
+  for (std::size_t i = 0; i < entries;) {
+    const std::size_t end = std::min(i + kBlock, entries);
+    for (; i + 4 <= end; i += 4) {
+      const std::size_t to[] = {place(i), place(i + 1), place(i + 2), place(i + 3)};
+      for (std::size_t j = 0; j < 4; ++j) put(to[j], i + j);
+    }
+    for (; i < end; ++i) put(place(i), i);
+    for (std::size_t e = 0; e < experts; ++e, seen >>= 8U)
+      begin[e] += static_cast<std::uint8_t>(seen);
+  }
+  return std::equal(begin, begin + experts, out.bin_end.begin());
+}
+
+bool scatter_once(const Assignment& a, Shape shape, Plan& out) {
+  return shape.experts <= kFew ? scatter_few(a, shape, out) : scatter_at_both_ends(a, shape, out);
+}
+
 // By what the assignment says it kept, in one pass over the entries. False: it says nothing, or not
 // what it holds.
 bool scatter_kept(const Assignment& a, Shape shape, Plan& out) {
@@ -104,7 +150,7 @@ bool scatter_kept(const Assignment& a, Shape shape, Plan& out) {
   const std::uint64_t total = ends_of(shape.experts, out.bin_end);
   if (total > out.order.size()) return false;
   out.entries = static_cast<std::uint32_t>(total);
-  return scatter_at_both_ends(a, shape, out);
+  return scatter_once(a, shape, out);
 }
 
 Status pad(std::uint32_t experts, std::uint32_t gap, std::uint32_t block, Plan& out) {
@@ -149,7 +195,7 @@ Status plan(const Assignment& done, Shape shape, std::uint32_t block, Plan& out)
     if (shape.experts > kMostOnStack) {
       scatter(done, shape, out);
     } else {
-      (void)scatter_at_both_ends(done, shape, out);
+      (void)scatter_once(done, shape, out);
     }
   }
   return pad(shape.experts, static_cast<std::uint32_t>(entries), block, out);
