@@ -31,6 +31,8 @@ std::string yaml_text(std::string_view text) {
 // A configuration whose only rule has the estimator over all models of the tables.
 Result<std::string> configuration(const Options& o) {
   SWY_TRY(const auto table, record::load_outcomes(o.data));
+  if (table.rows() == 0)
+    return fail(ErrorCode::kInvalidArgument, "the files of --data hold no question");
   std::string models, names, tables;
   for (const std::string& m : table.models()) {
     models += fmt::format("  - {{ name: {} }}\n", yaml_text(m));

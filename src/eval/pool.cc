@@ -113,7 +113,8 @@ std::vector<std::size_t> fill_quality(Pool& pool) {
   return rows;
 }
 
-void fill_cost(Pool& pool) {
+// `rows`: those in use, of whose costs the missing ones are counted.
+void fill_cost(const std::vector<std::size_t>& rows, Pool& pool) {
   const std::size_t k = pool.models();
   pool.cost.assign(pool.quality.size(), std::numeric_limits<double>::quiet_NaN());
   const std::vector<Seen> seen = count_seen(pool.table);
@@ -138,7 +139,7 @@ void fill_cost(Pool& pool) {
       ++n;
     }
     const double mean = sum / static_cast<double>(n);
-    for (std::size_t row = 0; row < pool.table.rows(); ++row) {
+    for (const std::size_t row : rows) {
       const float c = pool.table.cell(row, m).cost_usd;
       filled += std::isnan(c) ? 1U : 0U;
       pool.cost[row * k + m] = std::isnan(c) ? mean : static_cast<double>(c);
@@ -280,6 +281,13 @@ void set_validation(Pool& pool, const PoolOptions& options) {
 Result<std::vector<std::size_t>> cut(const record::OutcomeTable& all, const PoolOptions& options,
                                      Pool& pool) {
   SWY_TRY(const auto chosen, all.subset({options.models, options.datasets, options.domains}));
+  if (chosen.rows() == 0) {
+    const bool whole =
+        options.models.empty() && options.datasets.empty() && options.domains.empty();
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("no question: the files of --data hold none{}",
+                            whole ? "" : " of these --models, --datasets and --domains"));
+  }
   std::vector<std::string> models = options.models;
   if (models.empty()) {
     SWY_TRY(models, pick_models(chosen, pool));
@@ -290,7 +298,7 @@ Result<std::vector<std::size_t>> cut(const record::OutcomeTable& all, const Pool
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("no question has an observation of all of {}", some_names(models)));
   }
-  fill_cost(pool);
+  fill_cost(rows, pool);
   return rows;
 }
 

@@ -66,6 +66,25 @@ TEST(Pool, AMissingCostIsTheModelsMeanAndNeverFree) {
   EXPECT_THAT(pool->notes, ::testing::Contains(HasSubstr("1 costs are missing")));
 }
 
+TEST(Pool, CountsMissingCostsOfTheQuestionsInUse) {
+  std::string rows;
+  for (int i = 0; i < 100; ++i) {
+    rows +=
+        fmt::format(R"({{"id":"q{0}","prompt":"p{0}","models":{{"a":{1},"b":{2}}}}})"
+                    "\n",
+                    i, R"({"correct":1,"cost":2})", i == 3 ? "null" : R"({"correct":0,"cost":1})");
+  }
+  const auto pool = make_pool(testing::table_from(rows), {});
+  ASSERT_TRUE(pool);
+  EXPECT_THAT(pool->notes, ::testing::ElementsAre(HasSubstr("left out 1 questions")));
+}
+
+TEST(Pool, WithoutAQuestionItSaysSo) {
+  const auto pool = make_pool(testing::table_from(""), {});
+  ASSERT_FALSE(pool);
+  EXPECT_THAT(pool.error().message, HasSubstr("no question"));
+}
+
 TEST(Pool, WithoutAnyCostOnlyQualitiesAreCompared) {
   std::string rows;
   for (int i = 0; i < 50; ++i)

@@ -17,6 +17,17 @@ namespace {
 
 using Names = std::vector<std::string>;
 
+// What an unknown name may have meant: the nearest, else the first.
+std::string meant(std::string_view name, const Names& known) {
+  if (known.empty()) return "it has none";
+  constexpr std::size_t kShown = 3;
+  const auto near = base::nearest_names(name, known, kShown);
+  if (!near.empty()) return fmt::format("nearest: {}", fmt::join(near, ", "));
+  const std::size_t shown = std::min(known.size(), kShown);
+  return fmt::format("it has {}{}", fmt::join(known.begin(), known.begin() + shown, ", "),
+                     shown < known.size() ? ", ..." : "");
+}
+
 Result<std::vector<std::size_t>> indices(const Names& wanted, const Names& known,
                                          std::string_view what) {
   std::vector<std::size_t> out;
@@ -24,8 +35,7 @@ Result<std::vector<std::size_t>> indices(const Names& wanted, const Names& known
     const auto it = std::find(known.begin(), known.end(), name);
     if (it == known.end()) {
       return fail(ErrorCode::kNotFound,
-                  fmt::format("the table has no {} \"{}\"; nearest: {}", what, name,
-                              fmt::join(base::nearest_names(name, known, 3), ", ")));
+                  fmt::format("the table has no {} \"{}\"; {}", what, name, meant(name, known)));
     }
     const auto i = static_cast<std::size_t>(it - known.begin());
     if (std::find(out.begin(), out.end(), i) == out.end()) out.push_back(i);

@@ -261,6 +261,7 @@ Status OutcomeBuilder::add_row(std::string_view line) {
   line_cells_.clear();
   std::vector<float> each;
   models->each_member([&](std::string_view model, const Json& entry) {
+    if (entry.is_null()) return;  // as if the row did not name it
     line_cells_.emplace_back(model, read_cell(entry, model, bad, each));
     add_arms(model, each);
   });

@@ -76,6 +76,8 @@ TEST(OutcomeTable, KeepsUnknownApartFromZeroAndFromMissing) {
       table(row_with(R"({"m":{"score":null,"cost":null,"tokens_out":null}})"));
   EXPECT_TRUE(std::isnan(nulls.cell(0, 0).quality));
   EXPECT_TRUE(std::isnan(nulls.cell(0, 0).cost_usd));
+  const OutcomeTable one = table(row_with(R"({"m":{"score":1},"n":null})"));
+  EXPECT_EQ(one.models().size(), 1U);  // as if the row did not name n
 }
 
 TEST(OutcomeTable, TakesThePromptFromTurnsOrMessages) {
@@ -145,6 +147,8 @@ TEST(OutcomeTable, SubsetKeepsTheAskedModelsInTheirOrderAndDropsEmptyRows) {
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().code, ErrorCode::kNotFound);
   EXPECT_NE(unknown.error().message.find("small"), std::string::npos);
+  const auto far = t.subset({.models = {}, .datasets = {"nothing"}, .domains = {}});
+  EXPECT_EQ(far.error().message, R"(the table has no dataset "nothing"; it has d)");
   EXPECT_FALSE(t.subset({.models = {}, .datasets = {"e"}, .domains = {}}));
   EXPECT_FALSE(t.subset({.models = {}, .datasets = {}, .domains = {"e"}}));
 }
