@@ -148,12 +148,12 @@ Run run_once(const Pool& pool, const std::vector<std::size_t>& rows, std::size_t
                   {.quality = quality[chosen],
                    .cost_micro = 1e6 * cost[chosen],
                    .propensity = choice.propensity});
-    if ((t + 1) % every == 0) learner.publish();
     settle(rule, choice, cost[chosen], t, accounts);
     if ((t + 1) * kSteps / rows.size() > t * kSteps / rows.size()) {
       if (rule.account_size > 0) run.price.push_back(accounts[rule.account_at]);
       run.spent.push_back(run.cost * n / static_cast<double>(t + 1));
     }
+    if ((t + 1) % every == 0) learner.publish();  // the plan of `rule` may end here
   }
   for (std::size_t k = 0; k < kTenths; ++k) {
     const std::size_t from = (k * rows.size() + kTenths - 1) / kTenths;

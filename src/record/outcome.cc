@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "base/check.h"
 #include "base/doc.h"
@@ -23,9 +24,9 @@ std::string meant(std::string_view name, const Names& known) {
   constexpr std::size_t kShown = 3;
   const auto near = base::nearest_names(name, known, kShown);
   if (!near.empty()) return fmt::format("nearest: {}", fmt::join(near, ", "));
-  const std::size_t shown = std::min(known.size(), kShown);
-  return fmt::format("it has {}{}", fmt::join(known.begin(), known.begin() + shown, ", "),
-                     shown < known.size() ? ", ..." : "");
+  const auto shown = std::span(known).first(std::min(known.size(), kShown));
+  return fmt::format("it has {}{}", fmt::join(shown, ", "),
+                     shown.size() < known.size() ? ", ..." : "");
 }
 
 Result<std::vector<std::size_t>> indices(const Names& wanted, const Names& known,
