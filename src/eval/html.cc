@@ -466,7 +466,7 @@ class Page {
 <dl>
 <dt>best single</dt><dd>the model of highest quality on the questions that were learned from.</dd>
 <dt>over best single</dt><dd>quality of the router minus quality of that model, on the same questions.</dd>
-<dt>same quality</dt><dd>the cheapest setting that had the best single model's quality on the validation questions: its cost as a share of that model's, and what it lost or gained on the test questions.</dd>
+<dt>same quality</dt><dd>the cheapest setting that had the best single model's quality on the validation questions, with one standard error to spare: its cost as a share of that model's, and what it lost or gained on the test questions.</dd>
 <dt>mixtures</dt><dd>what choosing between single models by lot would reach; a router has skill where it is above.</dd>
 <dt>regret to oracle</dt><dd>quality of perfect choices for the same money, above the router's.</dd>
 <dt>calibration error</dt><dd>mean distance between believed quality and outcome, over ten bins.</dd>

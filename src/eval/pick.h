@@ -18,8 +18,9 @@ struct Pick {
   double share = 0;  // of high
 };
 
-// One for each of Picked::By that applies, from settings as they did on pool.validation. Without
-// costs kQuality only. REQUIRES: settings and pool.validation not empty.
+// One for each of Picked::By that applies, from settings as they did on pool.validation, in that
+// order. A setting without quality by question counts as known without error. Without costs
+// kQuality only. REQUIRES: settings and pool.validation not empty.
 std::vector<Pick> pick(const Pool& pool, std::span<const Setting> settings);
 
 // The mixture on other questions.

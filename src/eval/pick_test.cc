@@ -11,11 +11,28 @@
 namespace swy::eval {
 namespace {
 
-// T4's eight rows, of which the train part is also what is chosen on.
+// The train part of T4 is also what is chosen on.
 Pool validated_t4() {
   Pool pool = testing::t4_pool();
   pool.validation = pool.train;
   return pool;
+}
+
+// A hundred questions to choose on, those four over and over: M is right on 75 of them.
+Pool hundred() {
+  Pool pool = testing::t4_pool();
+  pool.validation.clear();
+  for (std::size_t i = 0; i < 100; ++i)
+    pool.validation.push_back(pool.train[i % pool.train.size()]);
+  return pool;
+}
+
+void set_means(std::vector<Setting>& all) {
+  for (Setting& s : all) {
+    s.mean_quality = 0;
+    for (const float q : s.quality)
+      s.mean_quality += static_cast<double>(q) / static_cast<double>(s.quality.size());
+  }
 }
 
 std::vector<Setting> settings(const std::vector<std::pair<double, double>>& cost_quality) {
@@ -64,16 +81,39 @@ TEST(Pick, AmongSettingsThatNoiseCannotTellApartTheDearestIsChosen) {
     all[2].quality.push_back((i + 1) % 5 == 0 || i == 7 ? 0.0F : 1.0F);  // .79, other questions
     all[3].quality.push_back(i < 60 && i % 2 == 0 ? 0.0F : 1.0F);        // .70
   }
-  for (Setting& s : all) {
-    s.mean_quality = 0;
-    for (const float q : s.quality) s.mean_quality += static_cast<double>(q) / 100;
-  }
-  const auto picks = pick(validated_t4(), all);
+  set_means(all);
+  const auto picks = pick(hundred(), all);
   EXPECT_EQ(by(picks, Picked::By::kQuality).low, 2U);
   EXPECT_EQ(by(picks, Picked::By::kBudget).low, 2U) << "3 is below M's 4";
   all[2].quality = all[1].quality;  // never another outcome: dearer for nothing
   all[2].mean_quality = all[1].mean_quality;
-  EXPECT_EQ(by(pick(validated_t4(), all), Picked::By::kQuality).low, 1U);
+  EXPECT_EQ(by(pick(hundred(), all), Picked::By::kQuality).low, 1U);
+}
+
+// What is as good as the best single model by luck is not promised to be as good.
+TEST(Pick, TheQualityOfTheBestSingleModelIsReachedWithItsErrorToSpare) {
+  const Pool pool = hundred();
+  const std::size_t best = best_single(pool);
+  auto all = settings({{1, 0}, {3, 0}});
+  std::size_t number = 0;
+  for (const std::size_t row : pool.validation) {
+    const auto model = static_cast<float>(pool.qualities(row)[best]);
+    all[0].quality.push_back(++number % 2 == 0 ? 1 - model : model);  // now worse, now better
+    all[1].quality.push_back(number % 10 == 1 ? 1.0F : model);        // never worse
+  }
+  set_means(all);
+  double wanted = 0;
+  for (const std::size_t row : pool.validation) wanted += pool.qualities(row)[best] / 100;
+  all[0].mean_quality = wanted;  // on the mean as good, by many questions won and lost
+  const Pick p = by(pick(pool, all), Picked::By::kEqual);
+  EXPECT_EQ(p.low, 0U);
+  EXPECT_EQ(p.high, 1U);
+  EXPECT_GT(p.share, .3);
+  for (std::size_t i = 0; i < 100; ++i)  // the same outcomes: no error, nothing to spare
+    all[0].quality[i] = static_cast<float>(pool.qualities(pool.validation[i])[best]);
+  const Pick sure = by(pick(pool, all), Picked::By::kEqual);
+  EXPECT_EQ(sure.low, 0U);
+  EXPECT_EQ(sure.share, 0);
 }
 
 TEST(Pick, WhatNeverReachesTheBestSingleModelTakesItsBestSetting) {
