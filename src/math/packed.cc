@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -65,7 +64,7 @@ PackedI8 PackedI8::pack(std::span<const float> w, std::size_t n, std::size_t k,
   const std::size_t groups = (k + 3) / 4;
   const std::size_t size = panels(n) * groups * kPanel * 4;
   std::int8_t* out = p.data_.need(size);
-  std::memset(out, 0, size);
+  std::fill_n(out, size, std::int8_t{0});  // null where n or k is 0
   float* scale = p.scale_.need(panels(n) * kPanel);
   std::int32_t* sum = p.sum_.need(panels(n) * kPanel);
   std::fill_n(scale, p.scale_.size(), 0.0F);
